@@ -1,0 +1,79 @@
+/**
+ * The one table of errors that users see: AWS's code, HTTP status, who is to blame, and how the body spells it.
+ * Sources: the Lambda service model (statuses), recorded responses (body spelling), AWS documentation (auth errors).
+ * `messageKey`: most Lambda errors say `message`, two say `Message`, auth errors of the front door `message` only.
+ */
+export interface ErrorKind {
+  readonly status: number;
+  readonly type: 'User' | 'Server' | null;
+  readonly messageKey: 'message' | 'Message';
+}
+
+const user = (status: number): ErrorKind => ({ status, type: 'User', messageKey: 'message' });
+const server = (status: number): ErrorKind => ({ status, type: 'Server', messageKey: 'message' });
+/** Errors of the request's envelope (signature, routing, JSON): no `Type` member. */
+const door = (status: number): ErrorKind => ({ status, type: null, messageKey: 'message' });
+const userCapital = (status: number): ErrorKind => ({ status, type: 'User', messageKey: 'Message' });
+
+export const errorKinds = {
+  AccessDeniedException: { status: 403, type: null, messageKey: 'Message' },
+  CodeSigningConfigNotFoundException: userCapital(404),
+  CodeStorageExceededException: user(400),
+  CodeVerificationFailedException: user(400),
+  EC2AccessDeniedException: server(502),
+  ENILimitReachedException: server(502),
+  ExpiredTokenException: door(403),
+  IncompleteSignatureException: door(403),
+  InvalidParameterValueException: user(400),
+  InvalidRequestContentException: user(400),
+  InvalidRuntimeException: server(502),
+  InvalidSignatureException: door(403),
+  InvalidZipFileException: server(502),
+  InternalFailure: door(500),
+  MissingAuthenticationTokenException: door(403),
+  PolicyLengthExceededException: user(400),
+  PreconditionFailedException: user(412),
+  ProvisionedConcurrencyConfigNotFoundException: user(404),
+  RecursiveInvocationException: user(400),
+  RequestEntityTooLargeException: door(413),
+  RequestTimeoutException: door(408),
+  RequestTooLargeException: user(413),
+  ResourceConflictException: user(409),
+  ResourceInUseException: user(400),
+  ResourceNotFoundException: userCapital(404),
+  ResourceNotReadyException: server(502),
+  SerializationException: door(400),
+  ServiceException: server(500),
+  ServiceUnavailableException: door(503),
+  SignatureDoesNotMatchException: door(403),
+  SnapStartException: user(400),
+  SnapStartNotReadyException: user(409),
+  SnapStartTimeoutException: user(408),
+  TooManyRequestsException: user(429),
+  UnknownOperationException: door(404),
+  UnrecognizedClientException: door(403),
+  UnsupportedMediaTypeException: user(415),
+  ValidationException: door(400),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+/** An error on its way to a client. Plain data: machines may make it, only the front end turns it into HTTP. */
+export interface ApiFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Further members of the body, such as `Reason` of TooManyRequestsException. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  /** Further response headers, such as `Retry-After` (seconds). */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Recorded exceptions to the table: a few bodies have no `Type`. */
+  readonly omitType?: true;
+}
+
+export function apiFailure(
+  code: ErrorCode,
+  message: string,
+  more: Omit<ApiFailure, 'code' | 'message'> = {},
+): ApiFailure {
+  return { code, message, ...more };
+}
