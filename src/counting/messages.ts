@@ -1,0 +1,31 @@
+import type { AccountId, Region, RequestId } from '../kernel/ids.js';
+
+/** `ACCOUNT/REGION/NAME`: reserved concurrency is the function's, over all its versions. */
+export type FunctionKey = string;
+
+export type CountingInput =
+  | {
+      readonly kind: 'admit';
+      readonly nowMs: number;
+      readonly requestId: RequestId;
+      readonly account: AccountId;
+      readonly region: Region;
+      readonly functionKey: FunctionKey;
+      /** Null: draws from the unreserved pool of the account and region. */
+      readonly reserved: number | null;
+      /** Concurrency reserved by all functions of the account in the region. */
+      readonly reservedInAccount: number;
+    }
+  | { readonly kind: 'release'; readonly nowMs: number; readonly requestId: RequestId };
+
+export type ThrottleReason =
+  | 'ConcurrentInvocationLimitExceeded'
+  | 'FunctionInvocationRateLimitExceeded'
+  | 'ReservedFunctionConcurrentInvocationLimitExceeded'
+  | 'ReservedFunctionInvocationRateLimitExceeded'
+  | 'CallerRateLimitExceeded'
+  | 'ConcurrentSnapshotCreateLimitExceeded';
+
+export type CountingEffect =
+  | { readonly kind: 'admitted'; readonly requestId: RequestId }
+  | { readonly kind: 'throttled'; readonly requestId: RequestId; readonly reason: ThrottleReason };

@@ -1,0 +1,41 @@
+import type { ApiFailure } from '../kernel/errors.js';
+import type { RequestId, SandboxId } from '../kernel/ids.js';
+import type { FunctionSpec } from './functionspec.js';
+
+/** One request to run a function, authenticated, authorized and validated. */
+export interface Invocation {
+  readonly requestId: RequestId;
+  readonly spec: FunctionSpec;
+  /** As invoked: unqualified, or with the version or alias that the client named. */
+  readonly invokedFunctionArn: string;
+  readonly payload: Buffer;
+  /** The decoded JSON text of X-Amz-Client-Context, or null. */
+  readonly clientContext: string | null;
+  /** JSON text for Lambda-Runtime-Cognito-Identity, or null. */
+  readonly cognitoIdentity: string | null;
+  /** Value for Lambda-Runtime-Trace-Id. */
+  readonly traceHeader: string;
+  /** Whether the last 4 KiB of this invocation's log are wanted (LogType=Tail). */
+  readonly tail: boolean;
+  /** Epoch milliseconds. */
+  readonly arrivedMs: number;
+}
+
+/** How an invocation ended. `logTail` is set when it was asked for: raw bytes, at most 4 KiB. */
+export type InvocationOutcome =
+  | { readonly kind: 'success'; readonly payload: Buffer; readonly logTail: Buffer | null }
+  | {
+      readonly kind: 'function-error';
+      /** The value of X-Amz-Function-Error. */
+      readonly functionError: 'Unhandled' | 'Handled';
+      readonly payload: Buffer;
+      readonly logTail: Buffer | null;
+    }
+  /** The platform, not the function, said no: throttled, shutting down, no capacity. */
+  | { readonly kind: 'refused'; readonly failure: ApiFailure };
+
+/** The right to run one invocation in one sandbox. A worker refuses an epoch that is not the sandbox's current one. */
+export interface Lease {
+  readonly sandboxId: SandboxId;
+  readonly epoch: number;
+}

@@ -1,0 +1,96 @@
+import type { Server } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+
+/** What separates a sandbox from the host and from others. Shown, never claimed: each line says what is in force. */
+export interface Protection {
+  /** For example `pid namespace`, `seccomp filter`, `memory limit`. */
+  readonly name: string;
+  readonly inForce: boolean;
+  /** How (`cgroup v1 memory controller`) or why not (`no writable cgroup`). */
+  readonly detail: string;
+}
+
+export type IsolationGrade = 'microvm' | 'namespaces' | 'none';
+
+/** A runtime's files and command, as the driver needs them. Produced by `worker/runtimes/`. */
+export interface RuntimeLaunch {
+  readonly name: string;
+  /** Host directories or files to show read-only inside: `/var/lang/bin/node`, `/var/runtime`, … */
+  readonly mounts: readonly { readonly hostPath: string; readonly sandboxPath: string }[];
+  /**
+   * Command of a managed runtime's bootstrap inside the sandbox; it inherits the channel as descriptor 3.
+   * Null for `provided.*`: the box boots to the agent and waits for `start`.
+   */
+  readonly command: readonly string[] | null;
+  /** Environment the bootstrap process starts with (a spare knows no function yet). */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A sandbox's `/tmp`: survives a restart of the runtime inside the same sandbox, goes with the sandbox. */
+export interface Scratch {
+  readonly mib: number;
+  dispose(): Promise<void>;
+}
+
+/** What makes a booted box a function's. */
+export interface BoxBinding {
+  /** Extracted code tree on the host; appears read-only as `/var/task`. */
+  readonly codeDirectory: string;
+  /** Extracted layers merged, or null: appears read-only as `/opt`. */
+  readonly layersDirectory: string | null;
+  readonly scratch: Scratch;
+  readonly memoryMib: number;
+}
+
+export interface BoxExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The kernel killed something in the box because its memory limit was reached. */
+  readonly outOfMemory: boolean;
+}
+
+/** One booted isolated environment. All methods may be called after the exit and then do nothing. */
+export interface Box {
+  readonly id: string;
+  /** Frames to and from a managed bootstrap (descriptor 3 inside). */
+  readonly channel: Duplex;
+  /** Listens on 127.0.0.1:9001 inside the box; connections arrive here. Its address inside: `runtimeApiAddress`. */
+  readonly runtimeApi: Server;
+  readonly runtimeApiAddress: string;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Mounts code, layers and `/tmp`, sets memory, pid and CPU limits. Once per box, before INIT or `start`. */
+  bind(binding: BoxBinding): Promise<void>;
+  /** `provided.*`: the waiting agent executes `command` with exactly this environment. */
+  start(command: readonly string[], environment: Readonly<Record<string, string>>): void;
+  /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
+  freeze(): void;
+  thaw(): void;
+  /** High-water mark of memory since boot, MiB rounded up, from the kernel; null where the kernel gives none. */
+  memoryPeakMib(): number | null;
+  /** SIGTERM to the runtime process (shutdown phase). */
+  terminate(): void;
+  /** SIGKILL to everything inside; resolves when nothing of it is left (processes, cgroup, mounts, network). */
+  kill(): Promise<void>;
+  readonly exited: Promise<BoxExit>;
+}
+
+export interface SandboxDriver {
+  readonly grade: IsolationGrade;
+  protections(): readonly Protection[];
+  /** Boots a box that waits for its function. Rejects with DriverError; leaves nothing behind then. */
+  boot(request: {
+    readonly boxId: string;
+    readonly runtime: RuntimeLaunch;
+    /** Variables that must be there when the process starts (`NODE_OPTIONS`, …), on top of the runtime's. */
+    readonly startEnvironment?: Readonly<Record<string, string>>;
+  }): Promise<Box>;
+  createScratch(mib: number): Promise<Scratch>;
+  /** Kills every box and removes everything of this driver from the machine. */
+  close(): Promise<void>;
+}
+
+/** The machine did not give what a sandbox needs. The message says what and how to get it. */
+export class DriverError extends Error {
+  override readonly name = 'DriverError';
+}
