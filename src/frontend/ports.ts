@@ -1,0 +1,79 @@
+import type { AsyncEvent } from '../async/messages.js';
+import type { AccountId, Region } from '../kernel/ids.js';
+import type { Result } from '../kernel/result.js';
+import type { Caller } from '../wire/caller.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
+import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+
+export type { Caller } from '../wire/caller.js';
+
+/**
+ * Runs one synchronous invocation: admission, assignment, worker. A callback, not a promise: this is every request's
+ * path, and a promise costs a microtask turn and garbage. `done` is called exactly once, now or later, never throws,
+ * and is called also when the client has gone away in between.
+ */
+export interface Dispatcher {
+  invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void;
+}
+
+/** Takes `Event` invocations. Resolves after the event is durable: the 202 is a promise to run it. */
+export interface AsyncIntake {
+  publish(event: AsyncEvent, payload: Buffer): Promise<Result<void>>;
+}
+
+export interface ResolvedFunction {
+  readonly spec: FunctionSpec;
+  /** ARN as invoked: unqualified, or with the version or alias that the client named. */
+  readonly invokedFunctionArn: string;
+  /** `$LATEST` or the number behind the alias; the value of X-Amz-Executed-Version. */
+  readonly executedVersion: string;
+}
+
+/**
+ * Looks up what an invocation runs. Synchronous, from memory. The names are validated already.
+ * Failures: ResourceNotFoundException, ResourceConflictException (Pending), and so on, as Invoke answers them.
+ */
+export interface FunctionResolver {
+  resolve(
+    account: AccountId,
+    region: Region,
+    functionName: string,
+    /** Null: unqualified, which runs `$LATEST`. */
+    qualifier: string | null,
+  ): Result<ResolvedFunction>;
+}
+
+/**
+ * The configuration service as the front end calls it: the operation's name in lower camel case (`createFunction`)
+ * gives its method. Inputs are validated; outputs are serialized by the operation's output shape.
+ */
+export type ConfigOperation = (caller: Caller, input: never) => Promise<Result<unknown>>;
+
+/**
+ * CloudWatch Logs operations by name (`DescribeLogGroups`); what is absent answers UnknownOperationException.
+ * Inputs are parsed JSON objects, not yet validated. Failure codes outside the Lambda table travel in `LogsFailure`.
+ */
+export interface LogsFailure {
+  readonly code: string;
+  readonly message: string;
+}
+export type LogsOperation = (
+  caller: Caller,
+  input: Readonly<Record<string, unknown>>,
+) => Promise<Result<object, LogsFailure>>;
+export type LogsApi = Readonly<Record<string, LogsOperation>>;
+
+/** Bytes behind `Code.Location`, by the path below `/_hearth/code/` that the configuration service chose. */
+export interface CodeSource {
+  /** Null: not there (any more). */
+  read(path: string): Promise<Uint8Array | null>;
+}
+
+/** Makes the URL that GetFunction gives as `Code.Location`; valid for ten minutes. */
+export interface CodeUrls {
+  /** `path`: slash-separated, URL-safe, without a leading slash. */
+  urlFor(path: string): string;
+}
+
+/** What `GET /_hearth/status` answers, as JSON; the composition root fills it. */
+export type StatusSource = () => object;
