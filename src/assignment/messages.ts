@@ -1,10 +1,29 @@
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 
 /** Why a sandbox goes. Ends up in logs and metrics. */
-export type StopReason = 'superseded' | 'idle' | 'memory-pressure' | 'lifetime' | 'shutdown' | 'function-deleted';
+export type StopReason =
+  | 'superseded'
+  | 'idle'
+  | 'memory-pressure'
+  | 'lifetime'
+  | 'shutdown'
+  | 'function-deleted'
+  /** A worker reported a sandbox that assignment does not know (its end was already concluded). */
+  | 'orphaned';
+
+/** What a worker says about one of its sandboxes in its regular report. */
+export interface SandboxReport {
+  readonly sandboxId: SandboxId;
+  /** `starting`: not ready yet. `stopping`: on its way out. */
+  readonly state: 'starting' | 'idle' | 'busy' | 'stopping';
+  /** The largest epoch it accepted an invocation with; 0 before the first. */
+  readonly epoch: number;
+}
 
 /** Entries of the partition's journal: existence only. Busy/idle flips of the warm path are never durable. */
 export type AssignmentEntry =
+  /** Everything before it is void; the entries after it in the same append are all that exists. */
+  | { readonly kind: 'checkpoint'; readonly term: number }
   | {
       readonly kind: 'sandbox-created';
       readonly sandboxId: SandboxId;
@@ -31,7 +50,11 @@ export type AssignmentInput =
   | { readonly kind: 'released'; readonly nowMs: number; readonly sandboxId: SandboxId; readonly epoch: number }
   /** The worker's sandbox finished its init phase (or will run it again inside its first invocation). */
   | { readonly kind: 'sandbox-ready'; readonly nowMs: number; readonly sandboxId: SandboxId }
-  /** The sandbox is gone, for whatever reason, at any time. */
+  /**
+   * The sandbox is gone, for whatever reason, at any time. Placement must hear it first: assignment may ask it for the
+   * freed room at once. The invocation it may have been serving is ended by the worker (or by whoever noticed the
+   * worker's death), not by assignment.
+   */
   | { readonly kind: 'sandbox-gone'; readonly nowMs: number; readonly sandboxId: SandboxId }
   | {
       readonly kind: 'placed';
@@ -39,6 +62,10 @@ export type AssignmentInput =
       readonly sandboxId: SandboxId;
       readonly workerId: WorkerId;
     }
+  /**
+   * Its waiter goes on waiting: for a sandbox of its pool to free up, or for room. When placement named a worker under
+   * `pressure`, pass that on as `memory-pressure` right after.
+   */
   | { readonly kind: 'placement-refused'; readonly nowMs: number; readonly sandboxId: SandboxId }
   | { readonly kind: 'worker-lost'; readonly nowMs: number; readonly workerId: WorkerId }
   /** Code or configuration changed, or the function is gone: idle sandboxes go now, busy ones after their work. */
@@ -50,8 +77,19 @@ export type AssignmentInput =
       readonly workerId: WorkerId;
       readonly memoryMib: number;
     }
+  /**
+   * All sandboxes of the worker, sent regularly: repairs what lost messages left behind and rebuilds busy/idle after a
+   * failover. Not needed where worker and assignment share a process.
+   */
+  | {
+      readonly kind: 'worker-report';
+      readonly nowMs: number;
+      readonly workerId: WorkerId;
+      readonly sandboxes: readonly SandboxReport[];
+    }
   /** The entries persisted up to and including this sequence are durable. */
   | { readonly kind: 'persisted'; readonly nowMs: number; readonly sequence: number }
+  /** Send once a second (waits end, idle and old sandboxes go, placement is asked again). */
   | { readonly kind: 'tick'; readonly nowMs: number };
 
 export type AssignmentEffect =
@@ -64,7 +102,15 @@ export type AssignmentEffect =
       /** False: the sandbox was started for a waiting invocation (or ahead of it) and serves its first one. */
       readonly warm: boolean;
     }
-  | { readonly kind: 'refuse'; readonly requestId: RequestId; readonly reason: 'no-capacity' | 'wait-expired' }
+  | {
+      readonly kind: 'refuse';
+      readonly requestId: RequestId;
+      /**
+       * `no-capacity`: too many invocations wait already. `wait-expired`: no sandbox until `waitUntilMs`.
+       * `start-failed`: sandboxes of the pool keep ending before they are ready.
+       */
+      readonly reason: 'no-capacity' | 'wait-expired' | 'start-failed';
+    }
   /** Ask placement for a worker; answered by `placed` or `placement-refused`. */
   | { readonly kind: 'place'; readonly sandboxId: SandboxId; readonly pool: PoolKey; readonly memoryMib: number }
   /** Its creation is durable: the worker may start it. */
@@ -81,5 +127,10 @@ export type AssignmentEffect =
       readonly workerId: WorkerId;
       readonly reason: StopReason;
     }
-  /** Append to the journal; the first entry gets `sequence`. Answered by `persisted`. */
-  | { readonly kind: 'persist'; readonly sequence: number; readonly entries: readonly AssignmentEntry[] };
+  /**
+   * Append to the journal, in the order of these effects; the first entry gets `sequence`. Answered by `persisted`.
+   * A refused append means that another leader exists: the process must end.
+   */
+  | { readonly kind: 'persist'; readonly sequence: number; readonly entries: readonly AssignmentEntry[] }
+  /** A checkpoint is durable: the journal may forget everything below `sequence`. */
+  | { readonly kind: 'trim'; readonly sequence: number };

@@ -21,6 +21,7 @@ export interface AsyncEvent {
 export type AsyncInput =
   /** The queue may have something due: sent on publish, on a timer and after restart. */
   | { readonly kind: 'wake'; readonly nowMs: number }
+  /** Answers `pull`, also after a failure to pull (no deliveries, `nextDueMs` a little later). */
   | {
       readonly kind: 'pulled';
       readonly nowMs: number;
@@ -34,10 +35,17 @@ export type AsyncInput =
       readonly outcome: 'success' | 'function-error' | 'throttled' | 'system-error' | 'function-gone';
     };
 
+/** Why an event leaves the queue; destinations and dead letters hang on this. */
+export type AckReason = 'success' | 'retries-exhausted' | 'expired' | 'function-gone';
+
 export type AsyncEffect =
-  | { readonly kind: 'pull'; readonly count: number }
+  /** Take up to `count` due events from the queue, leased for `leaseMs`. One at a time; answered by `pulled`. */
+  | { readonly kind: 'pull'; readonly count: number; readonly leaseMs: number }
+  /** The attempt takes longer than the lease: keep the event from being delivered again. */
+  | { readonly kind: 'extend'; readonly id: string; readonly leaseUntilMs: number }
   | { readonly kind: 'attempt'; readonly id: string; readonly event: AsyncEvent }
-  | { readonly kind: 'ack'; readonly id: string }
+  /** The event is finished: it ran, its retries are used up, it grew too old, or its function is gone. */
+  | { readonly kind: 'ack'; readonly id: string; readonly reason: AckReason }
   | { readonly kind: 'nak'; readonly id: string; readonly dueMs: number; readonly event: AsyncEvent }
-  /** Send `wake` at this time. */
+  /** Send `wake` at this time; replaces the time armed before. */
   | { readonly kind: 'arm'; readonly atMs: number };

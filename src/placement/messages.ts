@@ -19,6 +19,15 @@ export type PlacementInput =
       readonly pool: PoolKey;
       readonly memoryMib: number;
     }
+  /** After a failover: a sandbox that exists already (from assignment's journal) takes its room. */
+  | {
+      readonly kind: 'sandbox-found';
+      readonly nowMs: number;
+      readonly sandboxId: SandboxId;
+      readonly pool: PoolKey;
+      readonly workerId: WorkerId;
+      readonly memoryMib: number;
+    }
   | { readonly kind: 'sandbox-gone'; readonly nowMs: number; readonly sandboxId: SandboxId };
 
 export type PlacementEffect =
