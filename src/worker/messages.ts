@@ -5,26 +5,45 @@ import type { RequestId, SandboxId } from '../kernel/ids.js';
  *
  *   booting → initializing → idle ⇄ invoking → … → stopping → gone
  *
- * Init that fails or exceeds 10 s is not the end: the sandbox becomes idle with `init: 'pending'` and runs init again
- * inside its first invocation, under the function's timeout ("suppressed init").
+ * Init that fails or exceeds 10 s is not the end: the sandbox becomes idle without a box and runs init again inside
+ * its next invocation, in a fresh box, under the function's timeout ("suppressed init"). The same follows a timeout,
+ * a crash and an exit.
+ *
+ * `nowMs`: milliseconds with fraction from any origin, never going back. `boot` numbers the boxes of this sandbox from
+ * 1; what comes from an earlier box is ignored.
  */
 export type WorkerInput =
   | { readonly kind: 'start'; readonly nowMs: number }
-  /** The box is up and its runtime waits (HELLO), or for `provided.*` the agent waits. */
-  | { readonly kind: 'booted'; readonly nowMs: number }
-  | { readonly kind: 'boot-failed'; readonly nowMs: number; readonly message: string }
-  | { readonly kind: 'init-done'; readonly nowMs: number }
-  /** INIT_ERROR, or a POST to /runtime/init/error. `error` is the runtime's JSON text. */
-  | { readonly kind: 'init-error'; readonly nowMs: number; readonly errorType: string; readonly error: string }
+  /** The box is up, bound to code and scratch, and its runtime (or agent) waits for `send-init`. */
+  | { readonly kind: 'booted'; readonly nowMs: number; readonly boot: number }
+  | { readonly kind: 'boot-failed'; readonly nowMs: number; readonly boot: number; readonly message: string }
+  /** INIT_DONE, or the first GET of the next invocation. */
+  | { readonly kind: 'init-done'; readonly nowMs: number; readonly boot: number }
+  /** INIT_ERROR, or a POST to /runtime/init/error. The service keeps the payload. */
+  | { readonly kind: 'init-error'; readonly nowMs: number; readonly boot: number; readonly errorType: string }
   | {
       readonly kind: 'invoke';
       readonly nowMs: number;
       readonly requestId: RequestId;
+      /** Grows with every lease of this sandbox; an epoch not above the last one served is refused. */
       readonly epoch: number;
     }
-  | { readonly kind: 'response'; readonly nowMs: number; readonly requestId: RequestId; readonly bytes: number }
-  | { readonly kind: 'error'; readonly nowMs: number; readonly requestId: RequestId; readonly errorType: string }
-  /** The runtime's process ended. */
+  | {
+      readonly kind: 'response';
+      readonly nowMs: number;
+      readonly boot: number;
+      readonly requestId: RequestId;
+      readonly bytes: number;
+    }
+  | {
+      readonly kind: 'error';
+      readonly nowMs: number;
+      readonly boot: number;
+      readonly requestId: RequestId;
+      readonly errorType: string;
+      readonly bytes: number;
+    }
+  /** The runtime's process ended, or its channel broke (`protocol` says how). */
   | {
       readonly kind: 'exited';
       readonly nowMs: number;
@@ -33,31 +52,44 @@ export type WorkerInput =
       readonly signal: string | null;
       readonly outOfMemory: boolean;
     }
+  /** Answers `kill`: nothing of this box is left. */
+  | { readonly kind: 'cleared'; readonly nowMs: number; readonly boot: number }
   /** A timer armed by `arm` fired; stale ones (other `token`) are ignored. */
   | { readonly kind: 'timer'; readonly nowMs: number; readonly token: number }
   | { readonly kind: 'stop'; readonly nowMs: number };
 
-/** What the client of the invocation gets. The response payload itself stays with the service. */
+/** What the client of the invocation gets. The payloads themselves stay with the service. */
 export type InvocationEnd =
   | { readonly kind: 'response' }
-  /** The payload is what the runtime reported. */
+  /** The payload is what the runtime reported: for the invocation, or for the init inside it. */
   | { readonly kind: 'runtime-error' }
-  /** The payload is made by the platform: timeout, exit, init error, response too large. */
+  /** The payload is made by the platform: timeout, exit, response too large. */
   | { readonly kind: 'platform-error'; readonly errorType: string; readonly errorMessage: string };
 
 export interface InvocationFigures {
+  /** From the first byte sent to the runtime; includes an init that ran inside the invocation. */
   readonly durationMs: number;
+  /** The init phase before this sandbox's first invocation; null for all later ones. */
   readonly initMs: number | null;
+  /** `error`: the runtime died. An error that the handler reported is a `success` of the platform, as Lambda logs it. */
   readonly status: 'success' | 'error' | 'timeout';
   readonly errorType: string | null;
 }
 
 export type WorkerEffect =
-  /** Take a spare or boot a box, bind code, scratch and limits. `boot` counts the boxes of this sandbox, from 1. */
+  /** Take a spare or boot a box, bind code, scratch and limits. Answered by `booted` or `boot-failed`. */
   | { readonly kind: 'boot'; readonly boot: number }
-  | { readonly kind: 'send-init' }
-  | { readonly kind: 'send-invoke'; readonly requestId: RequestId; readonly deadlineMs: number }
+  | { readonly kind: 'send-init'; readonly boot: number }
+  | {
+      readonly kind: 'send-invoke';
+      readonly boot: number;
+      readonly requestId: RequestId;
+      /** In the time of `nowMs`. */
+      readonly deadlineMs: number;
+    }
+  /** One timer per sandbox: replaces the one before. */
   | { readonly kind: 'arm'; readonly token: number; readonly atMs: number }
+  | { readonly kind: 'disarm' }
   | { readonly kind: 'log'; readonly line: PlatformLine }
   /** Answer the invocation, after the log lines before it are flushed. */
   | {
@@ -66,16 +98,14 @@ export type WorkerEffect =
       readonly end: InvocationEnd;
       readonly figures: InvocationFigures;
     }
-  /** Refuse an invocation: busy, wrong epoch, or on its way out. It never ran. */
-  | { readonly kind: 'refuse'; readonly requestId: RequestId }
-  /** Kill the box of this boot. */
-  | { readonly kind: 'kill' }
-  /** SIGTERM now; the machine arms the SIGKILL. */
-  | { readonly kind: 'terminate' }
-  /** Tell assignment: ready to serve (after init), idle again (after an invocation), or gone. */
+  /** The invocation never ran: busy, old epoch, on its way out, or no box could be had for it. */
+  | { readonly kind: 'refuse'; readonly requestId: RequestId; readonly reason: string }
+  /** Kill the box of this boot and clear everything of it away, also when it has not booted yet or has exited. */
+  | { readonly kind: 'kill'; readonly boot: number }
+  /** Tell assignment: ready to serve (after init, once), idle again (after an invocation), or gone (once, last). */
   | { readonly kind: 'ready' }
   | { readonly kind: 'idle'; readonly epoch: number }
-  | { readonly kind: 'gone'; readonly sandboxId: SandboxId };
+  | { readonly kind: 'gone'; readonly sandboxId: SandboxId; readonly problem: string | null };
 
 /** Platform lines of the function's log, as data; `loglines.ts` formats them as Lambda does. */
 export type PlatformLine =
@@ -90,5 +120,7 @@ export type PlatformLine =
   | { readonly kind: 'start'; readonly requestId: RequestId }
   | { readonly kind: 'end'; readonly requestId: RequestId }
   | { readonly kind: 'report'; readonly requestId: RequestId; readonly figures: InvocationFigures }
-  /** `RequestId: ID Error: Runtime exited…` or `TIMESTAMP ID Task timed out after 3.00 seconds`. */
-  | { readonly kind: 'failure'; readonly requestId: RequestId; readonly text: string };
+  /** `TIMESTAMP ID Task timed out after 3.00 seconds`. */
+  | { readonly kind: 'timed-out'; readonly requestId: RequestId; readonly timeoutMs: number }
+  /** `RequestId: ID Error: Runtime exited…` and the error type in a line of its own. */
+  | { readonly kind: 'failure'; readonly requestId: RequestId; readonly errorType: string; readonly message: string };
