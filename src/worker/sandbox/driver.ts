@@ -59,6 +59,10 @@ export interface Box {
   readonly runtimeApiAddress: string;
   readonly stdout: Readable;
   readonly stderr: Readable;
+  /** Where the code is as seen from inside: `/var/task`, or with grade `none` the host's directory (after `bind`). */
+  readonly taskRoot: string;
+  /** Variables this box itself needs besides Lambda's own: `{}`, or `{ TMPDIR }` where `/tmp` is not the sandbox's. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Mounts code, layers and `/tmp`, sets memory, pid and CPU limits. Once per box, before INIT or `start`. */
   bind(binding: BoxBinding): Promise<void>;
   /** `provided.*`: the waiting agent executes `command` with exactly this environment. */
