@@ -1,0 +1,33 @@
+import type { Argv } from 'yargs';
+import { DataFolder, processStart } from '../datafolder.js';
+import { commonOptions } from './options.js';
+import { Terminal } from './terminal.js';
+
+/** Longest wait for a platform to end its work; after it the processes are killed. */
+const stopMsMax = 20_000;
+
+export const down = {
+  command: 'down',
+  describe: 'Stop the platform that serves from the data folder',
+  builder: (command: Argv) =>
+    commonOptions(command).example('hearth down', 'stop it; work in flight is finished first'),
+  handler: async (options: { data: string; json: boolean }) => {
+    const terminal = new Terminal(options.json);
+    const folder = new DataFolder(options.data);
+    const platform = folder.platform();
+    if (platform === null) {
+      terminal.result({ stopped: false }, () => `No platform serves from ${folder.path}.`);
+      return;
+    }
+    process.kill(platform.pid, 'SIGTERM');
+    const deadlineMs = Date.now() + stopMsMax;
+    while (processStart(platform.pid) === platform.processStart) {
+      if (Date.now() > deadlineMs) {
+        process.kill(platform.pid, 'SIGKILL');
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    terminal.result({ stopped: true, pid: platform.pid }, () => `Stopped ${platform.endpoint} (pid ${platform.pid}).`);
+  },
+};

@@ -1,0 +1,86 @@
+import colours from 'picocolors';
+import type { Argv } from 'yargs';
+import { connect, logsClient } from './client.js';
+import { connectionOptions } from './options.js';
+import { CommandError } from './terminal.js';
+
+/** How often a followed log is asked for news. */
+const pollMs = 500;
+
+interface LogsOptions {
+  data: string;
+  json: boolean;
+  region?: string;
+  account?: string;
+  function: string;
+  follow: boolean;
+  since: string;
+  filter?: string;
+}
+
+/** `10m`, `2h`, `1d`, `30s` → milliseconds. */
+function spanMs(text: string): number {
+  const match = /^(\d+)(s|m|h|d)$/.exec(text);
+  if (match === null) throw new CommandError(`--since takes a number and s, m, h or d (10m, 2h); not '${text}'`);
+  const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's' | 'm' | 'h' | 'd'];
+  return Number(match[1]) * unitMs;
+}
+
+export const logs = {
+  command: 'logs <function>',
+  describe: 'Show a function’s log',
+  builder: (command: Argv) =>
+    connectionOptions(command)
+      .positional('function', { type: 'string', demandOption: true, describe: 'function name, or a log group' })
+      .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'go on with new events' })
+      .option('since', { type: 'string', default: '10m', describe: 'how far back: 30s, 10m, 2h, 1d' })
+      .option('filter', { type: 'string', describe: 'CloudWatch Logs filter pattern' })
+      .example('hearth logs hello -f', 'follow')
+      .example(`hearth logs hello --since 1h --filter '"Task timed out"'`, 'find timeouts of the last hour'),
+  handler: async (options: LogsOptions) => {
+    const { FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
+    const client = await logsClient(connect(options));
+    const logGroupName = options.function.startsWith('/') ? options.function : `/aws/lambda/${options.function}`;
+    let startTime = Date.now() - spanMs(options.since);
+    // Events of the newest millisecond seen, so that asking again from it repeats none.
+    let seen = new Set<string>();
+    for (;;) {
+      let nextToken: string | undefined;
+      do {
+        const page = await client
+          .send(
+            new FilterLogEventsCommand({
+              logGroupName,
+              startTime,
+              ...(options.filter === undefined ? {} : { filterPattern: options.filter }),
+              ...(nextToken === undefined ? {} : { nextToken }),
+            }),
+          )
+          .catch((error: Error) => {
+            if (options.follow && error.name === 'ResourceNotFoundException')
+              return { events: [], nextToken: undefined };
+            throw new CommandError(`${error.name}: ${error.message}`);
+          });
+        for (const event of page.events ?? []) {
+          if (seen.has(event.eventId ?? '')) continue;
+          const timestamp = event.timestamp ?? 0;
+          if (timestamp > startTime) {
+            startTime = timestamp;
+            seen = new Set();
+          }
+          seen.add(event.eventId ?? '');
+          const text = (event.message ?? '').trimEnd();
+          process.stdout.write(
+            options.json
+              ? `${JSON.stringify(event)}\n`
+              : `${colours.dim(new Date(timestamp).toISOString().slice(11, 23))} ${text}\n`,
+          );
+        }
+        nextToken = page.nextToken;
+      } while (nextToken !== undefined);
+      if (!options.follow) break;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+    client.destroy();
+  },
+};

@@ -1,0 +1,16 @@
+import type { Argv } from 'yargs';
+import { DataFolder } from '../datafolder.js';
+
+/** Options of every command. */
+export function commonOptions(command: Argv) {
+  return command
+    .option('data', { type: 'string', default: DataFolder.default(), describe: 'data folder', requiresArg: true })
+    .option('json', { type: 'boolean', default: false, describe: 'print JSON for programs' });
+}
+
+/** Options of commands that talk to a running platform. */
+export function connectionOptions(command: Argv) {
+  return commonOptions(command)
+    .option('region', { type: 'string', describe: 'region (default: the data folder’s)', requiresArg: true })
+    .option('account', { type: 'string', describe: 'account id (default: the first)', requiresArg: true });
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Where one platform keeps everything. Readable by its owner only. */
+export class DataFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  static default(): string {
+    return process.env.HEARTH_DATA ?? join(homedir(), '.hearth');
+  }
+
+  create(): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    mkdirSync(this.run, { recursive: true, mode: 0o700 });
+  }
+
+  get store(): string {
+    return join(this.path, 'store');
+  }
+  get blobs(): string {
+    return join(this.path, 'blobs');
+  }
+  get code(): string {
+    return join(this.path, 'code');
+  }
+  get logs(): string {
+    return join(this.path, 'logs');
+  }
+  get runtimes(): string {
+    return join(this.path, 'runtimes');
+  }
+  get run(): string {
+    return join(this.path, 'run');
+  }
+
+  /** Says that a platform serves from this folder, and where. */
+  writePlatform(platform: PlatformFile): void {
+    writeFileSync(join(this.run, 'platform.json'), JSON.stringify(platform), { mode: 0o600 });
+  }
+
+  removePlatform(): void {
+    rmSync(join(this.run, 'platform.json'), { force: true });
+  }
+
+  /** The platform that serves from this folder now, or null. A file left by a killed one is not believed. */
+  platform(): PlatformFile | null {
+    let file: PlatformFile;
+    try {
+      file = JSON.parse(readFileSync(join(this.run, 'platform.json'), 'utf8'));
+    } catch {
+      return null;
+    }
+    return processStart(file.pid) === file.processStart ? file : null;
+  }
+}
+
+export interface PlatformFile {
+  readonly pid: number;
+  /** Start time of the process in clock ticks since boot: a pid alone may have been given to another process. */
+  readonly processStart: string;
+  readonly endpoint: string;
+  readonly startedMs: number;
+}
+
+/** Field 22 of /proc/PID/stat, or null when there is no such process. */
+export function processStart(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command name (field 2) may hold spaces and parentheses; fields are counted behind its end.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,91 @@
+import type { AssignmentService, Grant, RefuseReason } from '../assignment/service.js';
+import type { CountingEffect, CountingInput, ThrottleReason } from '../counting/messages.js';
+import { assert } from '../kernel/assert.js';
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import type { AccountId, Region } from '../kernel/ids.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import { secondMs } from '../kernel/units.js';
+import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { Dispatcher } from './ports.js';
+
+interface CountingMachine {
+  step(input: CountingInput): readonly CountingEffect[];
+}
+
+/** The data plane to the workers. */
+export interface InvocationPlane {
+  invoke(grant: Grant, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void;
+}
+
+/**
+ * An invocation that found no sandbox waits this long for one: the init limit (10 s) twice, for a first sandbox that
+ * dies, and as much again for boot and journal on a loaded machine.
+ */
+const waitMsMax = 30 * secondMs;
+
+/** A granted sandbox can die before the invocation reaches it; the invocation then never ran and is tried again. */
+const attemptsMax = 4;
+
+function throttled(reason: ThrottleReason): ApiFailure {
+  return apiFailure('TooManyRequestsException', 'Rate Exceeded.', {
+    members: { Reason: reason },
+    headers: { 'Retry-After': '1' },
+  });
+}
+
+function refusal(reason: RefuseReason): ApiFailure {
+  switch (reason) {
+    case 'no-capacity':
+      return throttled('ConcurrentInvocationLimitExceeded');
+    case 'wait-expired':
+      return apiFailure('ServiceException', 'No execution environment became ready in time.');
+    case 'start-failed':
+      return apiFailure('ServiceException', 'The execution environment could not be started.');
+  }
+}
+
+/** One invocation's way through admission, assignment and worker. */
+export class InvocationDispatcher implements Dispatcher {
+  constructor(
+    private readonly counting: CountingMachine,
+    private readonly assignment: AssignmentService,
+    private readonly plane: InvocationPlane,
+    private readonly reservedInAccount: (account: AccountId, region: Region) => number,
+    private readonly clock: Clock,
+  ) {}
+
+  invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
+    const { spec, requestId } = invocation;
+    const [effect] = this.counting.step({
+      kind: 'admit',
+      nowMs: invocation.arrivedMs,
+      requestId,
+      account: spec.account,
+      region: spec.region,
+      functionKey: `${spec.account}/${spec.region}/${spec.functionName}`,
+      reserved: spec.reservedConcurrency,
+      reservedInAccount: this.reservedInAccount(spec.account, spec.region),
+    });
+    assert(effect !== undefined, 'counting answers every admission');
+    if (effect.kind === 'throttled') {
+      done({ kind: 'refused', failure: throttled(effect.reason) });
+      return;
+    }
+    this.attempt(invocation, 1, (outcome) => {
+      this.counting.step({ kind: 'release', nowMs: this.clock.nowMs(), requestId });
+      done(outcome);
+    });
+  }
+
+  private attempt(invocation: Invocation, number: number, done: (outcome: InvocationOutcome) => void): void {
+    this.assignment.acquire(invocation.requestId, invocation.spec, invocation.arrivedMs + waitMsMax, {
+      granted: (grant) => {
+        this.plane.invoke(grant, invocation, (outcome) => {
+          if (outcome.kind === 'refused' && number < attemptsMax) this.attempt(invocation, number + 1, done);
+          else done(outcome);
+        });
+      },
+      refused: (reason) => done({ kind: 'refused', failure: refusal(reason) }),
+    });
+  }
+}
