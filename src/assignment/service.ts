@@ -2,6 +2,7 @@ import { assert } from '../kernel/assert.js';
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { Journal } from '../kernel/ports/journal.js';
+import { secondMs } from '../kernel/units.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { AssignmentEffect, AssignmentEntry, AssignmentInput, StopReason } from './messages.js';
 
@@ -31,8 +32,8 @@ interface AssignmentMachine {
   step(input: AssignmentInput): readonly AssignmentEffect[];
 }
 
-/** How often deadlines of waiting invocations and idle sandboxes are looked at; both are seconds and longer. */
-const tickMs = 250;
+/** How often deadlines of waiting invocations and idle sandboxes are looked at: both are many seconds long. */
+const tickMs = 1 * secondMs;
 
 /** A pool somebody waits for or has a sandbox of: the machine knows keys only, starting needs the whole spec. */
 interface PoolUse {
@@ -109,6 +110,9 @@ export class AssignmentService {
         return;
       case 'persist':
         this.persist(effect.sequence, effect.entries);
+        return;
+      case 'trim':
+        this.journal.trim(effect.sequence).catch(this.onDeposed);
         return;
     }
   }

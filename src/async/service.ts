@@ -2,7 +2,7 @@ import { apiFailure } from '../kernel/errors.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import { type Delivery, type Queue, QueueFullError } from '../kernel/ports/queue.js';
 import { fail, ok, type Result } from '../kernel/result.js';
-import { minuteMs, secondMs } from '../kernel/units.js';
+import { secondMs } from '../kernel/units.js';
 import type { AsyncEffect, AsyncEvent, AsyncInput } from './messages.js';
 
 interface AsyncMachine {
@@ -14,9 +14,6 @@ export type AttemptOutcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['out
 /** Runs one attempt of an event through the synchronous path. Never rejects. */
 export type Attempt = (event: AsyncEvent, payload: Buffer) => Promise<AttemptOutcome>;
 
-/** Longest function timeout (15 min) and a minute for the cold start before it: no attempt outlives its lease. */
-const leaseMs = 16 * minuteMs;
-
 /** After the queue failed (disk full, say), it is asked again after this long. */
 const retryMs = 1 * secondMs;
 
@@ -24,7 +21,6 @@ const retryMs = 1 * secondMs;
 export class AsyncService {
   private readonly inFlight = new Map<string, Delivery<AsyncEvent>>();
   private disarm: () => void = () => {};
-  private armedMs = Number.POSITIVE_INFINITY;
   private closed = false;
   private readonly running = new Set<Promise<void>>();
 
@@ -64,7 +60,10 @@ export class AsyncService {
   private perform(effect: AsyncEffect): void {
     switch (effect.kind) {
       case 'pull':
-        this.track(this.pull(effect.count));
+        this.track(this.pull(effect.count, effect.leaseMs));
+        return;
+      case 'extend':
+        this.track(this.queue.extend(effect.id, effect.leaseUntilMs));
         return;
       case 'attempt':
         this.track(this.run(effect.id, effect.event));
@@ -83,7 +82,7 @@ export class AsyncService {
     }
   }
 
-  private async pull(count: number): Promise<void> {
+  private async pull(count: number, leaseMs: number): Promise<void> {
     const nowMs = this.clock.nowMs();
     const deliveries = await this.queue.pull({ count, nowMs, leaseMs }).catch((error: Error) => {
       this.onProblem(error);
@@ -106,13 +105,9 @@ export class AsyncService {
   }
 
   private arm(atMs: number): void {
-    if (this.closed || atMs >= this.armedMs) return;
     this.disarm();
-    this.armedMs = atMs;
-    this.disarm = this.clock.after(Math.max(0, atMs - this.clock.nowMs()), () => {
-      this.armedMs = Number.POSITIVE_INFINITY;
-      this.wake();
-    });
+    if (this.closed) return;
+    this.disarm = this.clock.after(Math.max(0, atMs - this.clock.nowMs()), () => this.wake());
   }
 
   private track(work: Promise<void>): void {

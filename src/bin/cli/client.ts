@@ -2,7 +2,7 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { type Account, CredentialStore } from '../../frontend/credentials.js';
+import { type Credential, CredentialStore } from '../../frontend/credentials.js';
 import { DataFolder } from '../datafolder.js';
 import { CommandError } from './terminal.js';
 
@@ -16,7 +16,7 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly endpoint: string;
   readonly region: string;
-  readonly account: Account;
+  readonly credential: Credential;
 }
 
 /** Finds the platform that serves from the data folder, and the credentials of one of its accounts. */
@@ -30,15 +30,15 @@ export function connect(options: ConnectionOptions): Connection {
     );
   }
   const credentials = CredentialStore.open(folder.path);
-  const account = options.account
-    ? credentials.list().find(({ accountId }) => accountId === options.account)
+  const credential = options.account
+    ? credentials.list().find(({ account }) => account === options.account)
     : credentials.list()[0];
-  if (account === undefined) throw new CommandError(`There is no account ${options.account} in ${folder.path}`);
-  return { endpoint: platform.endpoint, region: options.region ?? credentials.region, account };
+  if (credential === undefined) throw new CommandError(`There is no account ${options.account} in ${folder.path}`);
+  return { endpoint: platform.endpoint, region: options.region ?? credentials.defaultRegion, credential };
 }
 
-function clientConfiguration({ endpoint, region, account }: Connection) {
-  const { accessKeyId, secretAccessKey } = account;
+function clientConfiguration({ endpoint, region, credential }: Connection) {
+  const { accessKeyId, secretAccessKey } = credential;
   return { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
 }
 

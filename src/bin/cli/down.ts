@@ -1,17 +1,15 @@
-import type { Argv } from 'yargs';
 import { DataFolder, processStart } from '../datafolder.js';
-import { commonOptions } from './options.js';
+import { commonOptions, defineCommand } from './options.js';
 import { Terminal } from './terminal.js';
 
 /** Longest wait for a platform to end its work; after it the processes are killed. */
 const stopMsMax = 20_000;
 
-export const down = {
+export const down = defineCommand({
   command: 'down',
   describe: 'Stop the platform that serves from the data folder',
-  builder: (command: Argv) =>
-    commonOptions(command).example('hearth down', 'stop it; work in flight is finished first'),
-  handler: async (options: { data: string; json: boolean }) => {
+  builder: (command) => commonOptions(command).example('hearth down', 'stop it; work in flight is finished first'),
+  handler: async (options) => {
     const terminal = new Terminal(options.json);
     const folder = new DataFolder(options.data);
     const platform = folder.platform();
@@ -30,4 +28,4 @@ export const down = {
     }
     terminal.result({ stopped: true, pid: platform.pid }, () => `Stopped ${platform.endpoint} (pid ${platform.pid}).`);
   },
-};
+});

@@ -1,17 +1,16 @@
 import type { FunctionConfiguration } from '@aws-sdk/client-lambda';
-import type { Argv } from 'yargs';
 import { connect, lambdaClient } from './client.js';
-import { connectionOptions } from './options.js';
+import { connectionOptions, defineCommand } from './options.js';
 import { Terminal, table } from './terminal.js';
 
-export const functions = {
+export const functions = defineCommand({
   command: 'functions',
   describe: 'List the functions of an account',
-  builder: (command: Argv) =>
+  builder: (command) =>
     connectionOptions(command)
       .example('hearth functions', 'one line a function')
       .example('hearth functions --json | jq .[].FunctionName', 'names, for a program'),
-  handler: async (options: { data: string; json: boolean; region?: string; account?: string }) => {
+  handler: async (options) => {
     const { paginateListFunctions } = await import('@aws-sdk/client-lambda');
     const client = await lambdaClient(connect(options));
     const found: FunctionConfiguration[] = [];
@@ -33,4 +32,4 @@ export const functions = {
           ),
     );
   },
-};
+});

@@ -1,31 +1,18 @@
 import { readFileSync } from 'node:fs';
 import colours from 'picocolors';
-import type { Argv } from 'yargs';
 import { connect, lambdaClient } from './client.js';
-import { connectionOptions } from './options.js';
+import { connectionOptions, defineCommand } from './options.js';
 import { CommandError, Terminal } from './terminal.js';
 
-interface InvokeOptions {
-  data: string;
-  json: boolean;
-  region?: string;
-  account?: string;
-  function: string;
-  payload?: string;
-  file?: string;
-  event: boolean;
-  qualifier?: string;
-}
-
-function payloadOf(options: InvokeOptions): Uint8Array {
+function payloadOf(options: { file?: string | undefined; payload?: string | undefined }): Uint8Array {
   if (options.file !== undefined) return readFileSync(options.file === '-' ? 0 : options.file);
   return Buffer.from(options.payload ?? '{}');
 }
 
-export const invoke = {
+export const invoke = defineCommand({
   command: 'invoke <function> [payload]',
   describe: 'Invoke a function and show its result and log',
-  builder: (command: Argv) =>
+  builder: (command) =>
     connectionOptions(command)
       .positional('function', { type: 'string', demandOption: true, describe: 'name, partial ARN or ARN' })
       .positional('payload', { type: 'string', describe: 'JSON text (default {})' })
@@ -35,7 +22,7 @@ export const invoke = {
       .conflicts('file', 'payload')
       .example(`hearth invoke hello '{"name":"you"}'`, 'result on standard output, log on standard error')
       .epilogue('Exit status: 0 success, 1 refused, 2 the function reported an error.'),
-  handler: async (options: InvokeOptions) => {
+  handler: async (options) => {
     const terminal = new Terminal(options.json);
     const { InvokeCommand } = await import('@aws-sdk/client-lambda');
     const client = await lambdaClient(connect(options));
@@ -68,4 +55,4 @@ export const invoke = {
     terminal.result(result, () => result.payload);
     if (result.functionError !== null) process.exitCode = 2;
   },
-};
+});

@@ -1,22 +1,10 @@
 import colours from 'picocolors';
-import type { Argv } from 'yargs';
 import { connect, logsClient } from './client.js';
-import { connectionOptions } from './options.js';
+import { connectionOptions, defineCommand } from './options.js';
 import { CommandError } from './terminal.js';
 
 /** How often a followed log is asked for news. */
 const pollMs = 500;
-
-interface LogsOptions {
-  data: string;
-  json: boolean;
-  region?: string;
-  account?: string;
-  function: string;
-  follow: boolean;
-  since: string;
-  filter?: string;
-}
 
 /** `10m`, `2h`, `1d`, `30s` → milliseconds. */
 function spanMs(text: string): number {
@@ -26,10 +14,10 @@ function spanMs(text: string): number {
   return Number(match[1]) * unitMs;
 }
 
-export const logs = {
+export const logs = defineCommand({
   command: 'logs <function>',
   describe: 'Show a function’s log',
-  builder: (command: Argv) =>
+  builder: (command) =>
     connectionOptions(command)
       .positional('function', { type: 'string', demandOption: true, describe: 'function name, or a log group' })
       .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'go on with new events' })
@@ -37,7 +25,7 @@ export const logs = {
       .option('filter', { type: 'string', describe: 'CloudWatch Logs filter pattern' })
       .example('hearth logs hello -f', 'follow')
       .example(`hearth logs hello --since 1h --filter '"Task timed out"'`, 'find timeouts of the last hour'),
-  handler: async (options: LogsOptions) => {
+  handler: async (options) => {
     const { FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
     const client = await logsClient(connect(options));
     const logGroupName = options.function.startsWith('/') ? options.function : `/aws/lambda/${options.function}`;
@@ -83,4 +71,4 @@ export const logs = {
     }
     client.destroy();
   },
-};
+});

@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import { DataFolder } from '../datafolder.js';
 
 /** Options of every command. */
@@ -13,4 +13,14 @@ export function connectionOptions(command: Argv) {
   return commonOptions(command)
     .option('region', { type: 'string', describe: 'region (default: the data folder’s)', requiresArg: true })
     .option('account', { type: 'string', describe: 'account id (default: the first)', requiresArg: true });
+}
+
+/** A command whose handler gets exactly the options that its builder declares. */
+export function defineCommand<Options>(definition: {
+  readonly command: string;
+  readonly describe: string;
+  readonly builder: (command: Argv) => Argv<Options>;
+  readonly handler: (options: Options) => void | Promise<void>;
+}): CommandModule {
+  return definition as unknown as CommandModule;
 }

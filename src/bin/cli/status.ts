@@ -1,7 +1,6 @@
-import type { Argv } from 'yargs';
 import type { PlatformStatus } from '../platformstatus.js';
 import { connect, getAdmin } from './client.js';
-import { connectionOptions } from './options.js';
+import { connectionOptions, defineCommand } from './options.js';
 import { Terminal, table } from './terminal.js';
 
 function render(status: PlatformStatus): string {
@@ -25,15 +24,15 @@ function render(status: PlatformStatus): string {
   return lines.trimStart();
 }
 
-export const status = {
+export const status = defineCommand({
   command: 'status',
   describe: 'Show the running platform',
-  builder: (command: Argv) =>
+  builder: (command) =>
     connectionOptions(command)
       .example('hearth status', 'endpoint, isolation in force, sandboxes, memory')
       .epilogue('Exit status 3 when no platform serves from the data folder.'),
-  handler: async (options: { data: string; json: boolean; region?: string; account?: string }) => {
+  handler: async (options) => {
     const answer = await getAdmin<PlatformStatus>(connect(options), '/_hearth/status');
     new Terminal(options.json).result(answer, render);
   },
-};
+});
