@@ -30,7 +30,8 @@ export interface ResolvedFunction {
 }
 
 /**
- * Looks up what an invocation runs. Synchronous, from memory. The names are validated already.
+ * Looks up what an invocation runs. Synchronous, from memory. `functionName` is validated, and as the client sent it:
+ * name, partial or full ARN, with or without a qualifier (which then must not contradict `qualifier`).
  * Failures: ResourceNotFoundException, ResourceConflictException (Pending), and so on, as Invoke answers them.
  */
 export interface FunctionResolver {
