@@ -1,0 +1,156 @@
+/*
+ * First program inside a sandbox. It
+ *   1. opens the Runtime API's listening socket, 127.0.0.1:9001 of the sandbox's own network, and hands it to the
+ *      worker over the IPC channel of Node's child_process (descriptor 4);
+ *   2. becomes the runtime: with a command in its arguments (managed runtimes) at once, else (`provided.*`) after one
+ *      start message on descriptor 3: u32 little-endian length, then the arguments, each ended by NUL, an empty
+ *      string, and the environment, each entry ended by NUL.
+ *
+ * It never returns: exec or exit. Nothing but descriptors 0-2 (and 3 for managed runtimes) survives the exec.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CHANNEL_FD = 3, IPC_FD = 4, RUNTIME_API_PORT = 9001, BACKLOG = 128 };
+
+/* Environment 4 KB by Lambda's limit, plus what the platform adds; 1 MiB is far above both. */
+static const uint32_t start_bytes_max = 1 << 20;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "hearth agent: %s: %s\n", what, strerror(errno));
+	_exit(71); /* EX_OSERR */
+}
+
+static int listen_on_loopback(void)
+{
+	struct sockaddr_in address;
+	int one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die("socket");
+	memset(&address, 0, sizeof address);
+	address.sin_family = AF_INET;
+	address.sin_port = htons(RUNTIME_API_PORT);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
+		die("setsockopt");
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		die("bind 127.0.0.1:9001");
+	if (listen(fd, BACKLOG) < 0)
+		die("listen");
+	return fd;
+}
+
+/* Node's own message for a passed server: `child.on('message', (text, server) => …)` gets it listening. */
+static void hand_over(int fd)
+{
+	static char line[] = "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":\"runtime-api\"}\n";
+	struct iovec part = { line, sizeof line - 1 };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message;
+	struct cmsghdr *header;
+
+	memset(&control, 0, sizeof control);
+	memset(&message, 0, sizeof message);
+	message.msg_iov = &part;
+	message.msg_iovlen = 1;
+	message.msg_control = control.bytes;
+	message.msg_controllen = sizeof control.bytes;
+	header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof fd);
+	if (sendmsg(IPC_FD, &message, MSG_NOSIGNAL) != (ssize_t)(sizeof line - 1))
+		die("hand over the Runtime API socket");
+	/* Node's NODE_HANDLE_ACK is not awaited (the runtime's start would wait for the worker's turn); it may fail. */
+	close(IPC_FD);
+	close(fd);
+}
+
+static void read_exactly(void *to, size_t bytes)
+{
+	char *at = to;
+	while (bytes > 0) {
+		ssize_t count = read(CHANNEL_FD, at, bytes);
+		if (count == 0)
+			_exit(0); /* The worker is gone, or never needs this sandbox. */
+		if (count < 0) {
+			if (errno == EINTR)
+				continue;
+			die("read start message");
+		}
+		at += count;
+		bytes -= (size_t)count;
+	}
+}
+
+/* Splits NUL-ended strings from `at` up to `end` or an empty string; returns what follows. */
+static char *split(char *at, char *end, char **list, size_t *count)
+{
+	while (at < end && *at != '\0') {
+		list[(*count)++] = at;
+		at += strlen(at) + 1;
+	}
+	list[*count] = NULL;
+	return at < end ? at + 1 : at;
+}
+
+static void start_from_message(void)
+{
+	uint8_t head[4];
+	uint32_t bytes;
+	char *text, **arguments, **environment;
+	size_t argument_count = 0, environment_count = 0;
+
+	read_exactly(head, sizeof head);
+	bytes = (uint32_t)head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
+	if (bytes > start_bytes_max) {
+		errno = EMSGSIZE;
+		die("start message");
+	}
+	text = malloc(bytes + 1);
+	/* Each string takes at least two bytes; one more for the ending NULL of each list. */
+	arguments = malloc((bytes / 2 + 2) * sizeof *arguments);
+	environment = malloc((bytes / 2 + 2) * sizeof *environment);
+	if (!text || !arguments || !environment)
+		die("malloc");
+	read_exactly(text, bytes);
+	text[bytes] = '\0';
+	split(split(text, text + bytes, arguments, &argument_count), text + bytes, environment, &environment_count);
+	if (argument_count == 0) {
+		errno = EINVAL;
+		die("start message");
+	}
+	close(CHANNEL_FD);
+	if (chdir("/var/task") < 0)
+		die("/var/task");
+	execve(arguments[0], arguments, environment);
+	/* A script whose interpreter line is missing: say it as a shell would, for the function's log. */
+	fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+int main(int count, char **arguments)
+{
+	hand_over(listen_on_loopback());
+	if (count < 2)
+		start_from_message();
+	unsetenv("PWD"); /* Set by bubblewrap; the environment is exactly what the runtime was given. */
+	execvp(arguments[1], arguments + 1);
+	fprintf(stderr, "%s: %s\n", arguments[1], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}

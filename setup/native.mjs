@@ -1,0 +1,60 @@
+// Compiles the C pieces into build/native/, each only when its source is newer. Called by set-up; also runs alone.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const output = join(root, 'build', 'native');
+const sources = [
+  'guest/agent/agent.c',
+  'src/worker/sandbox/native/launcher.c',
+  'src/worker/sandbox/native/mounthelper.c',
+];
+// Static, because the agent runs in sandboxes without regard to their libraries; dynamic where libc has no archive.
+const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-std=gnu11', '-s'];
+const compileMsMax = 60_000;
+
+function compiler() {
+  for (const name of [process.env.CC, 'cc', 'gcc', 'clang']) {
+    if (name && spawnSync(name, ['--version'], { stdio: 'ignore', timeout: compileMsMax }).status === 0) return name;
+  }
+  return null;
+}
+
+/** Returns null when everything is built, else what is missing and how to get it. */
+export function buildNative() {
+  const stale = sources.filter((source) => {
+    const target = join(output, basename(source, '.c'));
+    return !existsSync(target) || statSync(target).mtimeMs < statSync(join(root, source)).mtimeMs;
+  });
+  if (stale.length === 0) return null;
+  const cc = compiler();
+  if (cc === null) {
+    return 'No C compiler found. Sandboxes with namespaces need three small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
+  }
+  mkdirSync(output, { recursive: true });
+  for (const source of stale) {
+    const target = join(output, basename(source, '.c'));
+    // Renamed into place, so that two builds at once, or a running program, never see half a file.
+    const unfinished = `${target}.${process.pid}`;
+    const compile = (link) =>
+      spawnSync(cc, [...flags, ...link, '-o', unfinished, join(root, source)], {
+        encoding: 'utf8',
+        timeout: compileMsMax,
+      });
+    let result = compile(['-static']);
+    if (result.status !== 0) result = compile([]);
+    if (result.status !== 0) return `${cc} cannot compile ${source}:\n${result.stderr}`;
+    renameSync(unfinished, target);
+  }
+  return null;
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const problem = buildNative();
+  if (problem !== null) {
+    console.error(problem);
+    process.exitCode = 1;
+  }
+}

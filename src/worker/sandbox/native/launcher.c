@@ -1,0 +1,102 @@
+/*
+ * launcher [option…] -- program argument…
+ *
+ * Puts itself where the program shall run, then becomes it:
+ *   --cgroup FILE   join this cgroup.procs (repeatable)
+ *   --owner PID     be killed when the process PID, our parent, dies; fail if it is gone already
+ *   --uid N --gid N become this user, without supplementary groups
+ *   --nofile N      soft and hard limit of open files
+ *   --core N        limit of core files, bytes
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void die(const char *what)
+{
+	fprintf(stderr, "hearth launcher: %s: %s\n", what, strerror(errno));
+	_exit(71); /* EX_OSERR */
+}
+
+static unsigned long number(const char *text)
+{
+	char *end;
+	unsigned long value;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *text == '\0' || *end != '\0') {
+		errno = EINVAL;
+		die(text);
+	}
+	return value;
+}
+
+static void join(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		die(file);
+	close(fd);
+}
+
+static void limit(__rlimit_resource_t resource, unsigned long value, const char *what)
+{
+	struct rlimit both = { value, value };
+	if (setrlimit(resource, &both) < 0)
+		die(what);
+}
+
+int main(int count, char **arguments)
+{
+	unsigned long owner = 0, uid = 0, gid = 0;
+	int change_user = 0, at = 1;
+
+	for (; at < count && strcmp(arguments[at], "--") != 0; at += 2) {
+		const char *option = arguments[at], *value = at + 1 < count ? arguments[at + 1] : "";
+		if (strcmp(option, "--cgroup") == 0)
+			join(value);
+		else if (strcmp(option, "--owner") == 0)
+			owner = number(value);
+		else if (strcmp(option, "--uid") == 0)
+			uid = number(value), change_user = 1;
+		else if (strcmp(option, "--gid") == 0)
+			gid = number(value);
+		else if (strcmp(option, "--nofile") == 0)
+			limit(RLIMIT_NOFILE, number(value), option);
+		else if (strcmp(option, "--core") == 0)
+			limit(RLIMIT_CORE, number(value), option);
+		else {
+			errno = EINVAL;
+			die(option);
+		}
+	}
+	if (at + 1 >= count) {
+		errno = EINVAL;
+		die("no program");
+	}
+	if (change_user) {
+		if (setgroups(0, NULL) < 0)
+			die("setgroups");
+		if (setresgid(gid, gid, gid) < 0)
+			die("setresgid");
+		if (setresuid(uid, uid, uid) < 0)
+			die("setresuid");
+	}
+	/* After the change of user, which clears it. The check closes the gap before it. */
+	if (owner) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+			die("prctl");
+		if ((unsigned long)getppid() != owner)
+			_exit(1);
+	}
+	execvp(arguments[at + 1], arguments + at + 1);
+	die(arguments[at + 1]);
+}

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { assert } from '../../../kernel/assert.js';
+import { DriverError } from '../driver.js';
+
+/** A mount takes well under a millisecond; a helper that is silent for 10 s hangs in the kernel (a dead disk). */
+const answerMsMax = 10_000;
+/** Commands written and not answered. One cold start has about six; beyond this the machine is not keeping up. */
+const pendingMax = 4096;
+
+interface Pending {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The mount helper process (`native/mounthelper.c`): commands go in order, answers come in order. */
+export class Mounts {
+  private readonly pending: Pending[] = [];
+  private text = '';
+  private deadline: NodeJS.Timeout | null = null;
+  private broken: DriverError | null = null;
+  private readonly ended: Promise<void>;
+
+  private constructor(private readonly helper: ChildProcess) {
+    helper.stdout?.setEncoding('latin1').on('data', (chunk: string) => this.receive(chunk));
+    helper.stdin?.on('error', () => {});
+    this.ended = new Promise((resolve) => {
+      helper.once('error', (error) => {
+        this.fail(`mount helper: ${error.message}`);
+        resolve();
+      });
+      helper.once('exit', () => {
+        this.fail('the mount helper ended');
+        resolve();
+      });
+    });
+  }
+
+  static start(program: string): Mounts {
+    return new Mounts(spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: {} }));
+  }
+
+  /** Mounts a tmpfs at `path` that propagates into sandboxes. First command of all. */
+  shared(path: string): Promise<void> {
+    return this.run('shared', path);
+  }
+
+  /** `source` appears at `target`, without devices and set-uid programs. */
+  bind(source: string, target: string, access: 'ro' | 'rw'): Promise<void> {
+    return this.run('bind', source, target, access);
+  }
+
+  /** A tmpfs of limited size; its pages count as memory of whoever writes them. */
+  tmpfs(target: string, mib: number): Promise<void> {
+    return this.run('tmpfs', target, String(mib), '0', '0');
+  }
+
+  /** Mounts an ext4 image through a free loop device and unlinks it: it lives exactly as long as the mount. */
+  loop(image: string, target: string): Promise<void> {
+    return this.run('loop', image, target);
+  }
+
+  umount(target: string): Promise<void> {
+    return this.run('umount', target);
+  }
+
+  /** Waits for the commands given so far, then ends the helper. */
+  async close(): Promise<void> {
+    this.helper.stdin?.end();
+    await this.ended;
+  }
+
+  private run(...fields: readonly string[]): Promise<void> {
+    if (this.broken) return Promise.reject(this.broken);
+    const bad = fields.find((field) => /[\0\n]/.test(field) || field === '');
+    if (bad !== undefined) return Promise.reject(new DriverError(`not a path: ${JSON.stringify(bad)}`));
+    assert(this.pending.length < pendingMax, 'more than 4096 mount commands wait: the caller has no bound');
+    return new Promise((resolve, reject) => {
+      this.pending.push({ resolve, reject });
+      this.helper.stdin?.write(`${fields.join('\0')}\0\n`);
+      this.deadline ??= setTimeout(() => this.expire(), answerMsMax);
+    });
+  }
+
+  private receive(chunk: string): void {
+    this.text += chunk;
+    for (let end = this.text.indexOf('\n'); end >= 0; end = this.text.indexOf('\n')) {
+      const line = this.text.slice(0, end);
+      this.text = this.text.slice(end + 1);
+      const first = this.pending.shift();
+      assert(first, 'the mount helper answered what was not asked');
+      if (line === 'ok') first.resolve();
+      else first.reject(new DriverError(`cannot mount: ${line.replace(/^\d+ /, '')}`));
+    }
+    if (this.deadline) clearTimeout(this.deadline);
+    this.deadline = this.pending.length > 0 ? setTimeout(() => this.expire(), answerMsMax) : null;
+  }
+
+  private expire(): void {
+    this.fail(`the mount helper did not answer for ${answerMsMax / 1000} s`);
+    this.helper.kill('SIGKILL');
+  }
+
+  private fail(message: string): void {
+    this.broken ??= new DriverError(message);
+    if (this.deadline) clearTimeout(this.deadline);
+    this.deadline = null;
+    for (const waiting of this.pending.splice(0)) waiting.reject(this.broken);
+  }
+}
