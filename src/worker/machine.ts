@@ -2,7 +2,7 @@ import { assert } from '../kernel/assert.js';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import { minuteMs } from '../kernel/units.js';
-import { exitMessage } from './exit/messages.js';
+import { exitMessage } from './exitmessage.js';
 import type { InvocationEnd, InvocationFigures, WorkerEffect, WorkerInput } from './messages.js';
 
 /**

@@ -1,0 +1,26 @@
+import { limits } from '../kernel/limits.js';
+import { logKind } from '../wire/channel/frames.js';
+import type { LogCapture } from './logcapture.js';
+
+const headBytes = 9;
+
+/** Hands a LOG frame's body to the capture. False when it is malformed. */
+export function captureLogFrame(body: Buffer, capture: LogCapture): boolean {
+  if (body.length < headBytes) return false;
+  const timestampMs = body.readDoubleLE(1);
+  if (!Number.isFinite(timestampMs)) return false;
+  const kind = body[0];
+  if (kind === logKind.stdout || kind === logKind.stderr) {
+    capture.raw(kind === logKind.stdout ? 'stdout' : 'stderr', body.subarray(headBytes), timestampMs);
+    return true;
+  }
+  if (kind !== logKind.event) return false;
+  for (let at = headBytes; at < body.length; ) {
+    let end = Math.min(at + limits.logEventBytesMax, body.length);
+    // Not inside a character: UTF-8 continuation bytes are 10xxxxxx. At most three, so the loop always advances.
+    for (let back = 0; back < 3 && end < body.length && (body[end]! & 0xc0) === 0x80; back += 1) end -= 1;
+    capture.event(timestampMs, body.toString('utf8', at, end));
+    at = end;
+  }
+  return true;
+}

@@ -1,0 +1,81 @@
+import { limits } from '../kernel/limits.js';
+import { mib } from '../kernel/units.js';
+
+/** Bytes of a body that are kept; one more is counted and dropped, so that it can be seen as too large. */
+const keptBytesMax = limits.syncResponseBytesMax;
+/** A body is read to its end up to this size, so that its sender sees the 413; beyond it the connection is cut. */
+export const bodyBytesMax = 32 * mib;
+/** A chunk-size line with its extensions, or a trailer line. */
+const lineBytesMax = 4096;
+
+/** Takes one request's body out of a byte stream. Keeps no more than the largest response Lambda takes. */
+export class BodyReader {
+  #chunks: Buffer[] = [];
+  #keptBytes = 0;
+  /** All bytes of the body so far, kept or not. */
+  bytes = 0;
+  /** Bytes of the current chunk (or of the whole body) still to come. */
+  #left: number;
+  readonly #chunked: boolean;
+  #part: 'data' | 'data-end' | 'size' | 'trailer' | 'done';
+
+  constructor(body: number | 'chunked') {
+    this.#chunked = body === 'chunked';
+    this.#left = body === 'chunked' ? 0 : body;
+    this.#part = this.#chunked ? 'size' : this.#left === 0 ? 'done' : 'data';
+  }
+
+  get done(): boolean {
+    return this.#part === 'done';
+  }
+
+  /**
+   * Consumes from `at`; returns the position behind what it took, or -1 when the body is malformed or over 32 MiB.
+   * Bytes it leaves although not done must be offered again with more behind them.
+   */
+  push(bytes: Buffer, from: number): number {
+    let at = from;
+    while (this.#part !== 'done' && at < bytes.length) {
+      if (this.#part === 'data') {
+        const end = Math.min(at + this.#left, bytes.length);
+        if (!this.#keep(bytes.subarray(at, end))) return -1;
+        this.#left -= end - at;
+        at = end;
+        if (this.#left === 0) this.#part = this.#chunked ? 'data-end' : 'done';
+        continue;
+      }
+      const end = bytes.indexOf('\r\n', at, 'latin1');
+      if (end < 0) return bytes.length - at > lineBytesMax ? -1 : at;
+      if (end - at > lineBytesMax) return -1;
+      const line = bytes.latin1Slice(at, end);
+      at = end + 2;
+      if (this.#part === 'data-end') {
+        if (line !== '') return -1;
+        this.#part = 'size';
+      } else if (this.#part === 'size') {
+        const size = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line)?.[1];
+        if (size === undefined) return -1;
+        this.#left = Number.parseInt(size, 16);
+        this.#part = this.#left === 0 ? 'trailer' : 'data';
+      } else if (line === '') this.#part = 'done';
+    }
+    return at;
+  }
+
+  take(): Buffer {
+    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#keptBytes);
+  }
+
+  #keep(piece: Buffer): boolean {
+    this.bytes += piece.length;
+    if (this.bytes > bodyBytesMax) return false;
+    if (this.bytes <= keptBytesMax) {
+      this.#chunks.push(piece);
+      this.#keptBytes += piece.length;
+    } else {
+      this.#chunks = [];
+      this.#keptBytes = 0;
+    }
+    return true;
+  }
+}

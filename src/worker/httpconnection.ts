@@ -1,0 +1,169 @@
+import type { Socket } from 'node:net';
+import { kib } from '../kernel/units.js';
+import { BodyReader } from './httpbody.js';
+import { parseHead, type RequestHead } from './httprequest.js';
+
+export interface HttpRequest extends RequestHead {
+  readonly payload: Buffer;
+  /** May exceed `payload.length`: what is over the largest response is counted, not kept. */
+  readonly payloadBytes: number;
+}
+
+/** A request line with headers; every runtime client stays far below. */
+const headBytesMax = 32 * kib;
+/** Pipelined requests wait unread in the kernel beyond this. */
+const waitingBytesMax = 64 * kib;
+const reasons: Readonly<Record<number, string>> = {
+  200: 'OK',
+  202: 'Accepted',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Payload Too Large',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  505: 'HTTP Version Not Supported',
+};
+const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
+const empty = Buffer.alloc(0);
+
+/**
+ * One HTTP/1.1 connection of a sandbox to its Runtime API, hand-written because this is the hot path of every runtime
+ * that is not ours: keep-alive, pipelining (answered in order, one at a time), chunked bodies, `Expect`, HTTP/1.0.
+ */
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #onRequest: (request: HttpRequest, connection: HttpConnection) => void;
+  #waiting: Buffer = empty;
+  #head: RequestHead | null = null;
+  #body: BodyReader | null = null;
+  /** A request was handed on and is not answered. */
+  #open = false;
+  #keepAlive = true;
+  #parsing = false;
+  #paused = false;
+  closed = false;
+
+  constructor(
+    socket: Socket,
+    onRequest: (request: HttpRequest, connection: HttpConnection) => void,
+    onClose: (connection: HttpConnection) => void,
+  ) {
+    this.#socket = socket;
+    this.#onRequest = onRequest;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#data(chunk));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.closed = true;
+      onClose(this);
+    });
+  }
+
+  /** Answers the request that is open. `head`: further header lines, each with its line end. */
+  answer(status: number, head: string, payload: Buffer | string): void {
+    if (this.closed || !this.#open) return;
+    this.#open = false;
+    const text = typeof payload === 'string';
+    const length = text ? Buffer.byteLength(payload) : payload.length;
+    const lines = `HTTP/1.1 ${status} ${reasons[status] ?? 'Unknown'}\r\n${head}Content-Type: application/json\r\nContent-Length: ${length}\r\n${this.#keepAlive ? '' : 'Connection: close\r\n'}\r\n`;
+    if (text) this.#socket.write(lines + payload);
+    else if (length <= waitingBytesMax) {
+      const lineBytes = Buffer.byteLength(lines);
+      const bytes = Buffer.allocUnsafe(lineBytes + length);
+      bytes.write(lines, 0);
+      payload.copy(bytes, lineBytes);
+      this.#socket.write(bytes);
+    } else {
+      this.#socket.cork();
+      this.#socket.write(lines);
+      this.#socket.write(payload);
+      this.#socket.uncork();
+    }
+    if (!this.#keepAlive) this.#socket.end();
+    else if (!this.#parsing && this.#waiting.length > 0) this.#parse(empty);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #data(chunk: Buffer): void {
+    if (this.#open) {
+      this.#waiting = this.#waiting.length === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
+      if (this.#waiting.length > waitingBytesMax) {
+        this.#paused = true;
+        this.#socket.pause();
+      }
+      return;
+    }
+    this.#parse(chunk);
+  }
+
+  #parse(chunk: Buffer): void {
+    this.#parsing = true;
+    let bytes = chunk;
+    if (this.#waiting.length > 0) {
+      bytes = chunk.length === 0 ? this.#waiting : Buffer.concat([this.#waiting, chunk]);
+      this.#waiting = empty;
+    }
+    let at = 0;
+    while (!this.#open && this.#keepAlive) {
+      if (this.#head === null) {
+        const end = this.#readHead(bytes, at);
+        if (end < 0) break;
+        at = end;
+      }
+      const body = this.#body!;
+      const head = this.#head!;
+      at = body.push(bytes, at);
+      if (at < 0) {
+        this.#socket.destroy();
+        return;
+      }
+      if (!body.done) break;
+      this.#head = null;
+      this.#body = null;
+      this.#open = true;
+      this.#keepAlive = head.keepAlive;
+      this.#onRequest({ ...head, payload: body.take(), payloadBytes: body.bytes }, this);
+    }
+    this.#parsing = false;
+    if (at < bytes.length) this.#waiting = at === 0 ? bytes : bytes.subarray(at);
+    if (this.#paused && !this.#open) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+  }
+
+  /** Returns the position behind the head, or -1: incomplete, or refused and the connection closing. */
+  #readHead(bytes: Buffer, from: number): number {
+    let at = from;
+    // Empty lines before a request line are to be ignored (RFC 9112, 2.2).
+    while (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at += 2;
+    if (at >= bytes.length) return -1;
+    const end = bytes.indexOf('\r\n\r\n', at, 'latin1');
+    if (end < 0 || end - at > headBytesMax) {
+      if (bytes.length - at > headBytesMax) this.#refuse(431);
+      return -1;
+    }
+    const head = parseHead(bytes.latin1Slice(at, end));
+    if ('status' in head) {
+      this.#refuse(head.status);
+      return -1;
+    }
+    this.#head = head;
+    this.#body = new BodyReader(head.body);
+    if (head.expectsContinue) this.#socket.write(continueLine);
+    return end + 4;
+  }
+
+  #refuse(status: number): void {
+    this.#keepAlive = false;
+    this.#open = true;
+    this.answer(status, '', `{"errorMessage":"${reasons[status]}","errorType":"InvalidRequest"}`);
+  }
+}

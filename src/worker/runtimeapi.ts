@@ -1,0 +1,192 @@
+import type { Server } from 'node:net';
+import { limits } from '../kernel/limits.js';
+import { HttpConnection, type HttpRequest } from './httpconnection.js';
+
+/** What a runtime said. `requestId` is the one in the path; the machine decides whether it is the current one. */
+export interface RuntimeApiEvents {
+  /** The first `next`: init is over. */
+  onInitDone(): void;
+  onInitError(errorType: string, payload: Buffer): void;
+  /** `bytes` may exceed `payload.length`: too large, and not kept. */
+  onResponse(requestId: string, payload: Buffer, bytes: number): void;
+  onError(requestId: string, errorType: string, payload: Buffer, bytes: number): void;
+}
+
+export interface NextInvocation {
+  readonly requestId: string;
+  /** Epoch milliseconds. */
+  readonly deadlineMs: number;
+  readonly invokedFunctionArn: string;
+  readonly traceHeader: string;
+  readonly clientContext: string | null;
+  readonly cognitoIdentity: string | null;
+  readonly payload: Buffer;
+}
+
+/** Connections a sandbox may hold to its Runtime API; further ones are closed at once. */
+const connectionsMax = 32;
+
+const prefix = '/2018-06-01/runtime/';
+const invocationPrefix = `${prefix}invocation/`;
+const accepted = '{"status":"OK"}\n';
+const shape = (errorMessage: string, errorType: string) => `${JSON.stringify({ errorMessage, errorType })}\n`;
+const invalidRequestId = shape('Invalid request ID', 'InvalidRequestID');
+const tooLarge = shape(
+  `Exceeded maximum allowed payload size (${limits.syncResponseBytesMax} bytes).`,
+  'RequestEntityTooLarge',
+);
+const invalidTransition = (from: string, to: string) =>
+  shape(`Transition from ${from} to ${to} is not allowed.`, 'InvalidStateTransition');
+
+/** No header value may end its line: values of clients are made one line of visible Latin-1. */
+const headerValue = (value: string) => value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
+
+/**
+ * The Lambda Runtime API, version 2018-06-01, of one box. States and texts follow AWS's runtime interface emulator:
+ * `Started` (init) → `Ready` (waits in next) → `Running` → `InvocationResponse` | `InvocationErrorResponse` → `Ready`.
+ */
+export class RuntimeApi {
+  readonly #server: Server;
+  readonly #events: RuntimeApiEvents;
+  /** False: our own bootstrap takes invocations over the channel, so `next` belongs to nobody else. */
+  readonly #servesNext: boolean;
+  readonly #connections = new Set<HttpConnection>();
+  #state: 'Started' | 'InitError' | 'Ready' | 'Running' | 'InvocationResponse' | 'InvocationErrorResponse' = 'Started';
+  #waiting: HttpConnection[] = [];
+  #current: string | null = null;
+  /** Dispatched before the runtime asked for it. */
+  #queued: NextInvocation | null = null;
+  /** False for a spare and after `close`: requests before there is a function are refused. */
+  closed = false;
+
+  constructor(server: Server, servesNext: boolean, events: RuntimeApiEvents) {
+    this.#server = server;
+    this.#servesNext = servesNext;
+    this.#events = events;
+    server.on('connection', (socket) => {
+      if (this.closed || this.#connections.size >= connectionsMax) {
+        socket.destroy();
+        return;
+      }
+      this.#connections.add(
+        new HttpConnection(
+          socket,
+          (request, connection) => this.#handle(request, connection),
+          (connection) => this.#forget(connection),
+        ),
+      );
+    });
+    server.on('error', () => this.close());
+  }
+
+  /** Gives an invocation to the runtime: at once when it waits in `next`, otherwise when it asks. */
+  deliver(next: NextInvocation): void {
+    this.begin(next.requestId);
+    const connection = this.#waiting.shift();
+    if (connection === undefined) this.#queued = next;
+    else this.#send(connection, next);
+  }
+
+  /** A managed runtime got this invocation over the channel; tools inside may still answer it here. */
+  begin(requestId: string): void {
+    this.#current = requestId;
+    if (!this.#servesNext) this.#state = 'Running';
+  }
+
+  /** The invocation is over, also when it was answered over the channel. */
+  end(): void {
+    this.#current = null;
+    this.#queued = null;
+    if (!this.#servesNext) this.#state = 'Ready';
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const connection of this.#connections) connection.destroy();
+    this.#waiting = [];
+  }
+
+  #forget(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+    const at = this.#waiting.indexOf(connection);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #send(connection: HttpConnection, next: NextInvocation): void {
+    this.#state = 'Running';
+    let head =
+      `Lambda-Runtime-Aws-Request-Id: ${next.requestId}\r\nLambda-Runtime-Deadline-Ms: ${next.deadlineMs}\r\n` +
+      `Lambda-Runtime-Invoked-Function-Arn: ${next.invokedFunctionArn}\r\nLambda-Runtime-Trace-Id: ${headerValue(next.traceHeader)}\r\n`;
+    if (next.clientContext !== null) head += `Lambda-Runtime-Client-Context: ${headerValue(next.clientContext)}\r\n`;
+    if (next.cognitoIdentity !== null)
+      head += `Lambda-Runtime-Cognito-Identity: ${headerValue(next.cognitoIdentity)}\r\n`;
+    connection.answer(200, head, next.payload);
+  }
+
+  #handle(request: HttpRequest, connection: HttpConnection): void {
+    const { path, method } = request;
+    if (!path.startsWith(prefix)) {
+      connection.answer(404, '', '404 page not found\n');
+    } else if (path === `${invocationPrefix}next`) {
+      if (method !== 'GET') connection.answer(405, '', '');
+      else this.#next(connection);
+    } else if (path === `${prefix}init/error`) {
+      if (method !== 'POST') connection.answer(405, '', '');
+      else this.#initError(request, connection);
+    } else if (path.startsWith(invocationPrefix)) {
+      const slash = path.indexOf('/', invocationPrefix.length);
+      const what = slash < 0 ? '' : path.slice(slash + 1);
+      if (what !== 'response' && what !== 'error') connection.answer(404, '', '404 page not found\n');
+      else if (method !== 'POST') connection.answer(405, '', '');
+      else this.#result(path.slice(invocationPrefix.length, slash), what, request, connection);
+    } else connection.answer(404, '', '404 page not found\n');
+  }
+
+  #next(connection: HttpConnection): void {
+    if (!this.#servesNext || this.#state === 'Running' || this.#state === 'InitError') {
+      connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, 'RuntimeReady'));
+      return;
+    }
+    const first = this.#state === 'Started';
+    this.#state = 'Ready';
+    const queued = this.#queued;
+    this.#queued = null;
+    if (queued !== null) this.#send(connection, queued);
+    else this.#waiting.push(connection);
+    if (first) this.#events.onInitDone();
+  }
+
+  #initError(request: HttpRequest, connection: HttpConnection): void {
+    if (this.#state !== 'Started') {
+      connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, 'RuntimeInitError'));
+      return;
+    }
+    if (this.#servesNext) this.#state = 'InitError';
+    connection.answer(202, '', accepted);
+    this.#events.onInitError(request.errorType ?? 'Runtime.Unknown', request.payload);
+  }
+
+  #result(requestId: string, what: 'response' | 'error', request: HttpRequest, connection: HttpConnection): void {
+    const to = what === 'response' ? 'InvocationResponse' : 'InvocationErrorResponse';
+    if (this.#state !== 'Running') {
+      connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, `Runtime${to}`));
+      return;
+    }
+    if (requestId !== this.#current) {
+      connection.answer(400, '', invalidRequestId);
+      return;
+    }
+    this.#state = to;
+    const { payload, payloadBytes } = request;
+    if (payloadBytes > limits.syncResponseBytesMax) connection.answer(413, '', tooLarge);
+    else connection.answer(202, '', accepted);
+    if (what === 'response') this.#events.onResponse(requestId, payload, payloadBytes);
+    else this.#events.onError(requestId, request.errorType ?? 'Runtime.Unknown', payload, payloadBytes);
+  }
+
+  /** For tests and shutdown: the handle is the driver's, this only stops using it. */
+  detach(): void {
+    this.close();
+    this.#server.removeAllListeners('connection');
+  }
+}
