@@ -47,7 +47,7 @@ export class BodyReader {
       const end = bytes.indexOf('\r\n', at, 'latin1');
       if (end < 0) return bytes.length - at > lineBytesMax ? -1 : at;
       if (end - at > lineBytesMax) return -1;
-      const line = bytes.latin1Slice(at, end);
+      const line = bytes.toString('latin1', at, end);
       at = end + 2;
       if (this.#part === 'data-end') {
         if (line !== '') return -1;

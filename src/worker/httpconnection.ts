@@ -150,7 +150,7 @@ export class HttpConnection {
       if (bytes.length - at > headBytesMax) this.#refuse(431);
       return -1;
     }
-    const head = parseHead(bytes.latin1Slice(at, end));
+    const head = parseHead(bytes.toString('latin1', at, end));
     if ('status' in head) {
       this.#refuse(head.status);
       return -1;

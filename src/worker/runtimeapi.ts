@@ -38,8 +38,13 @@ const tooLarge = shape(
 const invalidTransition = (from: string, to: string) =>
   shape(`Transition from ${from} to ${to} is not allowed.`, 'InvalidStateTransition');
 
-/** No header value may end its line: values of clients are made one line of visible Latin-1. */
-const headerValue = (value: string) => value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
+/** No header value may end its line or leave ASCII. */
+const headerValue = (value: string) => value.replace(/[^\x20-\x7e]/g, '');
+/** JSON says the same in ASCII; control characters can only stand between its tokens. */
+const jsonHeaderValue = (json: string) =>
+  json
+    .replace(/[\0-\x1f]/g, ' ')
+    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
  * The Lambda Runtime API, version 2018-06-01, of one box. States and texts follow AWS's runtime interface emulator:
@@ -117,9 +122,9 @@ export class RuntimeApi {
     let head =
       `Lambda-Runtime-Aws-Request-Id: ${next.requestId}\r\nLambda-Runtime-Deadline-Ms: ${next.deadlineMs}\r\n` +
       `Lambda-Runtime-Invoked-Function-Arn: ${next.invokedFunctionArn}\r\nLambda-Runtime-Trace-Id: ${headerValue(next.traceHeader)}\r\n`;
-    if (next.clientContext !== null) head += `Lambda-Runtime-Client-Context: ${headerValue(next.clientContext)}\r\n`;
+    if (next.clientContext !== null) head += `Lambda-Runtime-Client-Context: ${jsonHeaderValue(next.clientContext)}\r\n`;
     if (next.cognitoIdentity !== null)
-      head += `Lambda-Runtime-Cognito-Identity: ${headerValue(next.cognitoIdentity)}\r\n`;
+      head += `Lambda-Runtime-Cognito-Identity: ${jsonHeaderValue(next.cognitoIdentity)}\r\n`;
     connection.answer(200, head, next.payload);
   }
 

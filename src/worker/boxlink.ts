@@ -1,0 +1,155 @@
+import type { Readable } from 'node:stream';
+import { secondMs } from '../kernel/units.js';
+import { type FrameType, frameType } from '../wire/channel/frames.js';
+import { FrameReader } from './channel.js';
+import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi.js';
+import type { Box, BoxExit } from './sandbox/driver.js';
+
+/** Who owns the box now. A spare has no owner: what it says besides HELLO is dropped. */
+export interface BoxOwner extends RuntimeApiEvents {
+  onFrame(type: FrameType, body: Buffer): void;
+  onOutput(stream: 'stdout' | 'stderr', bytes: Buffer): void;
+  /** Once; everything the box said before has been handed on. */
+  onExit(exit: BoxExit): void;
+}
+
+const nobody: BoxOwner = {
+  onFrame() {},
+  onOutput() {},
+  onExit() {},
+  onInitDone() {},
+  onInitError() {},
+  onResponse() {},
+  onError() {},
+};
+
+/** A closed channel is followed by the exit within this time, or the box is killed: nobody is left to talk to. */
+const exitMsMax = secondMs;
+
+/**
+ * Calls back after libuv has polled the sockets and pipes once more: the first `setImmediate` ends the poll phase we
+ * may be in, the second comes after the next whole one. What was in a pipe before is then read.
+ */
+export function afterPoll(action: () => void): void {
+  setImmediate(() => setImmediate(action));
+}
+
+/** One booted box with everything that listens to it, from its boot on; its owner changes once, from nobody. */
+export class BoxLink {
+  readonly box: Box;
+  readonly api: RuntimeApi;
+  /** The box takes INIT and INVOKE over the channel; false: it uses the Runtime API. */
+  readonly managed: boolean;
+  /** Resolves true on HELLO (at once for `provided.*`), false when the box ended or broke before. */
+  readonly greeted: Promise<boolean>;
+  /** The box has written to its raw standard output or error. */
+  outputUsed = false;
+  exited = false;
+  #owner: BoxOwner = nobody;
+  #greet: (alive: boolean) => void = () => {};
+  #frozen = false;
+  #killed: Promise<void> | null = null;
+
+  constructor(box: Box, managed: boolean) {
+    this.box = box;
+    this.managed = managed;
+    this.greeted = new Promise((resolve) => {
+      this.#greet = resolve;
+    });
+    this.api = new RuntimeApi(box.runtimeApi, !managed, {
+      onInitDone: () => this.#owner.onInitDone(),
+      onInitError: (type, payload) => this.#owner.onInitError(type, payload),
+      onResponse: (id, payload, bytes) => this.#owner.onResponse(id, payload, bytes),
+      onError: (id, type, payload, bytes) => this.#owner.onError(id, type, payload, bytes),
+    });
+    this.#listen(box.stdout, 'stdout');
+    this.#listen(box.stderr, 'stderr');
+    if (managed) this.#read();
+    else this.#greet(true);
+    box.exited.then((exit) => afterPoll(() => this.#end(exit)));
+  }
+
+  get alive(): boolean {
+    return !this.exited && this.#killed === null;
+  }
+
+  own(owner: BoxOwner): void {
+    this.#owner = owner;
+  }
+
+  /** From now on the box's words concern nobody. */
+  disown(): void {
+    this.#owner = nobody;
+  }
+
+  freeze(): void {
+    if (this.#frozen || !this.alive) return;
+    this.#frozen = true;
+    this.box.freeze();
+  }
+
+  thaw(): void {
+    if (!this.#frozen) return;
+    this.#frozen = false;
+    this.box.thaw();
+  }
+
+  /** Idempotent; resolves when nothing of the box is left. A driver that cannot clear it away is not waited for. */
+  kill(): Promise<void> {
+    this.#killed ??= this.#kill();
+    return this.#killed;
+  }
+
+  async #kill(): Promise<void> {
+    this.#greet(false);
+    this.api.detach();
+    try {
+      await this.box.kill();
+    } catch {
+      // The driver's janitor retries; the sandbox is over either way.
+    }
+  }
+
+  #read(): void {
+    const { channel } = this.box;
+    const reader = new FrameReader((type, body) => {
+      if (type === frameType.hello) this.#greet(true);
+      else this.#owner.onFrame(type, body);
+    });
+    channel.on('data', (chunk: Buffer) => {
+      if (!this.alive) return;
+      try {
+        reader.push(chunk);
+      } catch {
+        this.break();
+      }
+    });
+    channel.on('error', () => channel.destroy());
+    channel.on('close', () => {
+      if (this.exited || this.#killed !== null) return;
+      const timer = setTimeout(() => this.break(), exitMsMax);
+      void this.box.exited.then(() => clearTimeout(timer));
+    });
+  }
+
+  /** The box does not keep to the protocol: it ends as if killed. */
+  break(): void {
+    this.#end({ code: null, signal: 'SIGKILL', outOfMemory: false });
+    void this.kill();
+  }
+
+  #listen(pipe: Readable, stream: 'stdout' | 'stderr'): void {
+    pipe.on('data', (bytes: Buffer) => {
+      this.outputUsed = true;
+      this.#owner.onOutput(stream, bytes);
+    });
+    pipe.on('error', () => pipe.destroy());
+  }
+
+  #end(exit: BoxExit): void {
+    if (this.exited) return;
+    this.exited = true;
+    this.#greet(false);
+    this.#owner.onExit(exit);
+  }
+}

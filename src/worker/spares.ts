@@ -1,0 +1,164 @@
+import { secondMs } from '../kernel/units.js';
+import type { RuntimeName } from '../wire/functionspec.js';
+import { BoxLink } from './boxlink.js';
+import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
+
+/** What a waiting box is counted as: a booted Node without code holds 40 to 50 MiB. */
+export const spareMemoryMib = 64;
+/** After a boot that failed, the next is tried no sooner. */
+const retryMs = 5 * secondMs;
+/** A box that has not said HELLO by then is killed. */
+const helloMsMax = 30 * secondMs;
+
+export interface SparesOptions {
+  readonly driver: SandboxDriver;
+  readonly launch: (runtime: RuntimeName) => Promise<RuntimeLaunch>;
+  readonly perRuntime: number;
+  /** Whether this many MiB are still free for one more spare. */
+  readonly fits: (memoryMib: number) => boolean;
+  readonly boxId: () => string;
+}
+
+/**
+ * Boxes that are booted, know no function, and wait frozen: a cold start that finds one only binds and initializes.
+ * Refilled one at a time over all runtimes, so that refilling never competes with itself for the machine.
+ */
+export class Spares {
+  readonly #options: SparesOptions;
+  readonly #wanted = new Set<RuntimeName>();
+  readonly #waiting = new Map<RuntimeName, BoxLink[]>();
+  readonly #resting = new Map<RuntimeName, NodeJS.Timeout>();
+  #settled: (() => void)[] = [];
+  #filling = false;
+  #closed = false;
+
+  constructor(options: SparesOptions) {
+    this.#options = options;
+  }
+
+  /** Boxes waiting (or being made) right now. */
+  get count(): number {
+    let count = this.#filling ? 1 : 0;
+    for (const links of this.#waiting.values()) count += links.length;
+    return count;
+  }
+
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.#waiting].map(([runtime, links]) => [runtime, links.length]));
+  }
+
+  want(runtime: RuntimeName): void {
+    if (this.#options.perRuntime === 0 || this.#wanted.has(runtime)) return;
+    this.#wanted.add(runtime);
+    this.#waiting.set(runtime, []);
+    this.#refill();
+  }
+
+  /** A waiting box, running again, or null. */
+  take(runtime: RuntimeName): BoxLink | null {
+    const links = this.#waiting.get(runtime);
+    for (let link = links?.shift(); link !== undefined; link = links!.shift()) {
+      if (!link.alive) continue;
+      link.thaw();
+      this.#refill();
+      return link;
+    }
+    return null;
+  }
+
+  /** Boots a box now; rejects with DriverError. Also for functions no spare can serve (`startEnvironment`). */
+  async boot(runtime: RuntimeName, startEnvironment?: Readonly<Record<string, string>>): Promise<BoxLink> {
+    const launch = await this.#options.launch(runtime);
+    const box = await this.#options.driver.boot({
+      boxId: this.#options.boxId(),
+      runtime: launch,
+      ...(startEnvironment === undefined ? {} : { startEnvironment }),
+    });
+    const link = new BoxLink(box, launch.command !== null);
+    const timer = setTimeout(() => void link.kill(), helloMsMax);
+    const alive = await link.greeted;
+    clearTimeout(timer);
+    if (alive) return link;
+    await link.kill();
+    throw new Error(`${runtime} did not start`);
+  }
+
+  /** Gives memory back: the youngest spare first, as the older ones are surely warm. True when one went. */
+  drop(): boolean {
+    for (const links of this.#waiting.values()) {
+      const link = links.pop();
+      if (link === undefined) continue;
+      void link.kill();
+      return true;
+    }
+    return false;
+  }
+
+  /** Resolves when no spare is missing, or the missing ones could not be made. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settled.push(resolve);
+      this.#refill();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    await Promise.all([...this.#waiting.values()].flat().map((link) => link.kill()));
+    this.#waiting.clear();
+    this.#settle();
+  }
+
+  #missing(): RuntimeName | null {
+    if (this.#closed || !this.#options.fits(spareMemoryMib)) return null;
+    for (const [runtime, links] of this.#waiting) {
+      if (links.length < this.#options.perRuntime && !this.#resting.has(runtime)) return runtime;
+    }
+    return null;
+  }
+
+  #refill(): void {
+    if (this.#filling) return;
+    const runtime = this.#missing();
+    if (runtime === null) {
+      this.#settle();
+      return;
+    }
+    this.#filling = true;
+    // A turn later: whoever took a spare is served first.
+    setImmediate(() => void this.#fill(runtime));
+  }
+
+  async #fill(runtime: RuntimeName): Promise<void> {
+    try {
+      const link = await this.boot(runtime);
+      const links = this.#waiting.get(runtime);
+      if (this.#closed || links === undefined) await link.kill();
+      else {
+        links.push(link);
+        link.freeze();
+      }
+    } catch {
+      // Reported when a function needs the runtime: its own boot fails with the same reason.
+      if (!this.#closed) this.#rest(runtime);
+    }
+    this.#filling = false;
+    this.#refill();
+  }
+
+  #rest(runtime: RuntimeName): void {
+    const timer = setTimeout(() => {
+      this.#resting.delete(runtime);
+      this.#refill();
+    }, retryMs);
+    timer.unref();
+    this.#resting.set(runtime, timer);
+  }
+
+  #settle(): void {
+    const settled = this.#settled;
+    this.#settled = [];
+    for (const resolve of settled) resolve();
+  }
+}
