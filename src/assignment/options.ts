@@ -1,0 +1,50 @@
+import type { SandboxId } from '../kernel/ids.js';
+import { hourMs, minuteMs, secondMs } from '../kernel/units.js';
+
+export interface AssignmentOptions {
+  /** Names a new sandbox; injected, because the machine has no randomness of its own. Never the same name twice. */
+  readonly newSandboxId: () => SandboxId;
+  /** Sequence of the first journal entry. */
+  readonly nextSequence?: number;
+  /** A sandbox idle for this long is stopped. */
+  readonly idleMsMax?: number;
+  /** A sandbox this old is stopped when it is idle. */
+  readonly lifetimeMs?: number;
+  /** Part of the lifetime, 0–1, by which single sandboxes' lives are shorter, so that not all end together. */
+  readonly lifetimeSpread?: number;
+  /** Invocations waiting for a sandbox, over all pools. */
+  readonly waitersMax?: number;
+  /** Sandboxes on their way to ready at once, over all pools: more would only make each of them slower. */
+  readonly startingMax?: number;
+  /** Sandboxes of one pool that may end in a row before they are ready; then each further one costs a waiter. */
+  readonly startFailuresMax?: number;
+  /** A worker's report counts against assignment's own view only when that is older than this. */
+  readonly reportGraceMs?: number;
+  /** Journal entries after which a checkpoint is written. */
+  readonly checkpointEntriesMin?: number;
+}
+
+export const assignmentDefaults = {
+  nextSequence: 1,
+  /** Within the 5 to 15 minutes that are observed of Lambda. */
+  idleMsMax: 10 * minuteMs,
+  lifetimeMs: 8 * hourMs,
+  lifetimeSpread: 0.25,
+  /** Ten times the account concurrency of Lambda (1,000): several accounts can wait at their limit. */
+  waitersMax: 10_000,
+  /** A boot is bound by CPU: a few per core keep them busy. */
+  startingMax: 64,
+  startFailuresMax: 3,
+  /** Twice the longest time a message may be under way (5 s) before its connection is given up. */
+  reportGraceMs: 10 * secondMs,
+  checkpointEntriesMin: 10_000,
+} as const;
+
+/** A superseded pool is remembered this long, for invocations that looked it up just before. */
+export const supersededKeptMs = minuteMs;
+
+/**
+ * Epochs of different leaders never meet: each leader's begin at its term times this. 2^53 / 2^32 leaves room for
+ * two million leaders with four billion grants per sandbox each.
+ */
+export const epochsPerTerm = 2 ** 32;
