@@ -11,11 +11,9 @@ try {
 }
 
 // The platform gets SIGTERM when this process dies, however it dies.
-const child = spawn(
-  'setpriv',
-  ['--pdeathsig', 'TERM', join(root, 'bin', 'hearth'), 'up', ...process.argv.slice(2)],
-  { stdio: 'inherit' },
-);
+const child = spawn('setpriv', ['--pdeathsig', 'TERM', join(root, 'bin', 'hearth'), 'up', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   // Ctrl-C reaches the child by itself (same terminal); the others are passed on.
   process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));

@@ -1,0 +1,13 @@
+// npm run bench [-- SCENARIO…]: prepares what the benchmarks need, then runs them.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { prepare, root } from './prepare.mjs';
+
+await prepare(['run', 'bench']);
+const environment = { ...process.env };
+delete environment.NODE_EXTRA_CA_CERTS;
+const ended = spawnSync(process.execPath, [join(root, 'dist', 'bench', 'run.js'), ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  env: environment,
+});
+process.exit(ended.status ?? 1);
