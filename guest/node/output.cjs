@@ -1,0 +1,66 @@
+// What a function prints: console methods become framed events (one log event each, newlines included), what is
+// written to process.stdout and process.stderr goes out raw. Child processes write to the real descriptors.
+'use strict';
+
+const { format } = require('node:util');
+const { logKind, sendLog } = require('./channel.cjs');
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+/** Text of one event. JSON log format joins here as a second formatter. */
+function textEvent(timestamp, requestId, level, message) {
+  return `${timestamp}\t${requestId}\t${level}\t${message}`;
+}
+
+/** Replaces the console methods. `requestId()` names the invocation in progress; `level` is AWS_LAMBDA_LOG_LEVEL. */
+function patchConsole(requestId, level) {
+  const lowest = Math.max(levels.indexOf(level?.toLowerCase()), 0);
+  levels.forEach((name, index) => {
+    const label = name.toUpperCase();
+    console[name] =
+      index < lowest
+        ? () => {}
+        : (message, ...parameters) => {
+            const text =
+              parameters.length === 0 && typeof message === 'string' ? message : format(message, ...parameters);
+            const now = new Date();
+            sendLog(logKind.event, textEvent(now.toISOString(), requestId(), label, text), now.getTime());
+          };
+  });
+  console.log = console.info;
+}
+
+function write(kind, chunk, encoding, callback) {
+  const done = typeof encoding === 'function' ? encoding : callback;
+  const simple = typeof chunk === 'string' && (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding));
+  if (!simple && typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return null;
+  const content = simple || typeof chunk !== 'string' ? chunk : Buffer.from(chunk, encoding);
+  if (content.length > 0) sendLog(kind, content, Date.now());
+  if (typeof done === 'function') process.nextTick(done);
+  return true;
+}
+
+/** Making a stream costs more than the rest of the boot: it happens when a function first asks for it. */
+function patchStream(name, kind) {
+  const { get } = Object.getOwnPropertyDescriptor(process, name);
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const stream = get.call(process);
+      const original = stream.write;
+      stream.write = (chunk, encoding, callback) =>
+        // Wrong types: let the stream itself say so.
+        write(kind, chunk, encoding, callback) ?? original.call(stream, chunk, encoding, callback);
+      Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
+      return stream;
+    },
+  });
+}
+
+function patchStreams() {
+  patchStream('stdout', logKind.stdout);
+  patchStream('stderr', logKind.stderr);
+}
+
+module.exports = { patchConsole, patchStreams };
