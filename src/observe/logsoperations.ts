@@ -1,0 +1,25 @@
+import type { LogsApi, LogsHandler } from './logsapi.js';
+import { eventOperations } from './logsevents.js';
+import { groupOperations } from './logsgroups.js';
+import { logsFailure } from './logsresource.js';
+import { streamOperations } from './logsstreams.js';
+import type { LogStore } from './logstore.js';
+
+/** The Logs API over a store. Groups of other accounts and regions do not exist for a caller. */
+export function createLogsApi(store: LogStore): LogsApi {
+  const api: LogsApi = { ...groupOperations(store), ...streamOperations(store), ...eventOperations(store) };
+  const guarded = Object.entries(api).map(([name, handler]) => [name, answeringForTheDisk(handler)]);
+  return Object.fromEntries(guarded) as LogsApi;
+}
+
+/** A disk that refuses (full, read-only) is no bug: the client may try again. Everything else goes on to crash. */
+function answeringForTheDisk(handler: LogsHandler): LogsHandler {
+  return async (caller, input) => {
+    try {
+      return await handler(caller, input);
+    } catch (error) {
+      if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error;
+      return logsFailure('ServiceUnavailableException', 'The service cannot complete the request.');
+    }
+  };
+}
