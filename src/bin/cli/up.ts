@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs';
+import colours from 'picocolors';
+import { DataFolder } from '../datafolder.js';
+import { connect } from './client.js';
+import { runDemo } from './demo.js';
+import { clientVariables } from './env.js';
+import { commonOptions, defineCommand } from './options.js';
+import { CommandError, Terminal } from './terminal.js';
+
+/** The port that tools preset for a local AWS endpoint expect. */
+const defaultPort = 4566;
+
+interface Greeting {
+  readonly endpoint: string;
+  readonly isolation: string;
+  readonly dataFolder: string;
+  readonly credentials: Readonly<Record<string, string>>;
+  readonly pid: number;
+}
+
+function render({ endpoint, isolation, dataFolder, credentials }: Greeting): string {
+  const exports = Object.entries(credentials).map(([name, value]) => `  export ${name}=${value}`);
+  const weak = isolation === 'none' ? colours.red('  functions are not isolated: run trusted code only') : '';
+  return [
+    `${colours.green('●')} ${colours.bold('Hearth')} serves AWS Lambda at ${colours.bold(endpoint)}`,
+    `  isolation   ${isolation}${weak}`,
+    `  data        ${dataFolder}`,
+    '',
+    'Point AWS clients at it:',
+    ...exports,
+    '',
+    'Then try:',
+    `  aws --endpoint-url ${endpoint} lambda list-functions`,
+    `  aws --endpoint-url ${endpoint} sts get-caller-identity`,
+    '  bin/hearth doctor',
+    '',
+    colours.dim('Ctrl-C stops it; work in flight is finished first.'),
+  ].join('\n');
+}
+
+export const up = defineCommand({
+  command: 'up',
+  describe: 'Start a platform in the foreground',
+  builder: (command) =>
+    commonOptions(command)
+      .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
+      .option('host', { type: 'string', default: '127.0.0.1', describe: 'address; anything but loopback opens it to others' })
+      .option('isolation', {
+        choices: ['namespaces', 'none'] as const,
+        default: 'namespaces' as const,
+        describe: 'how sandboxes are isolated; none: trusted code only',
+      })
+      .option('ready-file', { type: 'string', describe: 'file that receives the endpoint once it serves' })
+      .option('spares', { type: 'number', default: 2, describe: 'sandboxes booted ahead, per runtime in use' })
+      .option('memory', { type: 'number', describe: 'MiB for all sandboxes (default: 3/4 of the machine)' })
+      .option('demo', { type: 'boolean', default: false, describe: 'deploy and invoke two samples, then go on serving' })
+      .example('hearth up', `serve on 127.0.0.1:${defaultPort}`)
+      .example('hearth up --port 0 --ready-file /tmp/endpoint --json', 'for a program')
+      .epilogue('Exit status: 0 stopped, 1 could not start, 4 this machine cannot give the isolation asked for.'),
+  handler: async (options) => {
+    const terminal = new Terminal(options.json);
+    const folder = new DataFolder(options.data);
+    const { port } = options;
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new CommandError(`no port ${port}`, 64);
+    if (!Number.isInteger(options.spares) || options.spares < 0 || options.spares > 16) {
+      throw new CommandError('--spares takes a whole number from 0 to 16', 64);
+    }
+    const running = folder.platform();
+    if (running !== null) {
+      throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
+    }
+    const { startPlatform } = await import('../platform.js');
+    const platform = await startPlatform({
+      folder,
+      host: options.host,
+      port,
+      isolation: options.isolation,
+      sparesPerRuntime: options.spares,
+      ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
+    });
+
+    let stopping = false;
+    const stop = () => {
+      // A second Ctrl-C does not wait for work in flight.
+      if (stopping) process.exit(130);
+      stopping = true;
+      terminal.note('Stopping…');
+      platform.close().then(
+        () => process.exit(0),
+        (error: Error) => {
+          process.stderr.write(`${error.stack}\n`);
+          process.exit(1);
+        },
+      );
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    process.on('SIGHUP', stop);
+
+    const { AWS_ENDPOINT_URL: _, ...credentials } = clientVariables(connect({ data: folder.path }));
+    const greeting: Greeting = {
+      endpoint: platform.endpoint,
+      isolation: platform.grade,
+      dataFolder: folder.path,
+      credentials,
+      pid: process.pid,
+    };
+    terminal.result(greeting, render);
+    if (options.readyFile !== undefined) writeFileSync(options.readyFile, `${platform.endpoint}\n`);
+    if (options.demo) await runDemo(folder.path, terminal);
+  },
+});
