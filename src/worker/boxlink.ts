@@ -150,6 +150,7 @@ export class BoxLink {
     if (this.exited) return;
     this.exited = true;
     this.#greet(false);
+    if (this.#owner === nobody) void this.kill();
     this.#owner.onExit(exit);
   }
 }

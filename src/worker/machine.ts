@@ -78,6 +78,9 @@ export class WorkerMachine {
       case 'stop':
         this.#stop();
         break;
+      case 'abort':
+        if (this.#phase !== 'gone' && this.#phase !== 'stopping') this.#cutOff('the worker is shutting down');
+        break;
       case 'timer':
         if (this.#armed && input.token === this.#token) this.#expired(input.nowMs);
         break;
@@ -142,10 +145,14 @@ export class WorkerMachine {
   /** No box for this sandbox: that is the platform's failure, and another sandbox may fare better. */
   #unbootable(message: string): void {
     this.#problem = message;
+    this.#cutOff(message);
+  }
+
+  #cutOff(reason: string): void {
     const running = this.#running;
     if (running !== null) {
       this.#running = null;
-      this.#effects.push({ kind: 'refuse', requestId: running.requestId, reason: message });
+      this.#effects.push({ kind: 'refuse', requestId: running.requestId, reason });
     }
     this.#stopNow();
   }

@@ -43,7 +43,7 @@ export type WorkerInput =
       readonly errorType: string;
       readonly bytes: number;
     }
-  /** The runtime's process ended, or its channel broke (`protocol` says how). */
+  /** The runtime's process ended, or its channel broke. */
   | {
       readonly kind: 'exited';
       readonly nowMs: number;
@@ -56,7 +56,10 @@ export type WorkerInput =
   | { readonly kind: 'cleared'; readonly nowMs: number; readonly boot: number }
   /** A timer armed by `arm` fired; stale ones (other `token`) are ignored. */
   | { readonly kind: 'timer'; readonly nowMs: number; readonly token: number }
-  | { readonly kind: 'stop'; readonly nowMs: number };
+  /** Leave once there is no invocation. */
+  | { readonly kind: 'stop'; readonly nowMs: number }
+  /** Leave now: the worker shuts down. A running invocation is cut off and refused. */
+  | { readonly kind: 'abort'; readonly nowMs: number };
 
 /** What the client of the invocation gets. The payloads themselves stay with the service. */
 export type InvocationEnd =
@@ -98,7 +101,7 @@ export type WorkerEffect =
       readonly end: InvocationEnd;
       readonly figures: InvocationFigures;
     }
-  /** The invocation never ran: busy, old epoch, on its way out, or no box could be had for it. */
+  /** The invocation did not run: busy, old epoch, on its way out, no box could be had for it, or it was aborted. */
   | { readonly kind: 'refuse'; readonly requestId: RequestId; readonly reason: string }
   /** Kill the box of this boot and clear everything of it away, also when it has not booted yet or has exited. */
   | { readonly kind: 'kill'; readonly boot: number }

@@ -43,7 +43,7 @@ const headerValue = (value: string) => value.replace(/[^\x20-\x7e]/g, '');
 /** JSON says the same in ASCII; control characters can only stand between its tokens. */
 const jsonHeaderValue = (json: string) =>
   json
-    .replace(/[\0-\x1f]/g, ' ')
+    .replace(/\p{Cc}/gu, ' ')
     .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
@@ -122,7 +122,8 @@ export class RuntimeApi {
     let head =
       `Lambda-Runtime-Aws-Request-Id: ${next.requestId}\r\nLambda-Runtime-Deadline-Ms: ${next.deadlineMs}\r\n` +
       `Lambda-Runtime-Invoked-Function-Arn: ${next.invokedFunctionArn}\r\nLambda-Runtime-Trace-Id: ${headerValue(next.traceHeader)}\r\n`;
-    if (next.clientContext !== null) head += `Lambda-Runtime-Client-Context: ${jsonHeaderValue(next.clientContext)}\r\n`;
+    if (next.clientContext !== null)
+      head += `Lambda-Runtime-Client-Context: ${jsonHeaderValue(next.clientContext)}\r\n`;
     if (next.cognitoIdentity !== null)
       head += `Lambda-Runtime-Cognito-Identity: ${jsonHeaderValue(next.cognitoIdentity)}\r\n`;
     connection.answer(200, head, next.payload);

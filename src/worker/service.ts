@@ -1,11 +1,16 @@
 import type { StopReason } from '../assignment/messages.js';
+import { InvariantError } from '../kernel/assert.js';
 import type { SandboxId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { LogSink } from '../kernel/ports/logs.js';
 import type { Random } from '../kernel/ports/random.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
+import { Alarms } from './alarms.js';
+import { LiveSandbox, type Surroundings } from './livesandbox.js';
+import { refusal } from './outcome.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
+import { Spares, spareMemoryMib } from './spares.js';
 
 /** What the worker tells assignment. Called synchronously from the event loop; must not throw. */
 export interface WorkerEvents {
@@ -83,6 +88,199 @@ export interface WorkerService {
   /** Resolves when the spares asked for by `prewarm` wait (or could not be made). For benches, tests and readiness. */
   spared(): Promise<void>;
   capacity(): WorkerCapacity;
-  /** Stops taking work, lets no invocation finish, kills every sandbox; resolves when nothing is left. */
-  close(): Promise<void>;
+  /**
+   * Stops taking work, lets running invocations finish for `graceMs` (default 0; later ones are cut off and refused),
+   * kills every sandbox; resolves when nothing is left.
+   */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Log lines of an invocation that still runs reach the kernel this late at most; answered ones before their answer. */
+const logDelayMs = 50;
+
+/** Starts a worker over a driver. Nothing runs until `start` or `prewarm`. */
+export function createWorker(options: WorkerOptions): WorkerService {
+  return new Worker(options);
+}
+
+class Worker implements WorkerService {
+  readonly #options: WorkerOptions;
+  readonly #sandboxes = new Map<SandboxId, LiveSandbox>();
+  readonly #alarms: Alarms;
+  readonly #spares: Spares;
+  readonly #around: Surroundings;
+  readonly #freezeAfterMs: number;
+  #sandboxMib = 0;
+  #answers: { readonly onEnd: (outcome: InvocationOutcome) => void; readonly outcome: InvocationOutcome }[] = [];
+  #flushing: NodeJS.Timeout | null = null;
+  #unflushed = false;
+  #freezing: NodeJS.Timeout | null = null;
+  #boxes = 0;
+  #closed: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const { clock, driver, runtimes, events, random } = options;
+    this.#freezeAfterMs = options.freezeAfterMs ?? 10;
+    this.#alarms = new Alarms(
+      () => this.#sandboxes.values(),
+      () => clock.monotonicMs(),
+    );
+    const run = random.hex(4);
+    this.#spares = new Spares({
+      driver,
+      launch: (runtime) => runtimes.launch(runtime),
+      perRuntime: options.sparesPerRuntime ?? 2,
+      fits: (memoryMib) => this.#usedMib() + memoryMib <= options.memoryMib,
+      boxId: () => {
+        this.#boxes += 1;
+        return `${run}-${this.#boxes}`;
+      },
+    });
+    this.#around = {
+      options,
+      clock,
+      events,
+      box: async (spec, startEnvironment) =>
+        (startEnvironment === undefined ? this.#spares.take(spec.runtime) : null) ??
+        this.#spares.boot(spec.runtime, startEnvironment),
+      arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
+      answer: (onEnd, outcome) => this.#answer(onEnd, outcome),
+      logged: () => this.#logged(),
+      idled: () => this.#freezeLater(),
+      wanted: (runtime) => this.prewarm(runtime),
+      gone: (sandbox, problem) => this.#gone(sandbox, problem),
+    };
+  }
+
+  start(sandboxId: SandboxId, spec: FunctionSpec): void {
+    const { memoryMib, sandboxesMax, events } = this.#options;
+    if (this.#sandboxes.has(sandboxId)) throw new InvariantError(`sandbox ${sandboxId} started twice`);
+    // Spares are only there to be useful: functions come first.
+    while (this.#usedMib() + spec.memoryMib > memoryMib && this.#spares.drop());
+    const problem =
+      this.#closing !== null
+        ? 'the worker is shutting down'
+        : this.#sandboxes.size >= sandboxesMax
+          ? `the worker runs its ${sandboxesMax} sandboxes already`
+          : this.#sandboxMib + spec.memoryMib > memoryMib
+            ? `the worker has no ${spec.memoryMib} MiB left`
+            : null;
+    if (problem !== null) {
+      setImmediate(() => events.onGone(sandboxId, problem));
+      return;
+    }
+    const sandbox = new LiveSandbox(sandboxId, spec, this.#around);
+    this.#sandboxes.set(sandboxId, sandbox);
+    this.#sandboxMib += spec.memoryMib;
+    sandbox.start();
+  }
+
+  invoke(lease: Lease, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
+    const sandbox = this.#sandboxes.get(lease.sandboxId);
+    if (sandbox === undefined) this.#answer(onEnd, refusal('the sandbox is gone'));
+    else sandbox.invoke(lease.epoch, invocation, onEnd);
+  }
+
+  stop(sandboxId: SandboxId, _reason: StopReason): void {
+    this.#sandboxes.get(sandboxId)?.stop();
+  }
+
+  prewarm(runtime: RuntimeName): void {
+    if (this.#closing === null) this.#spares.want(runtime);
+  }
+
+  spared(): Promise<void> {
+    return this.#spares.settled();
+  }
+
+  capacity(): WorkerCapacity {
+    const { memoryMib, sandboxesMax } = this.#options;
+    return {
+      memoryMib,
+      memoryUsedMib: this.#usedMib(),
+      sandboxesMax,
+      sandboxes: this.#sandboxes.size,
+      spares: this.#spares.counts(),
+    };
+  }
+
+  close(graceMs = 0): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const empty = new Promise<void>((resolve) => {
+      this.#closed = resolve;
+    });
+    for (const sandbox of [...this.#sandboxes.values()]) sandbox.stop();
+    const cut = setTimeout(() => {
+      for (const sandbox of [...this.#sandboxes.values()]) sandbox.abort();
+    }, graceMs);
+    if (this.#sandboxes.size === 0) this.#closed?.();
+    await Promise.all([empty, this.#spares.close()]);
+    clearTimeout(cut);
+    this.#alarms.close();
+    if (this.#freezing !== null) clearTimeout(this.#freezing);
+    this.#flush();
+  }
+
+  #usedMib(): number {
+    return this.#sandboxMib + this.#spares.count * spareMemoryMib;
+  }
+
+  #answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void {
+    this.#answers.push({ onEnd, outcome });
+    if (this.#answers.length === 1) setImmediate(() => this.#endTurn());
+  }
+
+  /** An answered invocation's log survives the death of this process: first the logs, then the answers. */
+  #endTurn(): void {
+    this.#flush();
+    const answers = this.#answers;
+    this.#answers = [];
+    for (const { onEnd, outcome } of answers) onEnd(outcome);
+  }
+
+  #logged(): void {
+    this.#unflushed = true;
+    this.#flushing ??= setTimeout(() => {
+      this.#flushing = null;
+      this.#flush();
+    }, logDelayMs);
+  }
+
+  #flush(): void {
+    if (!this.#unflushed) return;
+    this.#unflushed = false;
+    this.#options.logs.flush();
+  }
+
+  #freezeLater(): void {
+    this.#freezing ??= setTimeout(() => this.#freeze(), this.#freezeAfterMs);
+  }
+
+  #freeze(): void {
+    this.#freezing = null;
+    const dueMs = this.#options.clock.monotonicMs() - this.#freezeAfterMs;
+    let waiting = false;
+    for (const sandbox of this.#sandboxes.values()) {
+      if (sandbox.idleSinceMs === null) continue;
+      if (sandbox.idleSinceMs > dueMs) waiting = true;
+      else {
+        sandbox.idleSinceMs = null;
+        sandbox.freeze();
+      }
+    }
+    if (waiting) this.#freezeLater();
+  }
+
+  #gone(sandbox: LiveSandbox, problem: string | null): void {
+    this.#sandboxes.delete(sandbox.id);
+    this.#sandboxMib -= sandbox.spec.memoryMib;
+    this.#options.events.onGone(sandbox.id, problem);
+    if (this.#sandboxes.size === 0) this.#closed?.();
+  }
 }

@@ -44,7 +44,9 @@ export class Spares {
   }
 
   counts(): Record<string, number> {
-    return Object.fromEntries([...this.#waiting].map(([runtime, links]) => [runtime, links.length]));
+    return Object.fromEntries(
+      [...this.#waiting].map(([runtime, links]) => [runtime, links.filter((link) => link.alive).length]),
+    );
   }
 
   want(runtime: RuntimeName): void {
@@ -112,7 +114,9 @@ export class Spares {
 
   #missing(): RuntimeName | null {
     if (this.#closed || !this.#options.fits(spareMemoryMib)) return null;
-    for (const [runtime, links] of this.#waiting) {
+    for (const [runtime, all] of this.#waiting) {
+      const links = all.filter((link) => link.alive);
+      this.#waiting.set(runtime, links);
       if (links.length < this.#options.perRuntime && !this.#resting.has(runtime)) return runtime;
     }
     return null;

@@ -1,0 +1,34 @@
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+
+const places = ['/var/task/bootstrap', '/opt/bootstrap'] as const;
+
+/** Where a `provided.*` function's executable is inside the sandbox, or why it cannot run, in the service's words. */
+export function findBootstrap(
+  codeDirectory: string,
+  layersDirectory: string | null,
+): { readonly path: string } | { readonly problem: string } {
+  const hostPaths = [
+    join(codeDirectory, 'bootstrap'),
+    layersDirectory === null ? null : join(layersDirectory, 'bootstrap'),
+  ];
+  let forbidden: string | null = null;
+  for (const [index, path] of places.entries()) {
+    const hostPath = hostPaths[index];
+    if (hostPath === null || hostPath === undefined) continue;
+    try {
+      accessSync(hostPath, constants.F_OK);
+    } catch {
+      continue;
+    }
+    try {
+      accessSync(hostPath, constants.X_OK);
+      return { path };
+    } catch {
+      forbidden ??= path;
+    }
+  }
+  return forbidden !== null
+    ? { problem: `fork/exec ${forbidden}: permission denied` }
+    : { problem: `Couldn't find valid bootstrap(s): [${places.join(' ')}]` };
+}

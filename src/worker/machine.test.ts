@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { RequestId, SandboxId } from '../kernel/ids.js';
+import { bootMsMax, WorkerMachine } from './machine.js';
+import type { WorkerEffect, WorkerInput } from './messages.js';
+
+const sandboxId = 'sb' as SandboxId;
+const a = 'a' as RequestId;
+const b = 'b' as RequestId;
+
+function make() {
+  return new WorkerMachine({ sandboxId, timeoutMs: 3000 });
+}
+
+/** One line per effect, so that a whole life reads as a trace. */
+function trace(effects: readonly WorkerEffect[]): string[] {
+  return effects.map((effect) => {
+    switch (effect.kind) {
+      case 'boot':
+      case 'send-init':
+      case 'kill':
+        return `${effect.kind} ${effect.boot}`;
+      case 'send-invoke':
+        return `send-invoke ${effect.requestId} until ${effect.deadlineMs}`;
+      case 'arm':
+        return `arm ${effect.atMs}`;
+      case 'log': {
+        const { line } = effect;
+        if (line.kind === 'init-report')
+          return `log INIT_REPORT ${line.initMs} ${line.phase} ${line.status} ${line.errorType}`;
+        if (line.kind === 'report') {
+          const { durationMs, initMs, status, errorType } = line.figures;
+          return `log REPORT ${line.requestId} ${durationMs} init ${initMs} ${status} ${errorType}`;
+        }
+        return `log ${line.kind}`;
+      }
+      case 'complete':
+        return effect.end.kind === 'platform-error'
+          ? `complete ${effect.requestId} ${effect.end.errorType}: ${effect.end.errorMessage}`
+          : `complete ${effect.requestId} ${effect.end.kind}`;
+      case 'refuse':
+        return `refuse ${effect.requestId}: ${effect.reason}`;
+      case 'idle':
+        return `idle ${effect.epoch}`;
+      case 'gone':
+        return `gone ${effect.problem}`;
+      default:
+        return effect.kind;
+    }
+  });
+}
+
+function run(machine: WorkerMachine, ...inputs: WorkerInput[]): string[] {
+  return inputs.flatMap((input) => trace(machine.step(input)));
+}
+
+const exited = (nowMs: number, boot: number, over: object = {}): WorkerInput => ({
+  kind: 'exited',
+  nowMs,
+  boot,
+  code: 0,
+  signal: null,
+  outOfMemory: false,
+  ...over,
+});
+const started: WorkerInput[] = [
+  { kind: 'start', nowMs: 0 },
+  { kind: 'booted', nowMs: 5, boot: 1 },
+];
+const ready: WorkerInput[] = [...started, { kind: 'init-done', nowMs: 105, boot: 1 }];
+const invoke = (nowMs: number, requestId: RequestId, epoch: number): WorkerInput => ({
+  kind: 'invoke',
+  nowMs,
+  requestId,
+  epoch,
+});
+
+test('a life without trouble: cold start, warm invocation, stop', () => {
+  assert.deepEqual(
+    run(
+      make(),
+      ...ready,
+      invoke(200, a, 1),
+      { kind: 'response', nowMs: 203, boot: 1, requestId: a, bytes: 2 },
+      invoke(300, b, 2),
+      { kind: 'error', nowMs: 301, boot: 1, requestId: b, errorType: 'Error', bytes: 2 },
+      { kind: 'stop', nowMs: 400 },
+      { kind: 'cleared', nowMs: 401, boot: 1 },
+    ),
+    [
+      'boot 1',
+      `arm ${bootMsMax}`,
+      'log init-start',
+      'arm 10005',
+      'send-init 1',
+      'disarm',
+      'ready',
+      'log start',
+      'send-invoke a until 3200',
+      'arm 3200',
+      'disarm',
+      'log end',
+      'log REPORT a 3 init 100 success null',
+      'complete a response',
+      'idle 1',
+      'log start',
+      'send-invoke b until 3300',
+      'arm 3300',
+      'disarm',
+      'log end',
+      'log REPORT b 1 init null success Error',
+      'complete b runtime-error',
+      'idle 2',
+      'kill 1',
+      'gone null',
+    ],
+  );
+});
+
+test('a failed init runs again inside the first invocation, and its failure is the answer', () => {
+  const machine = make();
+  assert.deepEqual(
+    run(machine, ...started, { kind: 'init-error', nowMs: 65, boot: 1, errorType: 'Runtime.ImportModuleError' }).slice(
+      5,
+    ),
+    ['log INIT_REPORT 60 init error Runtime.ImportModuleError', 'disarm', 'kill 1', 'ready'],
+  );
+  assert.deepEqual(
+    run(
+      machine,
+      { kind: 'cleared', nowMs: 70, boot: 1 },
+      invoke(100, a, 1),
+      { kind: 'booted', nowMs: 110, boot: 2 },
+      { kind: 'init-error', nowMs: 150, boot: 2, errorType: 'Runtime.ImportModuleError' },
+    ),
+    [
+      'boot 2',
+      `arm ${100 + bootMsMax}`,
+      'arm 3110',
+      'send-init 2',
+      'log INIT_REPORT 40 invoke error Runtime.ImportModuleError',
+      'log start',
+      'disarm',
+      'kill 2',
+      'log end',
+      'log REPORT a 40 init null error Runtime.ImportModuleError',
+      'complete a runtime-error',
+      'idle 1',
+    ],
+  );
+});
+
+test('init beyond 10 s is cut off; init and invocation then share the function timeout', () => {
+  const machine = make();
+  const first = machine.step({ kind: 'start', nowMs: 0 });
+  assert.equal(first.length, 2);
+  const arm = machine.step({ kind: 'booted', nowMs: 5, boot: 1 }).find((effect) => effect.kind === 'arm')!;
+  assert.deepEqual(run(machine, { kind: 'timer', nowMs: 10_005, token: arm.token }), [
+    'log INIT_REPORT 10000 init timeout null',
+    'kill 1',
+    'ready',
+  ]);
+  assert.deepEqual(
+    run(
+      machine,
+      invoke(20_000, a, 1),
+      { kind: 'booted', nowMs: 20_010, boot: 2 },
+      { kind: 'init-done', nowMs: 21_010, boot: 2 },
+      { kind: 'response', nowMs: 21_020, boot: 2, requestId: a, bytes: 1 },
+    ).slice(4),
+    [
+      'log start',
+      'send-invoke a until 23010',
+      'disarm',
+      'log end',
+      'log REPORT a 1010 init null success null',
+      'complete a response',
+      'idle 1',
+    ],
+  );
+});
+
+test('a timeout kills the box, and the next invocation gets a fresh one', () => {
+  const machine = make();
+  run(machine, ...ready);
+  const effects = machine.step(invoke(200, a, 1));
+  const { token } = effects.find((effect) => effect.kind === 'arm')!;
+  assert.deepEqual(run(machine, { kind: 'timer', nowMs: 3201.5, token }), [
+    'log timed-out',
+    'kill 1',
+    'log end',
+    'log REPORT a 3000 init 100 timeout null',
+    'complete a Sandbox.Timedout: RequestId: a Error: Task timed out after 3.00 seconds',
+    'idle 1',
+  ]);
+  assert.deepEqual(run(machine, { kind: 'response', nowMs: 3202, boot: 1, requestId: a, bytes: 1 }), []);
+  assert.deepEqual(run(machine, invoke(3300, b, 2)), ['boot 2', `arm ${3300 + bootMsMax}`]);
+});
+
+test('exits in the midst of an invocation are told as the service tells them', () => {
+  const messages = (over: object) => {
+    const machine = make();
+    run(machine, ...ready, invoke(200, a, 1));
+    return run(machine, exited(250, 1, over)).filter((line) => /complete|REPORT/.test(line));
+  };
+  assert.deepEqual(messages({}), [
+    'log REPORT a 50 init 100 error Runtime.ExitError',
+    'complete a Runtime.ExitError: RequestId: a Error: Runtime exited without providing a reason',
+  ]);
+  assert.deepEqual(messages({ code: 127 }), [
+    'log REPORT a 50 init 100 error Runtime.ExitError',
+    'complete a Runtime.ExitError: RequestId: a Error: Runtime exited with error: exit status 127',
+  ]);
+  assert.deepEqual(
+    messages({ code: null, signal: 'SIGSEGV' })[1],
+    'complete a Runtime.ExitError: RequestId: a Error: Runtime exited with error: signal: segmentation fault',
+  );
+  assert.deepEqual(messages({ code: null, signal: 'SIGKILL', outOfMemory: true }), [
+    'log REPORT a 50 init 100 error Runtime.OutOfMemory',
+    'complete a Runtime.OutOfMemory: RequestId: a Error: Runtime exited with error: signal: killed',
+  ]);
+});
+
+test('a crash between invocations is repaired by the next one', () => {
+  const machine = make();
+  run(machine, ...ready);
+  assert.deepEqual(run(machine, exited(150, 1, { code: 1 })), ['kill 1']);
+  assert.deepEqual(run(machine, invoke(200, a, 1)), ['boot 2', `arm ${200 + bootMsMax}`]);
+});
+
+test('stop waits for the running invocation; abort does not', () => {
+  const stopped = make();
+  run(stopped, ...ready, invoke(200, a, 1));
+  assert.deepEqual(run(stopped, { kind: 'stop', nowMs: 201 }), []);
+  assert.deepEqual(
+    run(
+      stopped,
+      { kind: 'response', nowMs: 210, boot: 1, requestId: a, bytes: 1 },
+      { kind: 'cleared', nowMs: 220, boot: 1 },
+    ).slice(-3),
+    ['complete a response', 'kill 1', 'gone null'],
+  );
+  const aborted = make();
+  run(aborted, ...ready, invoke(200, a, 1));
+  assert.deepEqual(run(aborted, { kind: 'abort', nowMs: 201 }), [
+    'refuse a: the worker is shutting down',
+    'disarm',
+    'kill 1',
+  ]);
+});
+
+test('busy, old epochs and leaving sandboxes refuse', () => {
+  const machine = make();
+  run(machine, ...ready, invoke(200, a, 5));
+  assert.deepEqual(run(machine, invoke(201, b, 6)), ['refuse b: sandbox is invoking']);
+  run(machine, { kind: 'response', nowMs: 210, boot: 1, requestId: a, bytes: 1 });
+  assert.deepEqual(run(machine, invoke(220, b, 5)), ['refuse b: lease epoch is over']);
+  run(machine, { kind: 'stop', nowMs: 230 });
+  assert.deepEqual(run(machine, invoke(240, b, 7)), ['refuse b: sandbox is stopping']);
+});
+
+test('a response beyond 6,291,556 bytes is an error and costs nothing else', () => {
+  const machine = make();
+  run(machine, ...ready, invoke(200, a, 1));
+  assert.deepEqual(run(machine, { kind: 'response', nowMs: 210, boot: 1, requestId: a, bytes: 6_291_557 }).slice(-2), [
+    'complete a Function.ResponseSizeTooLarge: Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+    'idle 1',
+  ]);
+});
+
+test('a box that cannot boot ends the sandbox, with the reason', () => {
+  assert.deepEqual(
+    run(
+      make(),
+      { kind: 'start', nowMs: 0 },
+      { kind: 'boot-failed', nowMs: 1, boot: 1, message: 'no bwrap' },
+      { kind: 'cleared', nowMs: 2, boot: 1 },
+    ).slice(2),
+    ['disarm', 'kill 1', 'gone no bwrap'],
+  );
+});
+
+/** Plays the world around a machine with arbitrary faults. */
+const happenings = fc.array(
+  fc.record({
+    what: fc.constantFrom(
+      'booted',
+      'boot-failed',
+      'init-done',
+      'init-error',
+      'invoke',
+      'old-invoke',
+      'response',
+      'stale-response',
+      'error',
+      'exited',
+      'cleared',
+      'timer',
+      'stale-timer',
+      'stop',
+    ),
+    afterMs: fc.nat(5000),
+  }),
+  { maxLength: 120 },
+);
+
+test('property: every invoke ends exactly once, never two at a time, one box at a time, always gone after stop', () => {
+  fc.assert(
+    fc.property(happenings, fc.constantFrom('stop', 'abort'), (events, last) => {
+      const machine = make();
+      let nowMs = 0;
+      let epoch = 0;
+      let timer: { token: number; atMs: number } | null = null;
+      let boot = 0;
+      const live = new Set<number>();
+      const clearing: number[] = [];
+      const open = new Set<string>();
+      const sent = new Set<string>();
+      const ended = new Set<string>();
+      let gone = 0;
+      let readies = 0;
+      const step = (input: WorkerInput) => {
+        for (const effect of machine.step(input)) {
+          assert.equal(gone, 0, 'nothing comes after gone');
+          if (effect.kind === 'boot') {
+            assert.equal(live.size, 0);
+            boot = effect.boot;
+            live.add(boot);
+          } else if (effect.kind === 'kill') {
+            assert.ok(live.delete(effect.boot));
+            clearing.push(effect.boot);
+          } else if (effect.kind === 'send-invoke') {
+            assert.equal(sent.size, 0, 'never two at a time');
+            assert.ok(live.has(effect.boot));
+            sent.add(effect.requestId);
+          } else if (effect.kind === 'complete' || effect.kind === 'refuse') {
+            assert.ok(open.delete(effect.requestId), 'ends once');
+            sent.delete(effect.requestId);
+            ended.add(effect.requestId);
+          } else if (effect.kind === 'arm') timer = { token: effect.token, atMs: effect.atMs };
+          else if (effect.kind === 'disarm') timer = null;
+          else if (effect.kind === 'idle') assert.equal(open.size, 0);
+          else if (effect.kind === 'ready') readies += 1;
+          else if (effect.kind === 'gone') gone += 1;
+        }
+        assert.ok(open.size <= 1, 'what is not refused at once is the one that runs');
+        if (machine.phase !== 'idle' && live.size > 0) {
+          // Anything under way has a deadline, so that nothing hangs for ever.
+          assert.ok(timer !== null, `no deadline while ${machine.phase}`);
+        }
+      };
+      step({ kind: 'start', nowMs });
+      for (const { what, afterMs } of events) {
+        nowMs += afterMs;
+        const requestId = ([...sent][0] ?? 'none') as RequestId;
+        if (what === 'booted') step({ kind: 'booted', nowMs, boot });
+        else if (what === 'boot-failed') step({ kind: 'boot-failed', nowMs, boot, message: 'x' });
+        else if (what === 'init-done') step({ kind: 'init-done', nowMs, boot });
+        else if (what === 'init-error') step({ kind: 'init-error', nowMs, boot, errorType: 'E' });
+        else if (what === 'invoke' || what === 'old-invoke') {
+          if (what === 'invoke') epoch += 1;
+          const id = `r${open.size + ended.size}` as RequestId;
+          open.add(id);
+          step({ kind: 'invoke', nowMs, requestId: id, epoch });
+        } else if (what === 'response') step({ kind: 'response', nowMs, boot, requestId, bytes: 1 });
+        else if (what === 'stale-response') {
+          step({ kind: 'response', nowMs, boot: boot - 1, requestId, bytes: 1 });
+          step({ kind: 'response', nowMs, boot, requestId: 'other' as RequestId, bytes: 1 });
+        } else if (what === 'error') step({ kind: 'error', nowMs, boot, requestId, errorType: 'E', bytes: 1 });
+        else if (what === 'exited') step(exited(nowMs, boot));
+        else if (what === 'cleared') {
+          const cleared = clearing.shift();
+          if (cleared !== undefined) step({ kind: 'cleared', nowMs, boot: cleared });
+        } else if (what === 'timer') {
+          const armed = timer as { token: number; atMs: number } | null;
+          if (armed !== null) {
+            timer = null;
+            nowMs = Math.max(nowMs, armed.atMs);
+            step({ kind: 'timer', nowMs, token: armed.token });
+          }
+        } else if (what === 'stale-timer') step({ kind: 'timer', nowMs, token: -1 });
+        else step({ kind: 'stop', nowMs });
+      }
+      step({ kind: last, nowMs });
+      // The world only lets time pass and clears boxes away: that alone must end it.
+      for (let round = 0; round < 4; round += 1) {
+        const armed = timer as { token: number; atMs: number } | null;
+        timer = null;
+        if (armed !== null) {
+          nowMs = Math.max(nowMs, armed.atMs);
+          step({ kind: 'timer', nowMs, token: armed.token });
+        }
+        for (let cleared = clearing.shift(); cleared !== undefined; cleared = clearing.shift()) {
+          step({ kind: 'cleared', nowMs, boot: cleared });
+        }
+      }
+      assert.equal(gone, 1);
+      assert.equal(open.size, 0);
+      assert.ok(readies <= 1);
+    }),
+    { numRuns: 2000 },
+  );
+});
