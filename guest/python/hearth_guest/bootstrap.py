@@ -1,0 +1,202 @@
+"""Runtime of python3.9 to python3.14: boots, says HELLO, becomes the function that INIT names, and serves invocations.
+
+Only the standard library; behaves as Lambda's own client (awslambdaric). Code whose frames must not show in a
+function's traces stays in this file: traces are cut up to the first frame outside of it.
+"""
+
+import os
+import sys
+
+from . import channel, output
+
+
+class _Fault(Exception):
+    """An error of the runtime itself, with the name Lambda reports."""
+
+    def __init__(self, name, message, trace=None):
+        super().__init__(message)
+        self.name = "Runtime." + name
+        self.message = message
+        self.trace = trace
+
+
+class _Current:
+    request_id = None
+
+
+def _load(handler):
+    from importlib import import_module
+
+    module_name, dot, function_name = handler.rpartition(".")
+    if not dot:
+        reason = "not enough values to unpack (expected 2, got 1)"
+        raise _Fault("MalformedHandlerName", f"Bad handler '{handler}': {reason}")
+    try:
+        if module_name.split(".")[0] in sys.builtin_module_names:
+            message = f"Cannot use built-in module {module_name} as a handler module"
+            raise _Fault("BuiltInModuleConflict", message)
+        module = import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise _Fault("ImportModuleError", f"Unable to import module '{module_name}': {error}")
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise _Fault("UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", trace)
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        raise _Fault("HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
+
+
+def _report(message, name, trace, request_id=""):
+    return {"errorMessage": message or "", "errorType": name or "", "requestId": request_id, "stackTrace": trace or []}
+
+
+def _report_fault(fault, request_id=""):
+    return _report(fault.message, fault.name, fault.trace, request_id)
+
+
+def _report_exception(request_id=""):
+    import traceback
+
+    kind, value, trace = sys.exc_info()
+    frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(trace)]
+    for index, frame in enumerate(frames):
+        if "/bootstrap.py" not in frame[0]:
+            frames = frames[index:]
+            break
+    return _report(str(value), kind.__name__, traceback.format_list(frames), request_id)
+
+
+def _indented(line):
+    """Leading spaces as no-break spaces: log viewers keep them."""
+    text = line.lstrip(" ")
+    return "\u00a0" * (len(line) - len(text)) + text
+
+
+def _log_error(report):
+    name, message = report["errorType"], report["errorMessage"]
+    title = "[ERROR]" + (f" {name}" if name else "") + (":" if name and message else "")
+    lines = [title + (f" {message}" if message else ""), "Traceback (most recent call last):"]
+    for element in report["stackTrace"]:
+        lines += [_indented(line) for line in element.splitlines()] if element else [""]
+    output.event("\n".join(lines))
+
+
+def _decode(text, name):
+    if not text:
+        return None
+    from base64 import b64decode
+    from json import loads
+
+    try:
+        return loads(b64decode(text))
+    except Exception as error:
+        raise _Fault("LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}")
+
+
+def _environment(wanted):
+    environment = os.environ
+    for name in list(environment):
+        if name not in wanted:
+            del environment[name]
+    environment.update(wanted)
+    import time
+
+    time.tzset()
+
+
+def _search_path(task_root):
+    version = "python{}.{}".format(*sys.version_info)
+    layers = [f"/opt/python/lib/{version}/site-packages", "/opt/python"]
+    sys.path[:0] = [task_root, *layers]
+
+
+def _fail_init(report, encode):
+    import logging
+
+    # Word for word what Lambda logs, the carriage return included.
+    logging.warning(
+        "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
+        "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
+        "runtime updates can be triggered by a function change, or can be applied automatically. To determine if the "
+        "runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with "
+        "a change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the "
+        "previous runtime version. For more information, see "
+        "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+    )
+    _log_error(report)
+    channel.send(channel.INIT_ERROR, encode(report).encode())
+    sys.exit(1)
+
+
+def _invoke(body, handler, encode, loads, context_class):
+    """One invocation: from an INVOKE frame's body to the frame that answers it."""
+    header_end = 4 + int.from_bytes(body[:4], "little")
+    request_id, deadline, arn, trace, client_context, identity = body[4:header_end].decode().split("\n")
+    _Current.request_id = request_id
+    if trace:
+        os.environ["_X_AMZN_TRACE_ID"] = trace
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    try:
+        context = context_class(
+            request_id,
+            _decode(client_context, "Client Context"),
+            _decode(identity, "Cognito Identity"),
+            int(deadline),
+            arn,
+        )
+        try:
+            event = loads(body[header_end:])
+        except Exception as error:
+            raise _Fault("UnmarshalError", f"Unable to unmarshal input: {error}")
+        result = handler(event, context)
+        if not isinstance(result, bytes):
+            try:
+                result = encode(result).encode("utf-8")
+            except Exception as error:
+                raise _Fault("MarshalError", f"Unable to marshal response: {error}")
+        report = None
+    except _Fault as fault:
+        report = _report_fault(fault, request_id)
+    except Exception:
+        report = _report_exception(request_id)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if report is None:
+        channel.send(channel.RESPONSE, result)
+    else:
+        _log_error(report)
+        channel.send(channel.ERROR, encode(report).encode())
+
+
+def main():
+    channel.send(channel.HELLO)
+    # A spare has time now; imported here, these cost a function's cold start nothing.
+    import traceback  # noqa: F401
+    from json import loads
+
+    from .context import LambdaContext
+    from .marshal import Encoder
+
+    reader = channel.Reader()
+    _, body = reader.next()
+    init = loads(body)
+    _environment(init["env"])
+    os.chdir(init["taskRoot"])
+    _search_path(init["taskRoot"])
+    output.patch_streams()
+    output.setup_logging(_Current, init["env"])
+    plain_ascii = init["env"].get("AWS_EXECUTION_ENV") in {"AWS_Lambda_python3." + minor for minor in ("9", "10", "11")}
+    encode = Encoder(ascii_only=plain_ascii).encode
+    try:
+        handler = _load(init["handler"])
+    except _Fault as fault:
+        _fail_init(_report_fault(fault), encode)
+    except Exception:
+        _fail_init(_report_exception(), encode)
+    channel.send(channel.INIT_DONE)
+    while True:
+        _, body = reader.next()
+        _invoke(body, handler, encode, loads, LambdaContext)
+
