@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -59,8 +59,6 @@ class Sha256 {
   }
 }
 
-import { createHmac } from 'node:crypto';
-
 function signer(with_: Credential = credential, service = 'lambda'): Signer {
   return new SignatureV4({
     credentials: {
@@ -87,7 +85,7 @@ function asSent(signed: Signable): SignedRequest {
     method: signed.method,
     path: signed.path,
     query,
-    rawHeaders: Object.entries(signed.headers).flatMap(([key, value]) => [key, value]),
+    rawHeaders: Object.entries(signed.headers).flat(),
   };
 }
 
@@ -180,7 +178,7 @@ test('whole vectors of the published suite verify', () => {
 
 const segment = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 12 })
-  .filter((text) => text.isWellFormed() && text !== '.' && text !== '..');
+  .filter((text) => text !== '.' && text !== '..' && text !== '__proto__');
 const headerValue = fc.string({ unit: 'grapheme-ascii', maxLength: 20 });
 
 test('whatever the official signer signs in headers is accepted, and no single change of it', async () => {

@@ -1,0 +1,92 @@
+import { createHash, type Hash } from 'node:crypto';
+import { apiFailure } from '../kernel/errors.js';
+import { kib } from '../kernel/units.js';
+import { type Exchange, emptyBody } from './exchange.js';
+import { bodySha256, emptyBodySha256 } from './sigv4.js';
+
+/** Larger bodies are hashed as they arrive: 70 MB at once would hold up everyone else for 50 ms. */
+const hashedAtOnceBytesMax = 256 * kib;
+
+export interface BodyLimit {
+  readonly bytesMax: number;
+  /** As AWS names the operation in the text, for example `InvokeFunction`. */
+  readonly operation: string;
+}
+
+function tooLarge(limit: BodyLimit) {
+  return apiFailure(
+    'RequestEntityTooLargeException',
+    `Request must be smaller than ${limit.bytesMax} bytes for the ${limit.operation} operation`,
+  );
+}
+
+/** Length announced by the client; null: it sends chunks, or nothing. node:http has checked that it is a number. */
+function announcedBytes(exchange: Exchange): number | null {
+  const text = exchange.req.headers['content-length'];
+  return text === undefined ? null : Number(text);
+}
+
+/** Refuses a body that is announced as too large, before a byte of it is read. True: refused. */
+export function refusedByLength(exchange: Exchange, limit: BodyLimit): boolean {
+  const bytes = announcedBytes(exchange);
+  if (bytes === null || bytes <= limit.bytesMax) return false;
+  exchange.refuse(tooLarge(limit));
+  return true;
+}
+
+/**
+ * Reads the body, bounded by the operation's limit and by the budget of all requests together, then calls `done` with
+ * its SHA-256. A client that goes away half-way ends the exchange: `done` is never called, what was held is released.
+ */
+export function readBody(
+  exchange: Exchange,
+  limit: BodyLimit,
+  done: (exchange: Exchange, bodySha256Hex: string) => void,
+): void {
+  const { req } = exchange;
+  const announced = announcedBytes(exchange);
+  if (announced === 0 || (announced === null && req.headers['transfer-encoding'] === undefined)) {
+    done(exchange, emptyBodySha256);
+    return;
+  }
+  let first: Buffer | null = null;
+  let chunks: Buffer[] | null = null;
+  let bytes = 0;
+  let hash: Hash | null = announced === null || announced > hashedAtOnceBytesMax ? createHash('sha256') : null;
+
+  req.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > limit.bytesMax) {
+      first = null;
+      chunks = null;
+      hash = null;
+      exchange.refuse(tooLarge(limit));
+      return;
+    }
+    if (!exchange.hold(chunk.length)) {
+      first = null;
+      chunks = null;
+      hash = null;
+      exchange.refuse(
+        apiFailure('ServiceUnavailableException', 'Too many requests are being received. Try again later.', {
+          headers: { 'Retry-After': '1' },
+        }),
+      );
+      return;
+    }
+    hash?.update(chunk);
+    if (first === null) first = chunk;
+    else if (chunks === null) chunks = [first, chunk];
+    else chunks.push(chunk);
+  });
+  req.on('end', () => {
+    if (exchange.answered) return;
+    exchange.body = chunks !== null ? Buffer.concat(chunks, bytes) : (first ?? emptyBody);
+    first = null;
+    chunks = null;
+    done(exchange, hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
+  });
+  req.on('close', () => {
+    if (!req.complete) exchange.release();
+  });
+}

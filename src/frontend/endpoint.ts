@@ -1,0 +1,13 @@
+import type { BodyLimit } from './bodyreader.js';
+import type { Exchange } from './exchange.js';
+import type { Protocol } from './failures.js';
+
+/** What a request can be for. The server authenticates and reads the body as the endpoint says, then hands over. */
+export interface Endpoint {
+  readonly protocol: Protocol;
+  /** Service that the credential has to name. Null: open to everyone who can connect. */
+  readonly service: 'lambda' | 'logs' | 'sts' | null;
+  readonly limit: BodyLimit;
+  /** Answers now or later, exactly once. Never throws for what a client sent; a rejection is our own error. */
+  handle(exchange: Exchange): undefined | Promise<void>;
+}

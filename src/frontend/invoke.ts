@@ -1,0 +1,254 @@
+import type { AsyncEvent } from '../async/messages.js';
+import { assert } from '../kernel/assert.js';
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import { limits } from '../kernel/limits.js';
+import { secondMs } from '../kernel/units.js';
+import type { InvocationOutcome } from '../wire/invocation.js';
+import { parseInput } from '../wire/lambda/input.js';
+import { validate, validationFailure } from '../wire/lambda/validation.js';
+import type { Endpoint } from './endpoint.js';
+import type { Exchange } from './exchange.js';
+import { jsonProblem } from './payloadjson.js';
+import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction } from './ports.js';
+
+export interface InvokePorts {
+  readonly resolver: FunctionResolver;
+  readonly dispatcher: Dispatcher;
+  readonly intake: AsyncIntake;
+}
+
+/** What a function gets when the client sent nothing. */
+const emptyPayload = Buffer.from('{}');
+
+/** A client's own trace header longer than this is replaced: it travels on to the function and the queue. */
+const traceCharactersMax = 1_024;
+
+/** Headers and query of an Invoke, found in one pass. */
+interface InvokeParameters {
+  readonly functionName: string;
+  readonly qualifier: string | null;
+  invocationType: string | null;
+  logType: string | null;
+  clientContext: string | null;
+  traceHeader: string | null;
+}
+
+/** Invoke, and its predecessor InvokeAsync. The path of every invocation: lean, and without promises when synchronous. */
+export class InvokeEndpoint implements Endpoint {
+  readonly protocol = 'rest-json';
+  readonly service = 'lambda';
+  readonly limit = { bytesMax: limits.syncPayloadBytesMax, operation: 'InvokeFunction' };
+  readonly #ports: InvokePorts;
+  readonly #legacy: boolean;
+
+  /** `legacy`: InvokeAsync, which is always an `Event`. */
+  constructor(ports: InvokePorts, legacy = false) {
+    this.#ports = ports;
+    this.#legacy = legacy;
+  }
+
+  handle(exchange: Exchange): undefined | Promise<void> {
+    const parameters = parametersOf(exchange);
+    const invalid = this.#invalid(parameters, exchange);
+    if (invalid) return void exchange.fail(invalid);
+    const { caller } = exchange;
+    assert(caller, 'an invocation has a caller');
+    const type = this.#legacy ? 'Event' : (parameters.invocationType ?? 'RequestResponse');
+
+    const resolved = this.#ports.resolver.resolve(
+      caller.account,
+      caller.region,
+      parameters.functionName,
+      parameters.qualifier,
+    );
+    if (!resolved.ok) return void exchange.fail(resolved.failure);
+    const wrong = payloadFailure(exchange.body, type);
+    if (wrong) return void exchange.fail(wrong);
+    let clientContext: string | null = null;
+    if (parameters.clientContext !== null) {
+      clientContext = decodedContext(parameters.clientContext);
+      if (clientContext === null) return void exchange.fail(contextFailure());
+    }
+    if (type === 'DryRun') return void exchange.answer(204, [], null);
+    const given = parameters.traceHeader;
+    const traceHeader = given !== null && given.length <= traceCharactersMax ? given : newTraceHeader(exchange);
+    if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
+
+    const { spec, invokedFunctionArn, executedVersion } = resolved.value;
+    this.#ports.dispatcher.invoke(
+      {
+        requestId: exchange.requestId,
+        spec,
+        invokedFunctionArn,
+        payload: exchange.body.length === 0 ? emptyPayload : exchange.body,
+        clientContext,
+        cognitoIdentity: null,
+        traceHeader,
+        tail: parameters.logType === 'Tail',
+        arrivedMs: exchange.arrivedMs,
+      },
+      (outcome) => answerOutcome(exchange, outcome, executedVersion, traceHeader),
+    );
+    return undefined;
+  }
+
+  async #accept(exchange: Exchange, resolved: ResolvedFunction, traceHeader: string): Promise<void> {
+    const { spec, invokedFunctionArn } = resolved;
+    const event: AsyncEvent = {
+      requestId: exchange.requestId,
+      account: spec.account,
+      region: spec.region,
+      functionName: spec.functionName,
+      qualifier:
+        invokedFunctionArn.length > spec.functionArn.length
+          ? invokedFunctionArn.slice(spec.functionArn.length + 1)
+          : null,
+      invokedFunctionArn,
+      // As AWS documents: the context goes to synchronous invocations only.
+      clientContext: null,
+      traceHeader,
+      acceptedMs: exchange.arrivedMs,
+      attempts: 0,
+      setbacks: 0,
+    };
+    const accepted = await this.#ports.intake.publish(event, exchange.body.length === 0 ? emptyPayload : exchange.body);
+    if (accepted.ok) exchange.answer(202, ['X-Amzn-Trace-Id', traceHeader], null);
+    else exchange.fail(accepted.failure);
+  }
+
+  /** Plain requests pass without touching the operation table; all others get its verdict and its texts. */
+  #invalid(parameters: InvokeParameters, exchange: Exchange): ApiFailure | null {
+    const { invocationType, logType, clientContext } = parameters;
+    if (clientContext !== null && clientContext.length > limits.clientContextBytesMax) {
+      return validationFailure([
+        `Value at 'clientContext' failed to satisfy constraint: Member must have length less than or equal to ${limits.clientContextBytesMax}`,
+      ]);
+    }
+    if (
+      isPlain(parameters.functionName, 64) &&
+      (parameters.qualifier === null || parameters.qualifier === '$LATEST' || isPlain(parameters.qualifier, 128)) &&
+      (invocationType === null ||
+        invocationType === 'RequestResponse' ||
+        invocationType === 'Event' ||
+        invocationType === 'DryRun') &&
+      (logType === null || logType === 'None' || logType === 'Tail')
+    ) {
+      return null;
+    }
+    const input = parseInput('Invoke', {
+      pathParameters: exchange.pathParameters,
+      query: new URLSearchParams(exchange.query),
+      headers: exchange.req.headers,
+      body: exchange.body,
+    });
+    if (!input.ok) return input.failure;
+    const violations = validate('Invoke', input.value);
+    return violations.length > 0 ? validationFailure(violations) : null;
+  }
+}
+
+function parametersOf(exchange: Exchange): InvokeParameters {
+  const parameters: InvokeParameters = {
+    functionName: exchange.pathParameters.FunctionName as string,
+    qualifier: exchange.query === '' ? null : new URLSearchParams(exchange.query).get('Qualifier'),
+    invocationType: null,
+    logType: null,
+    clientContext: null,
+    traceHeader: null,
+  };
+  const raw = exchange.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    // Lengths tell nearly all other headers apart without lower-casing them.
+    switch (name.length) {
+      case 14:
+        if (name.toLowerCase() === 'x-amz-log-type') parameters.logType = raw[i + 1] as string;
+        break;
+      case 15:
+        if (name.toLowerCase() === 'x-amzn-trace-id') parameters.traceHeader = raw[i + 1] as string;
+        break;
+      case 20:
+        if (name.toLowerCase() === 'x-amz-client-context') parameters.clientContext = raw[i + 1] as string;
+        break;
+      case 21:
+        if (name.toLowerCase() === 'x-amz-invocation-type') parameters.invocationType = raw[i + 1] as string;
+        break;
+    }
+  }
+  return parameters;
+}
+
+/** Letters, digits, `-` and `_`: needs no further look. */
+function isPlain(text: string, charactersMax: number): boolean {
+  if (text.length === 0 || text.length > charactersMax) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const lower = code | 32;
+    if (!((lower >= 97 && lower <= 122) || (code >= 48 && code <= 57) || code === 45 || code === 95)) return false;
+  }
+  return true;
+}
+
+function payloadFailure(body: Buffer, type: string): ApiFailure | null {
+  if (body.length === 0) return null;
+  if (type === 'Event' && body.length > limits.asyncPayloadBytesMax) {
+    return apiFailure(
+      'RequestTooLargeException',
+      `${body.length} byte payload is too large for the Event invocation type (limit ${limits.asyncPayloadBytesMax} bytes)`,
+    );
+  }
+  const problem = jsonProblem(body);
+  if (problem === null) return null;
+  return apiFailure(
+    'InvalidRequestContentException',
+    `Could not parse request body into json: Could not parse payload into json: ${problem}`,
+  );
+}
+
+/** The JSON text inside, or null. */
+function decodedContext(base64: string): string | null {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64) || base64.length % 4 === 1) return null;
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? text : null;
+  } catch {
+    return null;
+  }
+}
+
+function contextFailure(): ApiFailure {
+  return apiFailure('InvalidRequestContentException', 'Client context must be a valid Base64-encoded JSON object.', {
+    omitType: true,
+    members: { Type: null },
+  });
+}
+
+/** `Root=1-SECONDS-24HEX;Parent=16HEX;Sampled=0`, made from the request's random id. */
+function newTraceHeader(exchange: Exchange): string {
+  const id = exchange.requestId;
+  const seconds = Math.floor(exchange.arrivedMs / secondMs).toString(16);
+  const parent = `${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(14, 18)}`;
+  const last = id.slice(24);
+  return `Root=1-${seconds}-${id.slice(0, 8)}${id.slice(9, 13)}${last};Parent=${parent};Sampled=0`;
+}
+
+function answerOutcome(
+  exchange: Exchange,
+  outcome: InvocationOutcome,
+  executedVersion: string,
+  traceHeader: string,
+): void {
+  if (outcome.kind === 'refused') return exchange.fail(outcome.failure);
+  const headers = [
+    'Content-Type',
+    'application/json',
+    'X-Amz-Executed-Version',
+    executedVersion,
+    'X-Amzn-Trace-Id',
+    traceHeader,
+  ];
+  if (outcome.kind === 'function-error') headers.push('X-Amz-Function-Error', outcome.functionError);
+  if (outcome.logTail !== null) headers.push('X-Amz-Log-Result', outcome.logTail.toString('base64'));
+  exchange.answer(200, headers, outcome.payload);
+}

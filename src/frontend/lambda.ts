@@ -1,0 +1,116 @@
+import { assert } from '../kernel/assert.js';
+import { apiFailure } from '../kernel/errors.js';
+import { limits } from '../kernel/limits.js';
+import type { Result } from '../kernel/result.js';
+import type { Caller } from '../wire/caller.js';
+import { parseInput } from '../wire/lambda/input.js';
+import { type OperationName, operationNames } from '../wire/lambda/operations.js';
+import { serializeOutput } from '../wire/lambda/output.js';
+import { validate, validationFailure } from '../wire/lambda/validation.js';
+import type { BodyLimit } from './bodyreader.js';
+import type { Endpoint } from './endpoint.js';
+import type { Exchange } from './exchange.js';
+import { InvokeEndpoint, type InvokePorts } from './invoke.js';
+
+type Handler = (caller: Caller, input: unknown) => Promise<Result<unknown>>;
+
+/** Operations that carry code in their body. */
+const codeOperations: ReadonlySet<OperationName> = new Set([
+  'CreateFunction',
+  'UpdateFunctionCode',
+  'PublishLayerVersion',
+]);
+
+function limitOf(operation: OperationName): BodyLimit {
+  return {
+    bytesMax: codeOperations.has(operation) ? limits.codeRequestBytesMax : limits.syncPayloadBytesMax,
+    operation,
+  };
+}
+
+/** Content types that cannot be JSON. Clients are otherwise careless here: curl says it sends a form, and sends JSON. */
+function isForeignType(contentType: string | undefined): boolean {
+  if (contentType === undefined) return false;
+  const type = contentType.toLowerCase();
+  return type.startsWith('multipart/') || type.includes('xml') || type.startsWith('text/html');
+}
+
+/** One operation of the configuration service: parse, validate, call, serialize. */
+class ConfigEndpoint implements Endpoint {
+  readonly protocol = 'rest-json';
+  readonly service = 'lambda';
+  readonly limit: BodyLimit;
+  readonly #operation: OperationName;
+  readonly #handler: Handler;
+
+  constructor(operation: OperationName, handler: Handler) {
+    this.#operation = operation;
+    this.#handler = handler;
+    this.limit = limitOf(operation);
+  }
+
+  async handle(exchange: Exchange): Promise<void> {
+    if (exchange.body.length > 0 && isForeignType(exchange.req.headers['content-type'])) {
+      return exchange.fail(
+        apiFailure(
+          'UnsupportedMediaTypeException',
+          `Unsupported content type: ${exchange.req.headers['content-type']}`,
+        ),
+      );
+    }
+    const operation = this.#operation;
+    const input = parseInput(operation, {
+      pathParameters: exchange.pathParameters,
+      query: exchange.query === '' ? null : new URLSearchParams(exchange.query),
+      headers: exchange.req.headers,
+      body: exchange.body,
+    });
+    if (!input.ok) return exchange.fail(input.failure);
+    const violations = validate(operation, input.value);
+    if (violations.length > 0) return exchange.fail(validationFailure(violations));
+    assert(exchange.caller, 'an operation has a caller');
+    const result = await this.#handler(exchange.caller, input.value);
+    if (!result.ok) return exchange.fail(result.failure);
+    const response = serializeOutput(operation, result.value as never);
+    exchange.answer(response.status, Object.entries(response.headers).flat(), response.body);
+  }
+}
+
+/**
+ * An operation that the API has and this version has not. A 4xx, so that no SDK retries it; of Lambda's codes
+ * UnknownOperationException says it best, and clients show the text, which names the operation.
+ */
+class UnavailableEndpoint implements Endpoint {
+  readonly protocol = 'rest-json';
+  readonly service = 'lambda';
+  readonly limit: BodyLimit;
+  readonly #operation: OperationName;
+
+  constructor(operation: OperationName) {
+    this.#operation = operation;
+    this.limit = limitOf(operation);
+  }
+
+  handle(exchange: Exchange): undefined {
+    exchange.fail(
+      apiFailure(
+        'UnknownOperationException',
+        `The operation ${this.#operation} is not available in this version of Hearth.`,
+      ),
+    );
+  }
+}
+
+/** Endpoint of every operation. `config` has a method per operation it offers, named in lower camel case. */
+export function lambdaEndpoints(config: object, ports: InvokePorts): ReadonlyMap<OperationName, Endpoint> {
+  const endpoints = new Map<OperationName, Endpoint>();
+  for (const operation of operationNames) {
+    const method = (config as Record<string, unknown>)[operation.charAt(0).toLowerCase() + operation.slice(1)];
+    if (operation === 'Invoke') endpoints.set(operation, new InvokeEndpoint(ports));
+    else if (operation === 'InvokeAsync') endpoints.set(operation, new InvokeEndpoint(ports, true));
+    else if (typeof method === 'function') {
+      endpoints.set(operation, new ConfigEndpoint(operation, method.bind(config) as Handler));
+    } else endpoints.set(operation, new UnavailableEndpoint(operation));
+  }
+  return endpoints;
+}
