@@ -1,0 +1,163 @@
+import { createServer } from 'node:net';
+import { Duplex, PassThrough } from 'node:stream';
+import { frameType } from '../../wire/channel/frames.js';
+import { encodeFrame, FrameReader } from '../channel.js';
+import type { Box, BoxBinding, BoxExit, RuntimeLaunch, SandboxDriver, Scratch } from '../sandbox/driver.js';
+
+/** Two ends of an in-memory stream; writes arrive a microtask later. */
+function pair(): [Duplex, Duplex] {
+  const make = (other: () => Duplex): Duplex =>
+    new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        queueMicrotask(() => {
+          if (!other().destroyed) other().push(chunk);
+        });
+        done();
+      },
+      final(done) {
+        other().push(null);
+        done();
+      },
+    });
+  const ends: Duplex[] = [];
+  const left = make(() => ends[1]!);
+  const right = make(() => ends[0]!);
+  ends.push(left, right);
+  return [left, right];
+}
+
+/** A box of the tests: no process, the test plays the runtime through `guest`. */
+export class FakeBox implements Box {
+  readonly id: string;
+  readonly channel: Duplex;
+  /** The runtime's end of the channel. */
+  readonly guest: Duplex;
+  readonly runtimeApi = createServer();
+  runtimeApiAddress = '';
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  readonly exited: Promise<BoxExit>;
+  readonly launch: RuntimeLaunch;
+  binding: BoxBinding | null = null;
+  started: { command: readonly string[]; environment: Readonly<Record<string, string>> } | null = null;
+  frozen = false;
+  killed = false;
+  freezes = 0;
+  onStart: (box: FakeBox) => void = () => {};
+  #exit: (exit: BoxExit) => void = () => {};
+
+  constructor(id: string, launch: RuntimeLaunch) {
+    this.id = id;
+    this.launch = launch;
+    [this.channel, this.guest] = pair();
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  async bind(binding: BoxBinding): Promise<void> {
+    this.binding = binding;
+  }
+  start(command: readonly string[], environment: Readonly<Record<string, string>>): void {
+    this.started = { command, environment };
+    this.onStart(this);
+  }
+  freeze(): void {
+    this.frozen = true;
+    this.freezes += 1;
+  }
+  thaw(): void {
+    this.frozen = false;
+  }
+  memoryPeakMib(): number | null {
+    return this.killed ? null : 36;
+  }
+  terminate(): void {}
+  exit(exit: Partial<BoxExit>): void {
+    this.#exit({ code: null, signal: null, outOfMemory: false, ...exit });
+  }
+  async kill(): Promise<void> {
+    if (this.killed) return;
+    this.killed = true;
+    this.exit({ signal: 'SIGKILL' });
+    this.channel.destroy();
+    this.guest.destroy();
+    if (this.runtimeApi.listening) await new Promise((resolve) => this.runtimeApi.close(resolve));
+  }
+  say(type: (typeof frameType)[keyof typeof frameType], body: string | Buffer = ''): void {
+    this.guest.write(encodeFrame(type, Buffer.from(body)));
+  }
+}
+
+/** What the test's runtime does with INIT and INVOKE. */
+export interface FakeRuntime {
+  onBoot?(box: FakeBox): void;
+  onInit?(box: FakeBox, body: { env: Record<string, string>; handler: string }): void;
+  onInvoke?(box: FakeBox, header: readonly string[], payload: Buffer): void;
+  onStart?(box: FakeBox): void;
+}
+
+export class FakeDriver implements SandboxDriver {
+  readonly grade = 'none';
+  readonly boxes: FakeBox[] = [];
+  readonly scratches: { mib: number; disposed: boolean }[] = [];
+  bootProblem: string | null = null;
+  readonly #runtime: FakeRuntime;
+
+  constructor(runtime: FakeRuntime = {}) {
+    this.#runtime = runtime;
+  }
+
+  protections() {
+    return [];
+  }
+
+  async boot(request: {
+    readonly boxId: string;
+    readonly runtime: RuntimeLaunch;
+    readonly startEnvironment?: Readonly<Record<string, string>>;
+  }): Promise<Box> {
+    if (this.bootProblem !== null) throw new Error(this.bootProblem);
+    const box = new FakeBox(request.boxId, request.runtime);
+    this.boxes.push(box);
+    await new Promise<void>((resolve) => box.runtimeApi.listen(0, '127.0.0.1', resolve));
+    const address = box.runtimeApi.address();
+    box.runtimeApiAddress = typeof address === 'object' && address !== null ? `127.0.0.1:${address.port}` : '';
+    const runtime = this.#runtime;
+    box.onStart = (started) => runtime.onStart?.(started);
+    const reader = new FrameReader((type, body) => {
+      if (type === frameType.init) {
+        if (runtime.onInit) runtime.onInit(box, JSON.parse(body.toString()));
+        else box.say(frameType.initDone);
+      } else if (type === frameType.invoke) {
+        const end = 4 + body.readUInt32LE(0);
+        const header = body.toString('utf8', 4, end).split('\n');
+        const payload = body.subarray(end);
+        if (runtime.onInvoke) runtime.onInvoke(box, header, payload);
+        else box.say(frameType.response, payload);
+      }
+    });
+    box.guest.on('data', (chunk: Buffer) => reader.push(chunk));
+    if (request.runtime.command !== null) {
+      if (runtime.onBoot) runtime.onBoot(box);
+      else box.say(frameType.hello);
+    }
+    return box;
+  }
+
+  async createScratch(mib: number): Promise<Scratch> {
+    const scratch = { mib, disposed: false };
+    this.scratches.push(scratch);
+    return {
+      mib,
+      dispose: async () => {
+        scratch.disposed = true;
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.boxes.map((box) => box.kill()));
+  }
+}
