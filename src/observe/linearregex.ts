@@ -15,8 +15,8 @@ interface Item {
   readonly repeats: boolean;
 }
 
-/** After writing out `{m,n}`: bounds the work per character of a message. */
-const itemsMax = 1_000;
+/** After writing out `{m,n}`: bounds the work per character of a message (256 KiB of them: some 0.2 s at worst). */
+const itemsMax = 200;
 
 /** A test whether a text contains a match, or the reason why this is no expression. */
 export function compileRegex(source: string): ((text: string) => boolean) | string {
@@ -46,37 +46,54 @@ export function compileRegex(source: string): ((text: string) => boolean) | stri
   return (text) => alternatives.some((items) => contains(items, text));
 }
 
-function contains(items: readonly Item[], text: string): boolean {
-  let states = new Set<number>();
-  for (let at = 0; at <= text.length; at += 1) {
-    // A match may begin anywhere.
-    if (enter(items, states, 0, at, text.length)) return true;
-    if (at === text.length) return false;
-    const code = text.charCodeAt(at);
-    const next = new Set<number>();
-    for (const state of states) {
-      const { step, repeats } = items[state]!;
-      if (step.kind !== 'character' || !step.accepts(code)) continue;
-      if (enter(items, next, repeats ? state : state + 1, at + 1, text.length)) return true;
-    }
-    states = next;
+/** Positions in the expression that the text so far can have led to, each once. */
+class States {
+  readonly list: Int32Array;
+  count = 0;
+  /** At which character a position was last put in. */
+  readonly #since: Int32Array;
+
+  constructor(size: number) {
+    this.list = new Int32Array(size);
+    this.#since = new Int32Array(size).fill(-1);
   }
-  return false;
+
+  /** Adds a position and all that follow it without a character. True when the end of the expression is reached. */
+  enter(items: readonly Item[], from: number, at: number, length: number): boolean {
+    for (let state = from; ; state += 1) {
+      const item = items[state];
+      if (item === undefined) return true;
+      if (item.step.kind === 'character') {
+        if (this.#since[state] === at) return false;
+        this.#since[state] = at;
+        this.list[this.count] = state;
+        this.count += 1;
+        if (!item.optional) return false;
+      } else if (!item.optional && at !== (item.step.kind === 'start' ? 0 : length)) {
+        return false;
+      }
+    }
+  }
 }
 
-/** Adds a state and all that follow without a character. True when the end of the expression is reached. */
-function enter(items: readonly Item[], states: Set<number>, from: number, at: number, length: number): boolean {
-  for (let state = from; ; state += 1) {
-    const item = items[state];
-    if (item === undefined) return true;
-    if (states.has(state)) return false;
-    if (item.step.kind === 'character') {
-      states.add(state);
-      if (!item.optional) return false;
-    } else if (!item.optional && at !== (item.step.kind === 'start' ? 0 : length)) {
-      return false;
+function contains(items: readonly Item[], text: string): boolean {
+  let states = new States(items.length);
+  let next = new States(items.length);
+  for (let at = 0; at <= text.length; at += 1) {
+    // A match may begin anywhere.
+    if (states.enter(items, 0, at, text.length)) return true;
+    if (at === text.length) return false;
+    const code = text.charCodeAt(at);
+    next.count = 0;
+    for (let i = 0; i < states.count; i += 1) {
+      const state = states.list[i]!;
+      const { step, repeats } = items[state]!;
+      if (step.kind !== 'character' || !step.accepts(code)) continue;
+      if (next.enter(items, repeats ? state : state + 1, at + 1, text.length)) return true;
     }
+    [states, next] = [next, states];
   }
+  return false;
 }
 
 function readStep(source: string, at: number): { readonly step: Step; readonly next: number } | null {

@@ -63,10 +63,13 @@ function readName(cursor: PatternCursor): string {
   return cursor.match(/[\p{L}\p{N}_$.@-]*/uy) ?? '';
 }
 
-/** Words between spaces; `[…]` and `"…"` are one field each, without their marks. */
+/**
+ * Words between spaces; `[…]` and `"…"` are one field each, without their marks. No bracket inside brackets: every
+ * attempt then ends at the next mark, which keeps this linear for any message.
+ */
 function splitFields(message: string): string[] {
   const fields: string[] = [];
-  for (const found of message.matchAll(/\[([^\]]*)\](?=\s|$)|"([^"]*)"(?=\s|$)|\S+/g)) {
+  for (const found of message.matchAll(/\[([^[\]]*)\](?=\s|$)|"([^"]*)"(?=\s|$)|\S+/g)) {
     fields.push(found[1] ?? found[2] ?? found[0]);
   }
   return fields;
