@@ -114,10 +114,7 @@ export class AssignmentMachine {
       case 'tick':
         this.#tick();
     }
-    if (this.#entries.length > 0) {
-      this.#persist(this.#entries);
-      this.#entries = [];
-    }
+    if (this.#entries.length > 0) this.#persistFirst();
     return this.#effects.length === 0 ? nothing : this.#effects;
   }
 
@@ -182,10 +179,7 @@ export class AssignmentMachine {
   }
 
   #feedAll(): void {
-    for (const pool of this.#hungry) {
-      if (this.#roster.starting >= this.#options.startingMax) return;
-      this.#feed(pool);
-    }
+    for (const pool of this.#hungry) this.#feed(pool);
   }
 
   #create(pool: Pool): void {
@@ -242,7 +236,7 @@ export class AssignmentMachine {
     this.#roster.remove(sandbox);
     if (failedStart) {
       pool.startFailures += 1;
-      if (pool.startFailures >= this.#options.startFailuresMax) this.#refuseFirst(pool, 'start-failed');
+      if (pool.startFailures >= this.#options.startFailuresMax) this.#refuseFirst(pool);
     }
     this.#feed(pool);
     this.#feedAll();
@@ -337,11 +331,11 @@ export class AssignmentMachine {
     this.#effects.push({ kind: 'stop', sandboxId, workerId: worker!.workerId, reason });
   }
 
-  #refuseFirst(pool: Pool, reason: 'start-failed' | 'wait-expired'): void {
+  #refuseFirst(pool: Pool): void {
     const waiter = pool.waiters.shift();
     if (waiter === undefined) return;
     this.#waiting -= 1;
-    this.#effects.push({ kind: 'refuse', requestId: waiter.requestId, reason });
+    this.#effects.push({ kind: 'refuse', requestId: waiter.requestId, reason: 'start-failed' });
   }
 
   #tick(): void {
@@ -382,6 +376,16 @@ export class AssignmentMachine {
     this.#roster.enter(sandbox, state, this.#nowMs);
   }
 
+  /** Before all other effects: performing those may lead to further steps, whose entries come later in the journal. */
+  #persistFirst(): void {
+    const others = this.#effects;
+    const entries = this.#entries;
+    this.#effects = [];
+    this.#entries = [];
+    this.#persist(entries);
+    this.#effects.push(...others);
+  }
+
   /** Now and then everything is written anew, so that the journal can forget what was before. */
   #persist(entries: readonly AssignmentEntry[]): void {
     this.#effects.push({ kind: 'persist', sequence: this.#nextSequence, entries });
@@ -393,8 +397,8 @@ export class AssignmentMachine {
   }
 
   #isCheckpointDue(): boolean {
-    const since = this.#nextSequence - this.#checkpointSequence;
     // Twice what exists: writing all of it then costs at most as much again as the entries themselves.
-    return since >= Math.max(this.#options.checkpointEntriesMin, 2 * this.#roster.sandboxes.size);
+    const dueAfter = Math.max(this.#options.checkpointEntriesMin, 2 * this.#roster.sandboxes.size);
+    return this.#nextSequence - this.#checkpointSequence >= dueAfter;
   }
 }

@@ -1,0 +1,246 @@
+import type { AckReason, AsyncEvent, AsyncInput } from '../async/messages.js';
+import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import { limits } from '../kernel/limits.js';
+import { secondMs } from '../kernel/units.js';
+import type { SimFunction } from './scenario.js';
+
+/** Something that must never happen has happened. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['outcome'];
+
+interface Admitted {
+  readonly functionKey: string;
+  readonly territory: Territory;
+  readonly reserved: boolean;
+  readonly endsByMs: number;
+}
+
+interface Territory {
+  inFlight: number;
+  unreserved: number;
+  windowStartMs: number;
+  inWindow: number;
+}
+
+interface Lease {
+  readonly epoch: number;
+  /** The worker may still run it. */
+  open: boolean;
+}
+
+interface Living {
+  readonly pool: PoolKey;
+  readonly workerId: WorkerId;
+  readonly memoryMib: number;
+  running: RequestId | null;
+}
+
+export interface CheckLimits {
+  readonly accountConcurrency: number;
+  readonly workerMemoryMib: number;
+  readonly workerSandboxesMax: number;
+  readonly attemptsInFlightMax: number;
+  /** Longest time from admission to the end of an invocation. */
+  readonly invocationMsMax: number;
+  /** Longest life of a sandbox after its version was superseded and nobody asked for it any more. */
+  readonly drainMsMax: number;
+}
+
+/**
+ * The simulator's own book, kept from what really happens (in boxes, in the queue, at clients), against which the
+ * machines' decisions are held. Whatever is wrong throws `Violation` at the step that does it.
+ */
+export class Checks {
+  readonly #limits: CheckLimits;
+  readonly #admitted = new Map<RequestId, Admitted>();
+  readonly #territories = new Map<string, Territory>();
+  readonly #perFunction = new Map<string, number>();
+  readonly #leases = new Map<SandboxId, Lease>();
+  readonly #living = new Map<SandboxId, Living>();
+  readonly #workers = new Map<WorkerId, { usedMib: number; sandboxes: number }>();
+  /** When the last sandbox of a superseded pool must be gone. */
+  readonly #drains = new Map<PoolKey, number>();
+  readonly #perPool = new Map<PoolKey, number>();
+  readonly #outcomes = new Map<string, Outcome | null>();
+  #accepted = 0;
+  #finished = 0;
+  ended = 0;
+
+  constructor(checkLimits: CheckLimits) {
+    this.#limits = checkLimits;
+  }
+
+  get openInvocations(): number {
+    return this.#admitted.size;
+  }
+
+  get livingSandboxes(): number {
+    return this.#living.size;
+  }
+
+  get openEvents(): number {
+    return this.#accepted - this.#finished;
+  }
+
+  /** Cheap enough for every step: the oldest of everything that has a deadline, and the queue's depth. */
+  step(nowMs: number, queueDepth: number): void {
+    if (queueDepth !== this.openEvents) {
+      throw new Violation(`accepted events lost: ${this.openEvents} are open, the queue holds ${queueDepth}`);
+    }
+    for (const [requestId, { endsByMs }] of this.#admitted) {
+      if (nowMs > endsByMs) throw new Violation(`admitted invocation ${requestId} never ended`);
+      break;
+    }
+    for (const [pool, byMs] of this.#drains) {
+      if (nowMs <= byMs) break;
+      if (this.#perPool.has(pool)) throw new Violation(`a sandbox of ${pool} outlives its version's drain`);
+      this.#drains.delete(pool);
+    }
+  }
+
+  admitted(requestId: RequestId, fn: SimFunction, reservedInAccount: number, nowMs: number): void {
+    if (this.#admitted.has(requestId)) return;
+    const { accountConcurrency } = this.#limits;
+    const territory = this.#territory(fn.account);
+    const inFunction = (this.#perFunction.get(fn.functionKey) ?? 0) + 1;
+    if (fn.reserved !== null && inFunction > fn.reserved) {
+      throw new Violation(`${fn.name} runs ${inFunction} at once, reserved are ${fn.reserved}`);
+    }
+    territory.inFlight += 1;
+    if (fn.reserved === null) {
+      territory.unreserved += 1;
+      const pool = accountConcurrency - reservedInAccount;
+      if (territory.unreserved > pool) throw new Violation(`unreserved pool of ${pool} exceeded`);
+      if (territory.inFlight > accountConcurrency) throw new Violation('account concurrency exceeded');
+    }
+    if (nowMs - territory.windowStartMs >= secondMs) Object.assign(territory, { windowStartMs: nowMs, inWindow: 0 });
+    territory.inWindow += 1;
+    // A bucket that was full and refills meanwhile: two seconds' worth in any one second.
+    if (territory.inWindow > 2 * 10 * accountConcurrency) throw new Violation('request rate exceeded');
+    this.#perFunction.set(fn.functionKey, inFunction);
+    const endsByMs = nowMs + this.#limits.invocationMsMax;
+    this.#admitted.set(requestId, { functionKey: fn.functionKey, territory, reserved: fn.reserved !== null, endsByMs });
+  }
+
+  invocationEnded(requestId: RequestId): void {
+    const admitted = this.#admitted.get(requestId);
+    if (admitted === undefined) throw new Violation(`invocation ${requestId} ended twice`);
+    this.#admitted.delete(requestId);
+    this.#perFunction.set(admitted.functionKey, (this.#perFunction.get(admitted.functionKey) ?? 0) - 1);
+    admitted.territory.inFlight -= 1;
+    if (!admitted.reserved) admitted.territory.unreserved -= 1;
+    this.ended += 1;
+  }
+
+  granted(sandboxId: SandboxId, workerId: WorkerId, epoch: number): void {
+    const lease = this.#leases.get(sandboxId);
+    if (lease?.open) throw new Violation(`${sandboxId} granted to a second invocation while the first has it`);
+    if (lease !== undefined && epoch <= lease.epoch) throw new Violation(`${sandboxId}: epoch ${epoch} came twice`);
+    if (workerId === undefined) throw new Violation(`${sandboxId} granted without a worker`);
+    this.#leases.set(sandboxId, { epoch, open: true });
+  }
+
+  /** The worker has nothing of this lease any more, or never got it. */
+  leaseOver(sandboxId: SandboxId, epoch: number): void {
+    const lease = this.#leases.get(sandboxId);
+    if (lease?.epoch === epoch) lease.open = false;
+  }
+
+  /** A new leader does not know the leases of the old one; there the worker itself is the guard. */
+  leasesForgotten(): void {
+    for (const lease of this.#leases.values()) lease.open = false;
+  }
+
+  sandboxStarted(sandboxId: SandboxId, living: Omit<Living, 'running'>): void {
+    this.#living.set(sandboxId, { ...living, running: null });
+    this.#perPool.set(living.pool, (this.#perPool.get(living.pool) ?? 0) + 1);
+    const worker = this.#workers.get(living.workerId) ?? { usedMib: 0, sandboxes: 0 };
+    worker.usedMib += living.memoryMib;
+    worker.sandboxes += 1;
+    this.#workers.set(living.workerId, worker);
+    if (worker.usedMib > this.#limits.workerMemoryMib) {
+      throw new Violation(`memory of ${living.workerId} exceeded: ${worker.usedMib} MiB`);
+    }
+    if (worker.sandboxes > this.#limits.workerSandboxesMax) {
+      throw new Violation(`sandboxes of ${living.workerId} exceeded: ${worker.sandboxes}`);
+    }
+  }
+
+  sandboxGone(sandboxId: SandboxId): void {
+    const living = this.#living.get(sandboxId);
+    if (living === undefined) throw new Violation(`${sandboxId} is gone twice`);
+    this.#living.delete(sandboxId);
+    this.#leases.delete(sandboxId);
+    const left = (this.#perPool.get(living.pool) ?? 1) - 1;
+    if (left === 0) this.#perPool.delete(living.pool);
+    else this.#perPool.set(living.pool, left);
+    const worker = this.#workers.get(living.workerId)!;
+    worker.usedMib -= living.memoryMib;
+    worker.sandboxes -= 1;
+  }
+
+  handlerStarted(sandboxId: SandboxId, requestId: RequestId): void {
+    const living = this.#living.get(sandboxId);
+    if (living === undefined) throw new Violation(`${sandboxId} runs ${requestId}, but is gone`);
+    if (living.running !== null) {
+      throw new Violation(`${sandboxId} serves ${living.running} and ${requestId} at once`);
+    }
+    living.running = requestId;
+  }
+
+  handlerEnded(sandboxId: SandboxId): void {
+    const living = this.#living.get(sandboxId);
+    if (living !== undefined) living.running = null;
+  }
+
+  superseded(pool: PoolKey, nowMs: number): void {
+    this.#drains.delete(pool);
+    this.#drains.set(pool, nowMs + this.#limits.drainMsMax);
+  }
+
+  /** An invocation that looked up its version before it was superseded asks for it now. */
+  asked(pool: PoolKey, current: boolean, nowMs: number): void {
+    if (!current) this.superseded(pool, nowMs);
+  }
+
+  accepted(id: string): void {
+    this.#accepted += 1;
+    this.#outcomes.set(id, null);
+  }
+
+  attemptsInFlight(count: number): void {
+    if (count > this.#limits.attemptsInFlightMax) throw new Violation(`${count} events attempted at once`);
+  }
+
+  attemptEnded(id: string, outcome: Outcome): void {
+    if (this.#outcomes.has(id)) this.#outcomes.set(id, outcome);
+  }
+
+  /** An event may only leave the queue for a reason that is true. */
+  acknowledged(id: string, reason: AckReason, event: AsyncEvent, nowMs: number): void {
+    const outcome = this.#outcomes.get(id);
+    if (outcome === undefined) return;
+    const isTrue =
+      reason === 'success' || reason === 'function-gone'
+        ? outcome === reason
+        : reason === 'retries-exhausted'
+          ? outcome === 'function-error'
+          : // The longest backoff, 5 minutes, may not fit into what is left of the age.
+            nowMs - event.acceptedMs >= limits.asyncEventAgeMsMax - 300 * secondMs;
+    if (!isTrue) throw new Violation(`accepted event ${id} lost: acknowledged as ${reason} after ${outcome}`);
+    this.#outcomes.delete(id);
+    this.#finished += 1;
+  }
+
+  #territory(account: string): Territory {
+    let territory = this.#territories.get(account);
+    if (territory === undefined) {
+      territory = { inFlight: 0, unreserved: 0, windowStartMs: 0, inWindow: 0 };
+      this.#territories.set(account, territory);
+    }
+    return territory;
+  }
+}

@@ -1,0 +1,364 @@
+import type { AssignmentEffect, AssignmentEntry, AssignmentInput, SandboxReport } from '../assignment/messages.js';
+import type { AsyncEffect, AsyncEvent, AsyncInput } from '../async/messages.js';
+import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import { secondMs } from '../kernel/units.js';
+import type { PlacementInput } from '../placement/messages.js';
+import { bootMsMax } from '../worker/machine.js';
+import { messageMsMax, region, type SimFunction } from './scenario.js';
+import type { WorkerAnswer, WorkerListener } from './worker.js';
+import type { World } from './world.js';
+
+/** Invocations wait this long for a sandbox; tried again this often after a worker refused them. */
+export const waitMsMax = 10 * secondMs;
+export const attemptsMax = 4;
+/** Workers report this often, and are lost after this much silence. */
+export const reportMs = 2 * secondMs;
+export const silenceMsMax = 10 * secondMs;
+
+type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['outcome'];
+
+interface Running {
+  readonly requestId: RequestId;
+  readonly fn: SimFunction;
+  readonly pool: PoolKey;
+  readonly waitUntilMs: number;
+  readonly done: (outcome: Outcome) => void;
+  attempts: number;
+  lease: { readonly sandboxId: SandboxId; readonly workerId: WorkerId; readonly epoch: number } | null;
+}
+
+/** The journal as its port promises it: appends become durable in order, some time after they were asked for. */
+export interface SimJournal {
+  readonly entries: AssignmentEntry[];
+  /** Sequence of the first entry kept. */
+  first: number;
+  durableMs: number;
+}
+
+/**
+ * One life of the control plane: real counting, assignment, placement and async machines, joined as the services and
+ * the dispatcher of the real platform join them. A restart makes a new one; only journal and queue go on.
+ */
+export class ControlPlane implements WorkerListener {
+  readonly #world: World;
+  readonly #counting;
+  readonly #assignment;
+  readonly #placement;
+  readonly #async;
+  readonly #running = new Map<RequestId, Running>();
+  readonly #heardMs = new Map<WorkerId, number>();
+  readonly #fenced = new Set<WorkerId>();
+  #attempting = 0;
+  #armed = 0;
+  alive = true;
+
+  constructor(world: World, survivors: boolean) {
+    const { parts, scenario } = world;
+    this.#world = world;
+    this.#counting = parts.counting({ accountConcurrency: scenario.accountConcurrency });
+    this.#placement = parts.placement();
+    this.#async = parts.async({ attemptsInFlightMax: scenario.attemptsInFlightMax, leaseMs: 60 * secondMs });
+    this.#assignment = parts.assignment({
+      newSandboxId: () => world.newSandboxId(),
+      idleMsMax: scenario.idleMsMax,
+      lifetimeMs: scenario.lifetimeMs,
+      waitersMax: scenario.waitersMax,
+      startingMax: scenario.startingMax,
+      reportGraceMs: 5 * messageMsMax,
+      checkpointEntriesMin: 200,
+    });
+    this.#recover(survivors);
+    this.#tick();
+    this.async({ kind: 'wake', nowMs: this.#nowMs });
+  }
+
+  /** All memory is lost; what clients and workers still say is heard by nobody. */
+  die(): void {
+    this.alive = false;
+    for (const { requestId } of this.#running.values()) this.#world.checks.invocationEnded(requestId);
+    this.#running.clear();
+  }
+
+  join(workerId: WorkerId): void {
+    const { workerMemoryMib: memoryMib, workerSandboxesMax: sandboxesMax } = this.#world.scenario;
+    this.#heardMs.set(workerId, this.#nowMs);
+    this.#place({ kind: 'worker-joined', nowMs: this.#nowMs, workerId, zone: 'a', memoryMib, sandboxesMax });
+  }
+
+  invoke(requestId: RequestId, fn: SimFunction, done: (outcome: Outcome) => void): void {
+    const nowMs = this.#nowMs;
+    const { account, functionKey, reserved } = fn;
+    const reservedInAccount = this.#world.reservedIn(account);
+    const input = {
+      kind: 'admit',
+      nowMs,
+      requestId,
+      account,
+      region,
+      functionKey,
+      reserved,
+      reservedInAccount,
+    } as const;
+    this.#world.count('counting', input);
+    const [effect] = this.#counting.step(input);
+    if (effect?.kind !== 'admitted' || this.#running.has(requestId)) {
+      done('throttled');
+      return;
+    }
+    this.#world.checks.admitted(requestId, fn, reservedInAccount, nowMs);
+    const waitUntilMs = nowMs + waitMsMax;
+    const running: Running = { requestId, fn, pool: fn.pool, waitUntilMs, done, attempts: 0, lease: null };
+    this.#running.set(requestId, running);
+    this.#acquire(running);
+  }
+
+  supersede(pool: PoolKey, reason: 'superseded' | 'function-deleted'): void {
+    this.assignment({ kind: 'pool-superseded', nowMs: this.#nowMs, pool, reason });
+  }
+
+  assignment(input: AssignmentInput): void {
+    this.#world.count('assignment', input);
+    this.#performAll(this.#assignment.step(input));
+  }
+
+  async(input: AsyncInput): void {
+    this.#world.count('async', input);
+    for (const effect of this.#async.step(input)) this.#performAsync(effect);
+  }
+
+  ready(sandboxId: SandboxId): void {
+    this.assignment({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId });
+  }
+
+  idle(sandboxId: SandboxId, epoch: number): void {
+    this.assignment({ kind: 'released', nowMs: this.#nowMs, sandboxId, epoch });
+  }
+
+  gone(sandboxId: SandboxId): void {
+    this.#place({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
+    this.assignment({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
+  }
+
+  answer(requestId: RequestId, sandboxId: SandboxId, epoch: number, answer: WorkerAnswer): void {
+    const running = this.#running.get(requestId);
+    if (running?.lease?.sandboxId !== sandboxId || running.lease.epoch !== epoch) return;
+    if (answer !== 'refused') this.#end(running, answer);
+    else if (running.attempts < attemptsMax) this.#acquire(running);
+    else this.#end(running, 'system-error');
+  }
+
+  report(workerId: WorkerId, sandboxes: readonly SandboxReport[]): void {
+    if (this.#fenced.has(workerId)) {
+      this.#world.fence(workerId);
+      return;
+    }
+    if (!this.#heardMs.has(workerId)) this.join(workerId);
+    this.#heardMs.set(workerId, this.#nowMs);
+    this.assignment({ kind: 'worker-report', nowMs: this.#nowMs, workerId, sandboxes });
+  }
+
+  get #nowMs(): number {
+    return this.#world.schedule.nowMs;
+  }
+
+  #recover(survivors: boolean): void {
+    const { journal } = this.#world;
+    const nextSequence = journal.first + journal.entries.length;
+    const entries = [...journal.entries];
+    const pools = new Set<PoolKey>();
+    const found = new Map<SandboxId, Extract<AssignmentEntry, { kind: 'sandbox-created' }>>();
+    for (const entry of entries) {
+      if (entry.kind === 'checkpoint') found.clear();
+      else if (entry.kind === 'sandbox-created') found.set(entry.sandboxId, entry);
+      else if (entry.kind === 'sandbox-gone') found.delete(entry.sandboxId);
+    }
+    this.#world.count('sim', { kind: 'recover', nextSequence, survivors });
+    this.#performAll(this.#assignment.recover({ entries, nextSequence, nowMs: this.#nowMs, survivors }));
+    if (!survivors) return;
+    for (const entry of found.values()) {
+      if (!this.#heardMs.has(entry.workerId)) this.join(entry.workerId);
+      this.#place({ ...entry, kind: 'sandbox-found', nowMs: this.#nowMs });
+      pools.add(entry.pool);
+    }
+    // Updates may have happened while nobody was there to drain.
+    for (const pool of pools) if (!this.#world.isCurrent(pool)) this.supersede(pool, 'superseded');
+  }
+
+  #acquire(running: Running): void {
+    const { requestId, pool, fn, waitUntilMs } = running;
+    running.attempts += 1;
+    running.lease = null;
+    this.#world.checks.asked(pool, this.#world.isCurrent(pool), this.#nowMs);
+    const { memoryMib } = fn;
+    this.assignment({ kind: 'acquire', nowMs: this.#nowMs, requestId, pool, memoryMib, waitUntilMs });
+  }
+
+  #end(running: Running, outcome: Outcome): void {
+    const { requestId } = running;
+    this.#running.delete(requestId);
+    this.#world.checks.invocationEnded(requestId);
+    const input = { kind: 'release', nowMs: this.#nowMs, requestId } as const;
+    this.#world.count('counting', input);
+    this.#counting.step(input);
+    running.done(outcome);
+  }
+
+  #performAll(effects: readonly AssignmentEffect[]): void {
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: AssignmentEffect): void {
+    const { schedule, network } = this.#world;
+    switch (effect.kind) {
+      case 'grant':
+        this.#invokeAt(effect);
+        return;
+      case 'refuse': {
+        const running = this.#running.get(effect.requestId);
+        if (running !== undefined) this.#end(running, 'system-error');
+        return;
+      }
+      case 'place':
+        this.#place({ ...effect, nowMs: this.#nowMs });
+        return;
+      case 'start':
+      case 'stop': {
+        const worker = this.#world.workers.get(effect.workerId);
+        if (worker === undefined) return;
+        network.tell(worker.partitioned, () => {
+          if (effect.kind === 'start') worker.start(effect.sandboxId, effect.pool);
+          else worker.stop(effect.sandboxId);
+        });
+        return;
+      }
+      case 'persist': {
+        const { journal, random } = this.#world;
+        journal.durableMs = Math.max(journal.durableMs, this.#nowMs + random.between(1, 20));
+        schedule.at(journal.durableMs, () => {
+          // A crash meanwhile: the append may or may not have reached the disk; later ones then did not.
+          if (!this.alive) return;
+          if (effect.sequence !== journal.first + journal.entries.length) throw new Error('journal out of order');
+          journal.entries.push(...effect.entries);
+          const sequence = effect.sequence + effect.entries.length - 1;
+          const tell = () => this.alive && this.assignment({ kind: 'persisted', nowMs: this.#nowMs, sequence });
+          // Written, but the answer is late: a crash in between leaves entries that nobody acted on.
+          if (random.chance(this.#world.faults.late)) {
+            journal.durableMs = this.#nowMs + random.between(1, 200);
+            schedule.at(journal.durableMs, tell);
+          } else tell();
+        });
+        return;
+      }
+      case 'trim': {
+        const { journal } = this.#world;
+        journal.entries.splice(0, effect.sequence - journal.first);
+        journal.first = effect.sequence;
+        return;
+      }
+    }
+  }
+
+  #invokeAt({ requestId, sandboxId, workerId, epoch }: Extract<AssignmentEffect, { kind: 'grant' }>): void {
+    const { checks, network, schedule, workers } = this.#world;
+    checks.granted(sandboxId, workerId, epoch);
+    const running = this.#running.get(requestId);
+    if (running === undefined) return;
+    const lease = { sandboxId, workerId, epoch };
+    running.lease = lease;
+    const worker = workers.get(workerId);
+    const lost = () => checks.leaseOver(sandboxId, epoch);
+    if (worker === undefined) lost();
+    else network.ask(worker.partitioned, () => worker.invoke(requestId, sandboxId, epoch), lost);
+    // The dispatcher's own deadline: the longest an invocation can take there and back, and then the client is told.
+    const deadlineMs = bootMsMax + running.fn.timeoutMs + 3 * messageMsMax;
+    schedule.after(deadlineMs, () => {
+      if (this.alive && this.#running.get(requestId)?.lease === lease) this.#end(running, 'system-error');
+    });
+  }
+
+  #place(input: PlacementInput): void {
+    this.#world.count('placement', input);
+    const { nowMs } = input;
+    for (const effect of this.#placement.step(input)) {
+      const { sandboxId } = effect;
+      if (effect.kind === 'placed') this.assignment({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });
+      else {
+        this.assignment({ kind: 'placement-refused', nowMs, sandboxId });
+        if (effect.pressure !== null) this.assignment({ kind: 'memory-pressure', nowMs, ...effect.pressure });
+      }
+    }
+  }
+
+  #tick(): void {
+    if (!this.alive) return;
+    const nowMs = this.#nowMs;
+    for (const [workerId, heardMs] of this.#heardMs) {
+      if (nowMs - heardMs > silenceMsMax) this.#lose(workerId);
+    }
+    this.assignment({ kind: 'tick', nowMs });
+    this.#world.schedule.after(secondMs, () => this.#tick());
+  }
+
+  #lose(workerId: WorkerId): void {
+    this.#heardMs.delete(workerId);
+    this.#fenced.add(workerId);
+    this.#place({ kind: 'worker-lost', nowMs: this.#nowMs, workerId });
+    this.assignment({ kind: 'worker-lost', nowMs: this.#nowMs, workerId });
+    for (const running of [...this.#running.values()]) {
+      if (running.lease?.workerId === workerId) this.#end(running, 'system-error');
+    }
+  }
+
+  #performAsync(effect: AsyncEffect): void {
+    const { schedule, queue, checks } = this.#world;
+    switch (effect.kind) {
+      case 'pull':
+        schedule.after(1, () => {
+          if (!this.alive) return;
+          const nowMs = this.#nowMs;
+          const deliveries = queue.pull(effect.count, nowMs, effect.leaseMs);
+          this.async({ kind: 'pulled', nowMs, deliveries, nextDueMs: queue.nextDueMs() });
+        });
+        return;
+      case 'extend':
+        queue.extend(effect.id, effect.leaseUntilMs);
+        return;
+      case 'attempt':
+        this.#attempt(effect.id, effect.event);
+        return;
+      case 'ack': {
+        const event = queue.eventOf(effect.id);
+        if (event !== undefined) checks.acknowledged(effect.id, effect.reason, event, this.#nowMs);
+        queue.ack(effect.id);
+        return;
+      }
+      case 'nak':
+        queue.nak(effect.id, effect.dueMs, effect.event);
+        return;
+      case 'arm': {
+        this.#armed += 1;
+        const token = this.#armed;
+        schedule.at(effect.atMs, () => {
+          if (this.alive && token === this.#armed) this.async({ kind: 'wake', nowMs: this.#nowMs });
+        });
+      }
+    }
+  }
+
+  #attempt(id: string, event: AsyncEvent): void {
+    this.#attempting += 1;
+    this.#world.checks.attemptsInFlight(this.#attempting);
+    const ended = (outcome: Outcome) => {
+      this.#attempting -= 1;
+      this.#world.checks.attemptEnded(id, outcome);
+      this.async({ kind: 'attempt-ended', nowMs: this.#nowMs, id, outcome });
+    };
+    const fn = this.#world.functionNamed(event.functionName);
+    // Later, as the real services do: the poller has performed all effects of its step by then.
+    this.#world.schedule.after(0, () => {
+      if (!this.alive) return;
+      if (!fn.exists) ended('function-gone');
+      else this.invoke(event.requestId, fn, ended);
+    });
+  }
+}
