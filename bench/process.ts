@@ -1,15 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { cleanEnvironment, stop } from '../test/system/childprocess.js';
 
 /** Clock ticks per second of /proc/PID/stat: USER_HZ, 100 on every Linux that Node supports. */
 const ticksPerSecond = 100;
-
-/** What the benchmarks give every process: the environment without what slows Node's start (see README of bench). */
-export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const environment = { ...process.env };
-  delete environment.NODE_EXTRA_CA_CERTS;
-  return environment;
-}
 
 interface ProcessFigures {
   readonly pid: number;
@@ -78,11 +72,4 @@ export async function serve(command: string, args: readonly string[], readyMsMax
     child.once('exit', (code) => reject(new Error(`${command} ended with ${code}`)));
   });
   return { url, child, stop: () => stop(child) };
-}
-
-export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill(signal);
-  await gone;
 }

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { Hearth } from '../hearth.js';
-import type { LoadTarget } from '../load.js';
-import { cleanEnvironment } from '../process.js';
+import { cleanEnvironment } from '../../test/system/childprocess.js';
+import type { SignedRequest } from '../../test/system/hearth.js';
+import { Hearth } from '../../test/system/hearth.js';
 import type { Scenario } from '../scenario.js';
 import { median, spread } from '../statistics.js';
 
@@ -15,7 +15,7 @@ const pauseMs = 400;
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, pauseMs));
 
-function post(agent: Agent, target: LoadTarget): Promise<number> {
+function post(agent: Agent, target: SignedRequest): Promise<number> {
   const startedMs = performance.now();
   return new Promise((resolve, reject) => {
     const sent = request(target.url, { method: 'POST', agent, headers: target.headers }, (response) => {

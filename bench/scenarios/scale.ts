@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { Hearth } from '../hearth.js';
+import { Hearth } from '../../test/system/hearth.js';
 import { load } from '../load.js';
 import { residentMib } from '../process.js';
 import type { Scenario } from '../scenario.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { Hearth } from '../hearth.js';
+import { Hearth } from '../../test/system/hearth.js';
 import { type LoadFigures, type LoadTarget, load } from '../load.js';
 import { bareServer, serverlessOfflineInvocation, serverlessOfflineServer } from '../peers.js';
 import { treeCpuSeconds } from '../process.js';
