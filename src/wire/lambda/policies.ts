@@ -92,6 +92,7 @@ export const policyOperations = {
       RevisionId: string(),
     }),
   }),
+  // The next three are known from the SDK for JavaScript only: no constraints are published.
   GetResourcePolicy: operation({
     group: 'rare',
     method: 'GET',

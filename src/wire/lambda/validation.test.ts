@@ -132,6 +132,8 @@ test('one message for all violations, counted', () => {
 test('neither a huge value nor many violations make a huge error', () => {
   const [text = ''] = ofCreate({ FunctionName: 'x'.repeat(1_000_000) });
   assert(text.length < 6_000);
+  const huge = { Variables: { ['A'.repeat(100_000)]: 'x' } };
+  assert.match(ofCreate({ Environment: huge })[0] ?? '', /Map keys must/);
   const Filters = Array.from({ length: 5_000 }, () => null);
   const found = violations('CreateEventSourceMapping', { FunctionName: 'f', FilterCriteria: { Filters } });
   assert.equal(found.length, 100);
