@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { FunctionSpec, RuntimeName } from '../../wire/functionspec.js';
+import type { RuntimeLaunch } from '../sandbox/driver.js';
+import type { RuntimeCatalog } from '../service.js';
+import {
+  type FoundRuntime,
+  type InstallProgress,
+  nodeMajor,
+  pythonMinor,
+  type RuntimeDescription,
+  RuntimeUnavailable,
+  runtimeNames,
+} from './description.js';
+import { type FunctionCredentials, functionEnvironment, type SandboxDetails, startVariables } from './environment.js';
+import { findNode } from './node.js';
+import { installNode } from './nodeinstall.js';
+import { findPython } from './python.js';
+
+/** The runtimes of this machine: what is there, what can be added, and how each is started. */
+export interface Runtimes extends RuntimeCatalog {
+  /** Every runtime Hearth knows, in a fixed order. */
+  list(): Promise<readonly RuntimeDescription[]>;
+  /** Makes a runtime ready; at once when it is. Rejects with RuntimeUnavailable. */
+  add(name: RuntimeName, onProgress?: (progress: InstallProgress) => void): Promise<RuntimeDescription>;
+}
+
+export interface RuntimesOptions {
+  /** The platform's data folder; runtimes are installed in `runtimes/` below it. */
+  readonly dataDirectory: string;
+  /** Credentials for a function's own calls; none without it. */
+  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | null;
+}
+
+const provided: FoundRuntime = {
+  version: '1',
+  detail: 'the function brings its own bootstrap, in /var/task or /opt',
+  launch: { name: 'provided', mounts: [], command: null, environment: {} },
+};
+
+export class MachineRuntimes implements Runtimes {
+  readonly #directory: string;
+  readonly #credentials: (spec: FunctionSpec) => FunctionCredentials | null;
+  /** What was found; a runtime that was not is looked for again the next time. */
+  readonly #found = new Map<RuntimeName, Promise<FoundRuntime | null>>();
+  readonly #versions = new Map<RuntimeName, string>();
+  readonly #adding = new Map<RuntimeName, Promise<void>>();
+
+  constructor({ dataDirectory, credentials = () => null }: RuntimesOptions) {
+    this.#directory = join(dataDirectory, 'runtimes');
+    this.#credentials = credentials;
+  }
+
+  async list(): Promise<readonly RuntimeDescription[]> {
+    return Promise.all(runtimeNames.map((name) => this.#describe(name)));
+  }
+
+  async add(
+    name: RuntimeName,
+    onProgress: (progress: InstallProgress) => void = () => {},
+  ): Promise<RuntimeDescription> {
+    const before = await this.#describe(name);
+    if (before.status === 'ready') return before;
+    if (before.status === 'missing') throw new RuntimeUnavailable(`${name}: ${before.detail}`);
+    // Two at once would fetch the same thing twice: the second one waits for the first.
+    let adding = this.#adding.get(name);
+    if (adding === undefined) {
+      adding = installNode(name, this.#directory, onProgress).finally(() => this.#adding.delete(name));
+      this.#adding.set(name, adding);
+    }
+    await adding;
+    return this.#describe(name);
+  }
+
+  async launch(name: RuntimeName): Promise<RuntimeLaunch> {
+    const found = await this.#find(name);
+    if (found !== null) return found.launch;
+    const { status, detail } = await this.#describe(name);
+    const how = status === 'installable' ? `add it with: hearth runtimes add ${name}` : detail;
+    throw new RuntimeUnavailable(`runtime ${name} is not on this machine; ${how}`);
+  }
+
+  functionEnvironment(spec: FunctionSpec, sandbox: SandboxDetails): Readonly<Record<string, string>> {
+    return functionEnvironment(spec, sandbox, this.#credentials(spec));
+  }
+
+  startVariables(spec: FunctionSpec): Readonly<Record<string, string>> {
+    return startVariables(spec);
+  }
+
+  /**
+   * Label and ARN of the runtime version for INIT_START. The label is `nodejs:22.v23.3` for Node 22.23.3; the ARN has
+   * the form of Lambda's, its last part is the SHA-256 of label and architecture: the same version, the same ARN.
+   */
+  version(name: RuntimeName, region: string): { readonly name: string; readonly arn: string } {
+    const [, family, major] = /^([a-z]+)\.?([a-z0-9.]*?)(?:\.x)?$/.exec(name)!;
+    const full = this.#versions.get(name) ?? '0';
+    const label = `${family}:${major}.v${full.startsWith(`${major}.`) ? full.slice(major!.length + 1) : full}`;
+    const digest = createHash('sha256').update(`${label} ${process.arch}`).digest('hex');
+    return { name: label, arn: `arn:aws:lambda:${region}::runtime:${digest}` };
+  }
+
+  async #find(name: RuntimeName): Promise<FoundRuntime | null> {
+    let looking = this.#found.get(name);
+    if (looking === undefined) {
+      looking = this.#look(name);
+      this.#found.set(name, looking);
+    }
+    const found = await looking;
+    if (found === null) this.#found.delete(name);
+    else this.#versions.set(name, found.version);
+    return found;
+  }
+
+  async #look(name: RuntimeName): Promise<FoundRuntime | null> {
+    if (nodeMajor(name) !== null) return findNode(name, this.#directory);
+    if (pythonMinor(name) !== null) return findPython(name);
+    return { ...provided, launch: { ...provided.launch, name } };
+  }
+
+  async #describe(name: RuntimeName): Promise<RuntimeDescription> {
+    const found = await this.#find(name);
+    if (found !== null) {
+      const version = name.startsWith('provided') ? null : found.version;
+      return { name, status: 'ready', version, detail: found.detail };
+    }
+    if (nodeMajor(name) !== null) {
+      return { name, status: 'installable', version: null, detail: `npm package node-linux-${process.arch}` };
+    }
+    const detail = `install ${name} (Debian package, pyenv) so that it is on PATH`;
+    return { name, status: 'missing', version: null, detail };
+  }
+}

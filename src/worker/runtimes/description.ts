@@ -1,0 +1,59 @@
+import type { RuntimeName } from '../../wire/functionspec.js';
+import type { RuntimeLaunch } from '../sandbox/driver.js';
+
+/** What `hearth runtimes` shows of one runtime. */
+export interface RuntimeDescription {
+  readonly name: RuntimeName;
+  /** `installable`: `add` can fetch it. `missing`: the machine must provide it; `detail` says how. */
+  readonly status: 'ready' | 'installable' | 'missing';
+  /** Full version of the language, for example `22.23.3`; null while not ready or where there is none. */
+  readonly version: string | null;
+  /** Where it comes from, or how to get it. */
+  readonly detail: string;
+}
+
+/** One step of adding a runtime. `fraction` is 0–1, or null where it is not known. */
+export interface InstallProgress {
+  readonly phase: 'resolve' | 'download' | 'verify' | 'done';
+  readonly fraction: number | null;
+}
+
+/** A runtime found on this machine. */
+export interface FoundRuntime {
+  readonly version: string;
+  readonly detail: string;
+  readonly launch: RuntimeLaunch;
+}
+
+/** The runtime is not on this machine, or could not be added. The message says what to do. */
+export class RuntimeUnavailable extends Error {
+  override readonly name = 'RuntimeUnavailable';
+}
+
+/** Where Lambda has the language and its own runtime code, and Hearth shows them too. */
+export const languageDirectory = '/var/lang';
+export const runtimeDirectory = '/var/runtime';
+
+/** Every runtime, in the order they are listed. */
+export const runtimeNames: readonly RuntimeName[] = [
+  'nodejs20.x',
+  'nodejs22.x',
+  'nodejs24.x',
+  'python3.9',
+  'python3.10',
+  'python3.11',
+  'python3.12',
+  'python3.13',
+  'python3.14',
+  'provided.al2',
+  'provided.al2023',
+];
+
+/** `nodejs22.x` → 22, `python3.11` → `3.11`; null for others. */
+export function nodeMajor(name: RuntimeName): number | null {
+  return name.startsWith('nodejs') ? Number.parseInt(name.slice('nodejs'.length), 10) : null;
+}
+
+export function pythonMinor(name: RuntimeName): string | null {
+  return name.startsWith('python') ? name.slice('python'.length) : null;
+}

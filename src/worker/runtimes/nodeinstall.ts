@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { minuteMs } from '../../kernel/units.js';
+import type { RuntimeName } from '../../wire/functionspec.js';
+import { type InstallProgress, nodeMajor, RuntimeUnavailable } from './description.js';
+import { nodeFolder, nodeVersion } from './node.js';
+import { ask } from './program.js';
+
+// A 50 MB download at 100 KB/s.
+const installMsMax = 10 * minuteMs;
+const progressEveryMs = 200;
+
+/** npm beside this Node when it is there, so that both are of one installation. */
+function npmCommand(): { readonly program: string; readonly first: readonly string[] } {
+  const script = join(dirname(dirname(process.execPath)), 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  return existsSync(script) ? { program: process.execPath, first: [script] } : { program: 'npm', first: [] };
+}
+
+async function bytesIn(directory: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true }).catch(() => [])) {
+    if (!entry.isFile()) continue;
+    const found = await stat(join(entry.parentPath, entry.name)).catch(() => null);
+    bytes += found?.size ?? 0;
+  }
+  return bytes;
+}
+
+/** Runs npm; rejects with what it said when it fails or takes too long. It dies with this process's group. */
+function runNpm(parameters: readonly string[], whileRunning: () => void): Promise<void> {
+  const { program, first } = npmCommand();
+  const child = spawn(program, [...first, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-2_000);
+  });
+  const ticker = setInterval(whileRunning, progressEveryMs);
+  const deadline = setTimeout(() => child.kill('SIGKILL'), installMsMax);
+  const onExit = () => child.kill('SIGKILL');
+  process.once('exit', onExit);
+  return new Promise<void>((resolve, reject) => {
+    child.on('error', (error) => reject(new RuntimeUnavailable(`npm could not be started: ${error.message}`)));
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new RuntimeUnavailable(`npm ended with status ${code}: ${said.trim()}`));
+    });
+  }).finally(() => {
+    clearInterval(ticker);
+    clearTimeout(deadline);
+    process.off('exit', onExit);
+  });
+}
+
+/**
+ * Fetches the Node binary of a runtime from its npm package into `RUNTIMES/NAME`. The folder appears whole or not at
+ * all; one that is there already is replaced. Rejects with RuntimeUnavailable.
+ */
+export async function installNode(
+  name: RuntimeName,
+  runtimesDirectory: string,
+  onProgress: (progress: InstallProgress) => void,
+): Promise<void> {
+  const major = nodeMajor(name)!;
+  const packageName = `node-linux-${process.arch}`;
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+    throw new RuntimeUnavailable(`there is no Node package for ${process.platform} ${process.arch}`);
+  }
+  onProgress({ phase: 'resolve', fraction: null });
+  await mkdir(runtimesDirectory, { recursive: true });
+  const { program, first } = npmCommand();
+  const view = await ask(
+    program,
+    [...first, 'view', `${packageName}@${major}`, 'dist.unpackedSize', '--json'],
+    minuteMs,
+  );
+  const sizes: unknown = view === null ? null : JSON.parse(view || 'null');
+  const size = Array.isArray(sizes) ? sizes.at(-1) : sizes;
+  const totalBytes = typeof size === 'number' && size > 0 ? size : null;
+  const temporary = await mkdtemp(join(runtimesDirectory, `.adding-${name}-`));
+  try {
+    const progress = async () => {
+      const bytes = await bytesIn(temporary);
+      onProgress({ phase: 'download', fraction: totalBytes === null ? null : Math.min(bytes / totalBytes, 0.99) });
+    };
+    const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false'];
+    await runNpm(['install', '--prefix', temporary, ...quiet, `${packageName}@${major}`], () => void progress());
+    onProgress({ phase: 'verify', fraction: null });
+    const unpacked = join(temporary, 'node_modules', packageName);
+    const version = await nodeVersion(join(unpacked, 'bin', 'node'));
+    if (version === null || Number.parseInt(version, 10) !== major) {
+      throw new RuntimeUnavailable(`the Node in ${packageName}@${major} does not run on this machine`);
+    }
+    const target = nodeFolder(runtimesDirectory, name);
+    await rm(target, { recursive: true, force: true });
+    await rename(unpacked, target);
+    onProgress({ phase: 'done', fraction: 1 });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
