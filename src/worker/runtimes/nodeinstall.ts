@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { minuteMs } from '../../kernel/units.js';
+import { mib, minuteMs } from '../../kernel/units.js';
 import type { RuntimeName } from '../../wire/functionspec.js';
 import { type InstallProgress, nodeMajor, RuntimeUnavailable } from './description.js';
 import { nodeFolder, nodeVersion } from './node.js';
@@ -11,6 +11,8 @@ import { ask } from './program.js';
 // A 50 MB download at 100 KB/s.
 const installMsMax = 10 * minuteMs;
 const progressEveryMs = 200;
+// Unpacked size of the packages of Node 20 to 24, about, for registries that do not tell it.
+const unpackedBytesUsual = 125 * mib;
 
 /** npm beside this Node when it is there, so that both are of one installation. */
 function npmCommand(): { readonly program: string; readonly first: readonly string[] } {
@@ -77,15 +79,17 @@ export async function installNode(
   );
   const sizes: unknown = view === null ? null : JSON.parse(view || 'null');
   const size = Array.isArray(sizes) ? sizes.at(-1) : sizes;
-  const totalBytes = typeof size === 'number' && size > 0 ? size : null;
+  const totalBytes = typeof size === 'number' && size > 0 ? size : unpackedBytesUsual;
   const temporary = await mkdtemp(join(runtimesDirectory, `.adding-${name}-`));
   try {
+    let downloading = true;
     const progress = async () => {
       const bytes = await bytesIn(temporary);
-      onProgress({ phase: 'download', fraction: totalBytes === null ? null : Math.min(bytes / totalBytes, 0.99) });
+      if (downloading) onProgress({ phase: 'download', fraction: Math.min(bytes / totalBytes, 0.99) });
     };
     const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false'];
     await runNpm(['install', '--prefix', temporary, ...quiet, `${packageName}@${major}`], () => void progress());
+    downloading = false;
     onProgress({ phase: 'verify', fraction: null });
     const unpacked = join(temporary, 'node_modules', packageName);
     const version = await nodeVersion(join(unpacked, 'bin', 'node'));
