@@ -28,7 +28,10 @@ export interface Kv<T = unknown> {
   ): Promise<readonly (Versioned<T> & { readonly key: string })[]>;
   /** Applies all writes or none. Resolves once durable; false when any expectation did not hold. */
   transact(writes: readonly KvWrite<T>[]): Promise<boolean>;
-  /** Calls back for every change after the call, in commit order. The returned function ends the watch. */
+  /**
+   * Calls back for every change after the call, in commit order. The returned function ends the watch. A client's own
+   * watches have heard of its `transact` before that resolves.
+   */
   watch(prefix: string, onChange: (change: KvChange<T>) => void): () => void;
   close(): Promise<void>;
 }

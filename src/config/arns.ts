@@ -1,0 +1,58 @@
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import type { AccountId, Region } from '../kernel/ids.js';
+import { fail, ok, type Result } from '../kernel/result.js';
+import type { FunctionId } from './messages.js';
+
+export function functionArn(id: FunctionId, qualifier: string | null = null): string {
+  const arn = `arn:aws:lambda:${id.region}:${id.account}:function:${id.name}`;
+  return qualifier === null ? arn : `${arn}:${qualifier}`;
+}
+
+export interface FunctionRef {
+  readonly id: FunctionId;
+  readonly qualifier: string | null;
+}
+
+/** `name`, `name:qualifier`, `account:function:name`, `region:account:function:name` or a full ARN, each qualified or not. */
+const pattern =
+  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([a-zA-Z0-9_.-]+)(?::([$a-zA-Z0-9_.-]+))?$/;
+const plainName = /^[a-zA-Z0-9_-]{1,64}$/;
+
+/** Reads FunctionName as clients may spell it, together with the Qualifier they gave beside it. */
+export function functionRef(
+  account: AccountId,
+  region: Region,
+  text: string,
+  qualifier: string | null,
+  action = 'InvokeFunction',
+): Result<FunctionRef> {
+  if (plainName.test(text)) return ok({ id: { account, region, name: text }, qualifier });
+  const match = pattern.exec(text);
+  if (match === null) {
+    return fail(apiFailure('InvalidParameterValueException', `Invalid function name: ${text}`));
+  }
+  const [, textRegion, textAccount, name, textQualifier] = match;
+  if (textRegion !== undefined && textRegion !== region) {
+    const message = `Functions from '${textRegion}' are not reachable in this region ('${region}')`;
+    return fail(apiFailure('ResourceNotFoundException', message));
+  }
+  if (textAccount !== undefined && textAccount !== account) {
+    const arn = functionArn({ account: textAccount as AccountId, region, name: name! }, textQualifier ?? null);
+    const denied = `User: arn:aws:iam::${account}:root is not authorized to perform: lambda:${action} on resource: ${arn}`;
+    const why = `because no resource-based policy allows the lambda:${action} action`;
+    return fail(apiFailure('AccessDeniedException', `${denied} ${why}`));
+  }
+  if (textQualifier !== undefined && qualifier !== null && textQualifier !== qualifier) {
+    const message = 'The derived qualifier from the function name does not match the specified qualifier.';
+    return fail(apiFailure('InvalidParameterValueException', message));
+  }
+  return ok({ id: { account, region, name: name! }, qualifier: qualifier ?? textQualifier ?? null });
+}
+
+export function notFound(id: FunctionId, qualifier: string | null = null): ApiFailure {
+  return apiFailure('ResourceNotFoundException', `Function not found: ${functionArn(id, qualifier)}`);
+}
+
+export function aliasNotFound(id: FunctionId, alias: string): ApiFailure {
+  return apiFailure('ResourceNotFoundException', `Cannot find alias arn: ${functionArn(id, alias)}`);
+}

@@ -1,0 +1,201 @@
+import type { StopReason } from '../assignment/messages.js';
+import { assert } from '../kernel/assert.js';
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import type { PoolKey } from '../kernel/ids.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import type { Kv } from '../kernel/ports/kv.js';
+import type { Random } from '../kernel/ports/random.js';
+import { fail, ok, type Result } from '../kernel/result.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
+import type { CodeStore } from './codestore.js';
+import { settled, step } from './machine.js';
+import type { AliasRecord, ConfigEffect, ConfigInput, FunctionId, FunctionState, VersionRecord } from './messages.js';
+import { type ConfigRecord, FunctionTable, specOf } from './table.js';
+
+/** Another writer changed the function in between: as often is more than any deployment needs. */
+const attemptsMax = 10;
+
+/** What a client is answered, from the machine's reply effects. */
+export type Reply =
+  | { readonly kind: 'version'; readonly record: VersionRecord; readonly qualified: boolean }
+  | { readonly kind: 'alias'; readonly record: AliasRecord }
+  | { readonly kind: 'nothing' };
+
+export interface Stamp {
+  readonly nowMs: number;
+  readonly revisionIds: readonly [string, string];
+}
+
+/**
+ * Runs the machine of every function: one input at a time per function, its writes as one transaction that expects
+ * what the machine saw, and only then whatever else the machine wants done.
+ */
+export class ConfigEngine {
+  readonly table = new FunctionTable();
+  readonly codes: CodeStore;
+  readonly #kv: Kv<ConfigRecord>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #preparing = new Set<Promise<void>>();
+  readonly #superseded = new Set<(pool: PoolKey, reason: StopReason) => void>();
+  readonly #active = new Set<(spec: FunctionSpec) => void>();
+  readonly #deleted = new Set<(id: FunctionId) => void>();
+  #endWatch: () => void = () => {};
+  #closed = false;
+
+  constructor(options: {
+    readonly kv: Kv<ConfigRecord>;
+    readonly codes: CodeStore;
+    readonly clock: Clock;
+    readonly random: Random;
+  }) {
+    this.#kv = options.kv;
+    this.codes = options.codes;
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  /** Loads everything, collects what a crash left unused, and goes on with what it interrupted. */
+  async open(): Promise<void> {
+    const early: Parameters<FunctionTable['apply']>[0][] = [];
+    let loading = true;
+    this.#endWatch = this.#kv.watch('', (change) => {
+      if (loading) early.push(change);
+      else this.#apply(change);
+    });
+    for (const { key, value, revision } of await this.#kv.list('')) this.#apply({ key, entry: { value, revision } });
+    loading = false;
+    for (const change of early) this.#apply(change);
+    await this.codes.collect();
+    for (const state of this.table.all()) {
+      for (const record of state.versions.values()) {
+        if (settled(record)) continue;
+        const { version, generation, code } = record;
+        this.#prepare(identify(state), { kind: 'prepare', version, generation, code });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled([...this.#preparing, ...this.#turns.values()]);
+    this.#endWatch();
+    await this.codes.close();
+  }
+
+  stamp(): Stamp {
+    return { nowMs: this.#clock.nowMs(), revisionIds: [this.#random.uuid(), this.#random.uuid()] };
+  }
+
+  /** One input to the function's machine. `make` is called again when another writer came first; null: `refuse`. */
+  async run(id: FunctionId, make: (state: FunctionState | null) => Result<ConfigInput>): Promise<Result<Reply>> {
+    const key = `${id.account}/${id.region}/${id.name}`;
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(async () => await this.#attempt(id, make));
+    const quiet = turn.catch(() => {});
+    this.#turns.set(key, quiet);
+    void quiet.then(() => {
+      if (this.#turns.get(key) === quiet) this.#turns.delete(key);
+    });
+    return await turn;
+  }
+
+  onPoolSuperseded(listener: (pool: PoolKey, reason: StopReason) => void): () => void {
+    this.#superseded.add(listener);
+    return () => this.#superseded.delete(listener);
+  }
+
+  onVersionActive(listener: (spec: FunctionSpec) => void): () => void {
+    this.#active.add(listener);
+    return () => this.#active.delete(listener);
+  }
+
+  onFunctionDeleted(listener: (id: FunctionId) => void): () => void {
+    this.#deleted.add(listener);
+    return () => this.#deleted.delete(listener);
+  }
+
+  async #attempt(id: FunctionId, make: (state: FunctionState | null) => Result<ConfigInput>): Promise<Result<Reply>> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const state = this.table.state(id);
+      const input = make(state);
+      if (!input.ok) return input;
+      const effects = step(id, state, input.value);
+      const writes = effects.flatMap((effect) => (effect.kind === 'write' ? effect.writes : []));
+      if (writes.length > 0 && !(await this.#kv.transact(this.table.writes(id, writes)))) continue;
+      return this.#perform(id, effects);
+    }
+    return fail(apiFailure('TooManyRequestsException', 'Rate exceeded'));
+  }
+
+  #perform(id: FunctionId, effects: readonly ConfigEffect[]): Result<Reply> {
+    let reply: Reply = { kind: 'nothing' };
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'write':
+          break;
+        case 'prepare':
+          this.#prepare(id, effect);
+          break;
+        case 'superseded':
+          for (const listener of this.#superseded) listener(effect.pool, effect.reason);
+          break;
+        case 'version-active': {
+          const state = this.table.state(id);
+          const record = state?.versions.get(effect.version);
+          if (state === null || record === undefined) break;
+          const spec = specOf(state.record, record);
+          for (const listener of this.#active) listener(spec);
+          break;
+        }
+        case 'function-deleted':
+          for (const listener of this.#deleted) listener(id);
+          break;
+        case 'reply-version':
+          reply = { kind: 'version', record: effect.record, qualified: effect.qualified };
+          break;
+        case 'reply-alias':
+          reply = { kind: 'alias', record: effect.record };
+          break;
+        case 'reply':
+          break;
+        case 'refuse':
+          return fail<ApiFailure>(effect.failure);
+      }
+    }
+    return ok(reply);
+  }
+
+  /** In the background: the client polls the state, and a restart begins again. */
+  #prepare(id: FunctionId, effect: Extract<ConfigEffect, { kind: 'prepare' }>): void {
+    if (this.#closed) return;
+    const { version, generation, code } = effect;
+    const work = this.codes
+      .tree(code.sha256Hex)
+      .then(
+        (tree) => (tree === null ? 'The code of the function is missing.' : null),
+        (error: unknown) => `The code could not be unpacked: ${String(error)}`,
+      )
+      .then(async (failure) => {
+        await this.run(id, () => ok({ kind: 'prepared', ...this.stamp(), version, generation, failure }));
+      })
+      .catch(() => {
+        // The store refused: the version stays as it is, and the next start begins again.
+      })
+      .finally(() => this.#preparing.delete(work));
+    this.#preparing.add(work);
+  }
+
+  #apply(change: Parameters<FunctionTable['apply']>[0]): void {
+    this.table.apply(change, (before, after) => {
+      if (after !== null) this.codes.retain(after.code);
+      if (before !== null) this.codes.release(before.code.sha256Hex);
+    });
+  }
+}
+
+function identify(state: FunctionState): FunctionId {
+  const { account, region, name } = state.record;
+  assert(name !== '', 'a function has a name');
+  return { account, region, name };
+}

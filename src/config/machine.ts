@@ -1,0 +1,302 @@
+import { assert, unreachable } from '../kernel/assert.js';
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import { poolKey, versionKey } from '../kernel/ids.js';
+import { stepAlias } from './aliases.js';
+import { functionArn, notFound } from './arns.js';
+import {
+  type ConfigEffect,
+  type ConfigInput,
+  type FunctionId,
+  type FunctionRecord,
+  type FunctionState,
+  latest,
+  type RecordWrite,
+  type VersionRecord,
+} from './messages.js';
+import { reserve } from './reservation.js';
+
+type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>;
+
+/**
+ * The life of one function: what an input changes, and what the client is told. Pure; the state is what the store has
+ * (null: no such function), and changes only by the `write` effects.
+ */
+export function step(id: FunctionId, state: FunctionState | null, input: ConfigInput): readonly ConfigEffect[] {
+  if (input.kind === 'create') return state === null ? create(input) : refuse(exists(id));
+  if (state === null) return refuse(notFound(id, input.kind === 'delete' ? input.qualifier : null));
+  switch (input.kind) {
+    case 'update-code':
+      return updateCode(state, input);
+    case 'update-settings':
+      return updateSettings(state, input);
+    case 'prepared':
+      return prepared(state, input);
+    case 'publish':
+      return publish(state, input);
+    case 'delete':
+      return input.qualifier === null ? deleteFunction(state) : deleteVersion(state, input.qualifier);
+    case 'create-alias':
+    case 'update-alias':
+    case 'delete-alias':
+      return stepAlias(state, input);
+    case 'reserve':
+      return reserve(state, input);
+    case 'tag': {
+      const tags = Object.fromEntries(
+        Object.entries({ ...state.record.tags, ...input.set }).filter(([key]) => !input.remove.includes(key)),
+      );
+      return [write({ kind: 'function', record: { ...state.record, tags } }), { kind: 'reply' }];
+    }
+    default:
+      return unreachable(input);
+  }
+}
+
+function create(input: Of<'create'>): readonly ConfigEffect[] {
+  const record: FunctionRecord = {
+    ...input.id,
+    createdMs: input.nowMs,
+    reserved: null,
+    tags: input.tags,
+    nextVersion: input.publish ? 2 : 1,
+  };
+  const first: VersionRecord = {
+    version: latest,
+    generation: input.nowMs,
+    settings: input.settings,
+    code: input.code,
+    lastModifiedMs: input.nowMs,
+    revisionId: input.revisionIds[0],
+    state: 'Pending',
+    update: null,
+  };
+  const published = input.publish ? copy(first, '1', input, null) : null;
+  return [
+    write({ kind: 'function', record }, putVersion(first), ...(published === null ? [] : [putVersion(published)])),
+    { kind: 'reply-version', record: published ?? first, qualified: published !== null },
+    prepare(first),
+    ...(published === null ? [] : [prepare(published)]),
+  ];
+}
+
+function updateCode(state: FunctionState, input: Of<'update-code'>): readonly ConfigEffect[] {
+  const before = latestOf(state);
+  const failure = notNow(state.record, before) ?? mismatch(before, input.expectedRevisionId);
+  if (failure !== null) return refuse(failure);
+  if (input.dryRun) {
+    return [{ kind: 'reply-version', record: { ...before, code: input.code }, qualified: false }];
+  }
+  return change(state, before, { ...before, code: input.code }, input, input.publish);
+}
+
+function updateSettings(state: FunctionState, input: Of<'update-settings'>): readonly ConfigEffect[] {
+  const before = latestOf(state);
+  const failure = notNow(state.record, before) ?? mismatch(before, input.expectedRevisionId);
+  if (failure !== null) return refuse(failure);
+  return change(state, before, { ...before, settings: input.settings }, input, false);
+}
+
+/** A new generation of `$LATEST`: from here on invocations get the new one, and the old pool drains. */
+function change(
+  state: FunctionState,
+  before: VersionRecord,
+  wanted: VersionRecord,
+  input: Of<'update-code'> | Of<'update-settings'>,
+  publishToo: boolean,
+): readonly ConfigEffect[] {
+  const after: VersionRecord = {
+    ...wanted,
+    generation: Math.max(input.nowMs, before.generation + 1),
+    lastModifiedMs: input.nowMs,
+    revisionId: input.revisionIds[0],
+    update: 'InProgress',
+  };
+  const number = state.record.nextVersion;
+  const published = publishToo ? copy(after, String(number), input, null) : null;
+  const writes: RecordWrite[] = [putVersion(after)];
+  if (published !== null) {
+    writes.push({ kind: 'function', record: { ...state.record, nextVersion: number + 1 } }, putVersion(published));
+  }
+  return [
+    write(...writes),
+    { kind: 'superseded', pool: pool(state.record, before), reason: 'superseded' },
+    { kind: 'reply-version', record: published ?? after, qualified: published !== null },
+    prepare(after),
+    ...(published === null ? [] : [prepare(published)]),
+  ];
+}
+
+function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigEffect[] {
+  const before = state.versions.get(input.version);
+  // A late answer: the version is gone, changed again, or was settled before a restart.
+  if (before === undefined || before.generation !== input.generation || settled(before)) return [];
+  const failed = input.failure !== null;
+  const after: VersionRecord = {
+    ...before,
+    state: before.state === 'Pending' ? (failed ? 'Failed' : 'Active') : before.state,
+    update: failed ? 'Failed' : 'Successful',
+    revisionId: input.revisionIds[0],
+  };
+  const effects: ConfigEffect[] = [write(putVersion(after))];
+  if (!failed) effects.push({ kind: 'version-active', version: input.version });
+  return effects;
+}
+
+function publish(state: FunctionState, input: Of<'publish'>): readonly ConfigEffect[] {
+  const current = latestOf(state);
+  const failure = notNow(state.record, current) ?? mismatch(current, input.expectedRevisionId);
+  if (failure !== null) return refuse(failure);
+  if (input.codeSha256 !== null && input.codeSha256Hex !== current.code.sha256Hex) {
+    const is = `CodeSHA256 (${input.codeSha256}) is different from current CodeSHA256 in $LATEST`;
+    const message = `${is} (${input.currentCodeSha256}). Please try again with the CodeSHA256 in $LATEST.`;
+    return refuse(apiFailure('InvalidParameterValueException', message));
+  }
+  const last = lastPublished(state);
+  if (last !== null && same(last, current)) return [{ kind: 'reply-version', record: last, qualified: true }];
+  const number = state.record.nextVersion;
+  const published = copy(current, String(number), input, input.description);
+  return [
+    write({ kind: 'function', record: { ...state.record, nextVersion: number + 1 } }, putVersion(published)),
+    { kind: 'reply-version', record: published, qualified: true },
+    { kind: 'version-active', version: published.version },
+  ];
+}
+
+function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
+  const writes: RecordWrite[] = [{ kind: 'function', record: null }];
+  for (const version of state.versions.keys()) writes.push({ kind: 'version', version, record: null });
+  for (const name of state.aliases.keys()) writes.push({ kind: 'alias', name, record: null });
+  return [
+    write(...writes),
+    ...[...state.versions.values()].map(
+      (version): ConfigEffect => ({
+        kind: 'superseded',
+        pool: pool(state.record, version),
+        reason: 'function-deleted',
+      }),
+    ),
+    { kind: 'function-deleted' },
+    { kind: 'reply' },
+  ];
+}
+
+function deleteVersion(state: FunctionState, qualifier: string): readonly ConfigEffect[] {
+  if (qualifier === latest) {
+    const message = '$LATEST version cannot be deleted without deleting the function.';
+    return refuse(apiFailure('InvalidParameterValueException', message));
+  }
+  if (!/^\d+$/.test(qualifier)) {
+    return refuse(apiFailure('InvalidParameterValueException', 'Deletion of aliases is not currently supported.'));
+  }
+  const version = state.versions.get(qualifier);
+  if (version === undefined) return refuse(notFound(state.record, qualifier));
+  const users = [...state.aliases.values()].filter(
+    (alias) => alias.version === qualifier || alias.routing?.version === qualifier,
+  );
+  if (users.length > 0) {
+    const names = users.map((alias) => alias.name).join(', ');
+    const message = `Unable to delete version because the following aliases reference it: [${names}]`;
+    return refuse(apiFailure('ResourceConflictException', message));
+  }
+  return [
+    write({ kind: 'version', version: qualifier, record: null }),
+    { kind: 'superseded', pool: pool(state.record, version), reason: 'function-deleted' },
+    { kind: 'reply' },
+  ];
+}
+
+/** A published copy has a pool of its own; while the original is not ready, neither is the copy. */
+function copy(
+  original: VersionRecord,
+  version: string,
+  input: { readonly nowMs: number; readonly revisionIds: readonly [string, string] },
+  description: string | null,
+): VersionRecord {
+  const ready = settled(original);
+  return {
+    ...original,
+    version,
+    generation: input.nowMs,
+    settings: { ...original.settings, description: description ?? original.settings.description },
+    revisionId: input.revisionIds[1],
+    state: ready ? original.state : 'Pending',
+    update: ready ? 'Successful' : null,
+  };
+}
+
+function same(a: VersionRecord, b: VersionRecord): boolean {
+  const plain = (record: VersionRecord): string =>
+    JSON.stringify([record.code.sha256Hex, sorted({ ...record.settings, description: '' })]);
+  return plain(a) === plain(b);
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => [key, sorted(inner)]);
+}
+
+function lastPublished(state: FunctionState): VersionRecord | null {
+  let last: VersionRecord | null = null;
+  for (const record of state.versions.values()) {
+    if (record.version !== latest && Number(record.version) > Number(last?.version ?? 0)) last = record;
+  }
+  return last;
+}
+
+/** Neither being created nor being updated. */
+export function settled(record: VersionRecord): boolean {
+  return record.state !== 'Pending' && record.update !== 'InProgress';
+}
+
+function notNow(id: FunctionId, record: VersionRecord): ApiFailure | null {
+  const start = 'The operation cannot be performed at this time.';
+  if (record.state === 'Pending') {
+    const message = `${start} The function is currently in the following state: Pending`;
+    return apiFailure('ResourceConflictException', message);
+  }
+  if (record.update === 'InProgress') {
+    const message = `${start} An update is in progress for resource: ${functionArn(id)}`;
+    return apiFailure('ResourceConflictException', message);
+  }
+  return null;
+}
+
+function mismatch(record: VersionRecord, expected: string | null): ApiFailure | null {
+  if (expected === null || expected === record.revisionId) return null;
+  return apiFailure(
+    'PreconditionFailedException',
+    'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id',
+  );
+}
+
+function exists(id: FunctionId): ApiFailure {
+  return apiFailure('ResourceConflictException', `Function already exist: ${id.name}`);
+}
+
+export function latestOf(state: FunctionState): VersionRecord {
+  const record = state.versions.get(latest);
+  assert(record !== undefined, `function ${state.record.name} has no $LATEST`);
+  return record;
+}
+
+function pool(id: FunctionId, record: VersionRecord) {
+  return poolKey(versionKey(id.account, id.region, id.name, record.version), record.generation);
+}
+
+function putVersion(record: VersionRecord): RecordWrite {
+  return { kind: 'version', version: record.version, record };
+}
+
+function prepare(record: VersionRecord): ConfigEffect {
+  return { kind: 'prepare', version: record.version, generation: record.generation, code: record.code };
+}
+
+function write(...writes: RecordWrite[]): ConfigEffect {
+  return { kind: 'write', writes };
+}
+
+function refuse(failure: ApiFailure): readonly ConfigEffect[] {
+  return [{ kind: 'refuse', failure }];
+}

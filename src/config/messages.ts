@@ -1,0 +1,179 @@
+import type { StopReason } from '../assignment/messages.js';
+import type { ApiFailure } from '../kernel/errors.js';
+import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
+import type { RuntimeName } from '../wire/functionspec.js';
+
+export const latest = '$LATEST';
+
+/** One function, by its unqualified name. */
+export interface FunctionId {
+  readonly account: AccountId;
+  readonly region: Region;
+  readonly name: string;
+}
+
+/** Everything a client can set on a version, with defaults filled in. Stored as is. */
+export interface Settings {
+  readonly runtime: RuntimeName;
+  readonly role: string;
+  readonly handler: string;
+  readonly description: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMib: number;
+  readonly ephemeralMib: number;
+  /** Null and `{}` are the same to clients; only null is stored. */
+  readonly environment: Readonly<Record<string, string>> | null;
+  readonly tracing: 'Active' | 'PassThrough';
+  readonly deadLetterArn: string | null;
+  readonly logFormat: 'JSON' | 'Text';
+  readonly logGroup: string;
+  readonly applicationLogLevel: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL' | null;
+  readonly systemLogLevel: 'DEBUG' | 'INFO' | 'WARN' | null;
+  readonly snapStart: 'PublishedVersions' | 'None';
+  readonly architecture: 'x86_64' | 'arm64';
+}
+
+/** The zip a version runs: lower-case hex SHA-256 of the zip, its size, and the size of the unzipped files. */
+export interface Code {
+  readonly sha256Hex: string;
+  readonly zipBytes: number;
+  readonly unzippedBytes: number;
+}
+
+/** What all versions of a function share. */
+export interface FunctionRecord extends FunctionId {
+  readonly createdMs: number;
+  /** Null: no reservation. */
+  readonly reserved: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Number of the next published version; never reused while the function lives. */
+  readonly nextVersion: number;
+}
+
+/** `$LATEST` or one published version. Published ones only ever change their state. */
+export interface VersionRecord {
+  /** `$LATEST` or decimal digits. */
+  readonly version: string;
+  /**
+   * Changes with every change of code or settings, and never returns: the time of the change in epoch milliseconds,
+   * at least one more than the last. A counter from 1 would give a function deleted and made again the pools of the
+   * old one, whose sandboxes may still be at work.
+   */
+  readonly generation: number;
+  readonly settings: Settings;
+  readonly code: Code;
+  readonly lastModifiedMs: number;
+  readonly revisionId: string;
+  readonly state: 'Pending' | 'Active' | 'Failed';
+  /** Null until the first state change is over. */
+  readonly update: 'InProgress' | 'Successful' | 'Failed' | null;
+}
+
+export interface AliasRecord {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  /** A second version and the share of invocations it gets, in [0, 1]. */
+  readonly routing: { readonly version: string; readonly weight: number } | null;
+  readonly revisionId: string;
+}
+
+/** All that is stored of one function. */
+export interface FunctionState {
+  readonly record: FunctionRecord;
+  readonly versions: ReadonlyMap<string, VersionRecord>;
+  readonly aliases: ReadonlyMap<string, AliasRecord>;
+}
+
+interface Timed {
+  readonly nowMs: number;
+  /** Two fresh UUIDs: an input changes at most two revisions. */
+  readonly revisionIds: readonly [string, string];
+}
+
+export type ConfigInput =
+  | (Timed & {
+      readonly kind: 'create';
+      readonly id: FunctionId;
+      readonly settings: Settings;
+      readonly code: Code;
+      readonly tags: Readonly<Record<string, string>>;
+      readonly publish: boolean;
+    })
+  | (Timed & {
+      readonly kind: 'update-code';
+      readonly code: Code;
+      readonly dryRun: boolean;
+      readonly publish: boolean;
+      /** The client's precondition. */
+      readonly expectedRevisionId: string | null;
+    })
+  | (Timed & {
+      readonly kind: 'update-settings';
+      readonly settings: Settings;
+      readonly expectedRevisionId: string | null;
+    })
+  | (Timed & {
+      readonly kind: 'publish';
+      readonly codeSha256Hex: string | null;
+      /** What the client sent, for the error text. */
+      readonly codeSha256: string | null;
+      readonly currentCodeSha256: string | null;
+      readonly description: string | null;
+      readonly expectedRevisionId: string | null;
+    })
+  /** The code of this generation of the version is unpacked (`failure: null`) or cannot be. */
+  | (Timed & {
+      readonly kind: 'prepared';
+      readonly version: string;
+      readonly generation: number;
+      readonly failure: string | null;
+    })
+  /** Null: the function with everything it has. */
+  | { readonly kind: 'delete'; readonly qualifier: string | null }
+  | (Timed & {
+      readonly kind: 'create-alias';
+      readonly name: string;
+      readonly version: string;
+      readonly description: string;
+      readonly weights: Readonly<Record<string, number>>;
+    })
+  | (Timed & {
+      readonly kind: 'update-alias';
+      readonly name: string;
+      /** Null: unchanged, also below. */
+      readonly version: string | null;
+      readonly description: string | null;
+      readonly weights: Readonly<Record<string, number>> | null;
+      readonly expectedRevisionId: string | null;
+    })
+  | { readonly kind: 'delete-alias'; readonly name: string }
+  | {
+      readonly kind: 'reserve';
+      /** Null ends the reservation. */
+      readonly concurrency: number | null;
+      /** Reserved by all other functions of account and region. */
+      readonly reservedElsewhere: number;
+      readonly accountConcurrency: number;
+    }
+  | { readonly kind: 'tag'; readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] };
+
+/** A stored record, or its end. Applied all together or not at all. */
+export type RecordWrite =
+  | { readonly kind: 'function'; readonly record: FunctionRecord | null }
+  | { readonly kind: 'version'; readonly version: string; readonly record: VersionRecord | null }
+  | { readonly kind: 'alias'; readonly name: string; readonly record: AliasRecord | null };
+
+/** In order; nothing after `write` happens before it is durable. */
+export type ConfigEffect =
+  | { readonly kind: 'write'; readonly writes: readonly RecordWrite[] }
+  /** Make sure that the code is unpacked; answered by `prepared`. */
+  | { readonly kind: 'prepare'; readonly version: string; readonly generation: number; readonly code: Code }
+  | { readonly kind: 'superseded'; readonly pool: PoolKey; readonly reason: StopReason }
+  | { readonly kind: 'version-active'; readonly version: string }
+  | { readonly kind: 'function-deleted' }
+  /** The answer to the client: the version, the alias, or nothing. */
+  | { readonly kind: 'reply-version'; readonly record: VersionRecord; readonly qualified: boolean }
+  | { readonly kind: 'reply-alias'; readonly record: AliasRecord }
+  | { readonly kind: 'reply' }
+  | { readonly kind: 'refuse'; readonly failure: ApiFailure };

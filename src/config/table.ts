@@ -1,0 +1,196 @@
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
+import { type AccountId, poolKey, type Region, versionKey } from '../kernel/ids.js';
+import type { KvChange, KvWrite, Versioned } from '../kernel/ports/kv.js';
+import { fail, ok, type Result } from '../kernel/result.js';
+import { secondMs } from '../kernel/units.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
+import { aliasNotFound, functionArn, notFound } from './arns.js';
+import {
+  type AliasRecord,
+  type FunctionId,
+  type FunctionRecord,
+  type FunctionState,
+  latest,
+  type RecordWrite,
+  type VersionRecord,
+} from './messages.js';
+
+/** What an invocation needs to know of its function. */
+export interface Resolved {
+  readonly spec: FunctionSpec;
+  /** As invoked: unqualified, or with the version or alias the client named. */
+  readonly invokedFunctionArn: string;
+  /** `$LATEST` or digits; for X-Amz-Executed-Version. */
+  readonly executedVersion: string;
+}
+
+/** What a qualifier leads to; `other` is an alias's second version and the share of invocations it gets. */
+export interface Route {
+  readonly main: Result<Resolved>;
+  readonly other: { readonly resolved: Result<Resolved>; readonly weight: number } | null;
+}
+
+export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord;
+
+class Entry implements FunctionState {
+  stored: Versioned<FunctionRecord> | null = null;
+  readonly versions = new Map<string, VersionRecord>();
+  readonly aliases = new Map<string, AliasRecord>();
+  /** Revision of each stored key below the function's. */
+  readonly revisions = new Map<string, number>();
+  /** By qualifier, `''` for none; emptied by every change. */
+  readonly routes = new Map<string, Route>();
+
+  get record(): FunctionRecord {
+    return this.stored!.value;
+  }
+}
+
+/** Everything the store has, in memory, kept true by the store's watch. Lookups are synchronous. */
+export class FunctionTable {
+  /** By `ACCOUNT/REGION/NAME`. */
+  readonly #entries = new Map<string, Entry>();
+  /** By `ACCOUNT/REGION`. */
+  readonly #reserved = new Map<string, number>();
+
+  /** Applies one stored change; `onCode` hears of every version record's code that comes or goes. */
+  apply(
+    change: KvChange<ConfigRecord>,
+    onCode: (before: VersionRecord | null, after: VersionRecord | null) => void,
+  ): void {
+    const [kind, account, region, name, part] = change.key.split('/') as [string, string, string, string, string?];
+    const key = `${account}/${region}/${name}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (change.entry === null) return;
+      entry = new Entry();
+      this.#entries.set(key, entry);
+    }
+    entry.routes.clear();
+    const value = change.entry?.value ?? null;
+    if (change.entry === null) entry.revisions.delete(change.key);
+    else entry.revisions.set(change.key, change.entry.revision);
+    if (kind === 'f') {
+      const scope = `${account}/${region}`;
+      const delta = ((value as FunctionRecord | null)?.reserved ?? 0) - (entry.stored?.value.reserved ?? 0);
+      if (delta !== 0) this.#reserved.set(scope, (this.#reserved.get(scope) ?? 0) + delta);
+      entry.stored = change.entry as Versioned<FunctionRecord> | null;
+    } else if (kind === 'v') {
+      onCode(entry.versions.get(part!) ?? null, value as VersionRecord | null);
+      if (value === null) entry.versions.delete(part!);
+      else entry.versions.set(part!, value as VersionRecord);
+    } else if (value === null) entry.aliases.delete(part!);
+    else entry.aliases.set(part!, value as AliasRecord);
+    if (entry.stored === null && entry.versions.size === 0 && entry.aliases.size === 0) this.#entries.delete(key);
+  }
+
+  state(id: FunctionId): FunctionState | null {
+    const entry = this.#entries.get(`${id.account}/${id.region}/${id.name}`);
+    return entry === undefined || entry.stored === null ? null : entry;
+  }
+
+  /** The machine's writes as the store's, expecting what this table has seen. */
+  writes(id: FunctionId, writes: readonly RecordWrite[]): readonly KvWrite<ConfigRecord>[] {
+    const scope = `${id.account}/${id.region}/${id.name}`;
+    const revisions = this.#entries.get(scope)?.revisions;
+    return writes.map((write): KvWrite<ConfigRecord> => {
+      const key =
+        write.kind === 'function'
+          ? `f/${scope}`
+          : write.kind === 'version'
+            ? `v/${scope}/${write.version}`
+            : `a/${scope}/${write.name}`;
+      const expected = revisions?.get(key) ?? 0;
+      return write.record === null
+        ? { kind: 'delete', key, expected }
+        : { kind: 'put', key, value: write.record, expected };
+    });
+  }
+
+  /** All functions of account and region, by name. */
+  list(account: AccountId, region: Region): readonly FunctionState[] {
+    const prefix = `${account}/${region}/`;
+    const found: Entry[] = [];
+    for (const [key, entry] of this.#entries) if (key.startsWith(prefix) && entry.stored !== null) found.push(entry);
+    return found.sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
+  }
+
+  all(): Iterable<FunctionState> {
+    return [...this.#entries.values()].filter((entry) => entry.stored !== null);
+  }
+
+  reserved(account: AccountId, region: Region): number {
+    return this.#reserved.get(`${account}/${region}`) ?? 0;
+  }
+
+  /** Null: no such function. The hot path: two map lookups once the route is known. */
+  route(account: AccountId, region: Region, name: string, qualifier: string | null): Route | null {
+    const entry = this.#entries.get(`${account}/${region}/${name}`);
+    if (entry === undefined || entry.stored === null) return null;
+    const known = entry.routes.get(qualifier ?? '');
+    if (known !== undefined) return known;
+    const route = makeRoute(entry, qualifier);
+    // Only what exists is remembered: names that do not would grow without bound.
+    if (qualifier === null || entry.versions.has(qualifier) || entry.aliases.has(qualifier)) {
+      entry.routes.set(qualifier ?? '', route);
+    }
+    return route;
+  }
+}
+
+function makeRoute(state: FunctionState, qualifier: string | null): Route {
+  const id = state.record;
+  const alias = qualifier === null ? undefined : state.aliases.get(qualifier);
+  const version = alias?.version ?? qualifier ?? latest;
+  const invokedFunctionArn = functionArn(id, qualifier);
+  const record = state.versions.get(version);
+  if (record === undefined) {
+    const missing =
+      qualifier === null || qualifier === latest || /^\d+$/.test(qualifier)
+        ? notFound(id, version)
+        : aliasNotFound(id, qualifier);
+    return { main: fail(missing), other: null };
+  }
+  const second = alias?.routing == null ? undefined : state.versions.get(alias.routing.version);
+  return {
+    main: resolved(id, record, invokedFunctionArn),
+    other:
+      second === undefined
+        ? null
+        : { resolved: resolved(id, second, invokedFunctionArn), weight: alias!.routing!.weight },
+  };
+}
+
+function resolved(id: FunctionRecord, record: VersionRecord, invokedFunctionArn: string): Result<Resolved> {
+  if (record.state !== 'Active') return fail(notReady(record));
+  return ok(Object.freeze({ spec: specOf(id, record), invokedFunctionArn, executedVersion: record.version }));
+}
+
+function notReady(record: VersionRecord): ApiFailure {
+  const message = `The operation cannot be performed at this time. The function is currently in the following state: ${record.state}`;
+  return apiFailure('ResourceConflictException', message);
+}
+
+export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec {
+  const key = versionKey(id.account, id.region, id.name, record.version);
+  const { settings } = record;
+  return Object.freeze({
+    account: id.account,
+    region: id.region,
+    functionName: id.name,
+    version: record.version,
+    versionKey: key,
+    generation: record.generation,
+    pool: poolKey(key, record.generation),
+    functionArn: functionArn(id),
+    runtime: settings.runtime,
+    handler: settings.handler,
+    codeSha256Hex: record.code.sha256Hex,
+    environment: Object.freeze({ ...settings.environment }),
+    memoryMib: settings.memoryMib,
+    timeoutMs: settings.timeoutSeconds * secondMs,
+    ephemeralMib: settings.ephemeralMib,
+    logGroup: settings.logGroup,
+    reservedConcurrency: id.reserved,
+  });
+}
