@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { findProgram } from './programs.js';
 
 /** Names the mount namespace of the machine; set by the command below, so that its child can tell it is elsewhere. */
@@ -34,4 +34,14 @@ export function mountNamespaceCommand(argv: readonly string[]): string[] | null 
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   // `slave`: what the machine mounts later is seen here, what is mounted here is not seen there.
   return [env, `${variable}=${own}`, unshare, ...user, '--mount', '--propagation', 'slave', ...argv];
+}
+
+/** True when only some users exist here: root is not the machine's root, and other user ids cannot be taken. */
+export function inUserNamespace(): boolean {
+  try {
+    const [first, second, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
+    return !(first === 0 && second === 0 && count === 4_294_967_295);
+  } catch {
+    return false;
+  }
 }

@@ -7,15 +7,18 @@
  *   --uid N --gid N become this user, without supplementary groups
  *   --nofile N      soft and hard limit of open files
  *   --core N        limit of core files, bytes
+ *   --mounts private  own copy of the mounts, from and to which nothing propagates
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -54,6 +57,14 @@ static void limit(__rlimit_resource_t resource, unsigned long value, const char 
 		die(what);
 }
 
+static void private_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		die("unshare");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		die("private mounts");
+}
+
 int main(int count, char **arguments)
 {
 	unsigned long owner = 0, uid = 0, gid = 0;
@@ -73,6 +84,8 @@ int main(int count, char **arguments)
 			limit(RLIMIT_NOFILE, number(value), option);
 		else if (strcmp(option, "--core") == 0)
 			limit(RLIMIT_CORE, number(value), option);
+		else if (strcmp(option, "--mounts") == 0)
+			private_mounts();
 		else {
 			errno = EINVAL;
 			die(option);

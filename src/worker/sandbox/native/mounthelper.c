@@ -7,6 +7,7 @@
  *   bind    SOURCE TARGET ro|rw     nosuid, nodev; read-only from its first moment
  *   tmpfs   TARGET MIB UID GID
  *   loop    IMAGE TARGET            attach to a free loop device, mount as ext4, unlink the image
+ *   copy    SOURCE TARGET           new sparse file: copies only where the source has data
  *   umount  TARGET                  detached: goes when its last user does
  * Answers, in order: "ok\n", or "ERRNO what: message\n".
  */
@@ -21,11 +22,12 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 6, LOOP_TRIES_MAX = 64 };
+enum { FIELDS_MAX = 8, LOOP_TRIES_MAX = 64 };
 
 static const char *failed; /* What failed, for the answer; errno says how. */
 
@@ -156,6 +158,42 @@ static int attach(int image, char *device, size_t device_bytes)
 	return fail("loop device");
 }
 
+static int copy_data(int from, int to, off_t bytes)
+{
+	for (off_t at = 0; at < bytes;) {
+		off_t start = lseek(from, at, SEEK_DATA), end;
+		if (start < 0)
+			return errno == ENXIO ? 0 : -1; /* Nothing but a hole follows. */
+		end = lseek(from, start, SEEK_HOLE);
+		if (end < 0 || lseek(from, start, SEEK_SET) < 0 || lseek(to, start, SEEK_SET) < 0)
+			return -1;
+		for (at = start; at < end;) {
+			ssize_t count = sendfile(to, from, NULL, (size_t)(end - at));
+			if (count <= 0)
+				return -1;
+			at += count;
+		}
+	}
+	return 0;
+}
+
+static int copy_sparse(const char *source, const char *target)
+{
+	struct stat info;
+	int to, result, from = open(source, O_RDONLY | O_CLOEXEC);
+	if (from < 0)
+		return fail(source);
+	to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	result = to < 0 || fstat(from, &info) < 0 || ftruncate(to, info.st_size) < 0 ||
+		 copy_data(from, to, info.st_size) < 0
+		? fail(target)
+		: 0;
+	close(from);
+	if (to >= 0)
+		close(to);
+	return result;
+}
+
 static int loop_mount(const char *image, const char *target)
 {
 	char device[64];
@@ -194,6 +232,8 @@ static int perform(char **field, int count)
 		return tmpfs_mount(field[1], field[2], field[3], field[4]);
 	if (strcmp(command, "loop") == 0 && count == 3)
 		return loop_mount(field[1], field[2]);
+	if (strcmp(command, "copy") == 0 && count == 3)
+		return copy_sparse(field[1], field[2]);
 	if (strcmp(command, "umount") == 0 && count == 2)
 		return umount2(field[1], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? fail(field[1]) : 0;
 	return fail("unknown command");

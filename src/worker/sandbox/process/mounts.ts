@@ -59,6 +59,11 @@ export class Mounts {
     return this.run('loop', image, target);
   }
 
+  /** Copies a sparse file to a new one. */
+  copy(source: string, target: string): Promise<void> {
+    return this.run('copy', source, target);
+  }
+
   umount(target: string): Promise<void> {
     return this.run('umount', target);
   }

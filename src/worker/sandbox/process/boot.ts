@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DriverError, type RuntimeLaunch } from '../driver.js';
+import type { BoxCgroup } from './boxcgroup.js';
+import type { Mounts } from './mounts.js';
+import { Network } from './network.js';
+import { ProcessBox } from './processbox.js';
+import { agentPath, makeSkeleton, removeSkeleton, sandboxGid, sandboxHostname, sandboxUid } from './skeleton.js';
+
+/** From spawn to the agent's message takes some 10 ms; a machine that needs 10 s cannot run functions. */
+const bootMsMax = 10_000;
+const errorCharsMax = 2000;
+/** Open files of a function's process (Lambda quotas page: file descriptors). */
+const filesMax = 1024;
+
+/** What all boxes of a driver share. */
+export interface BootPlace {
+  readonly base: string;
+  readonly mounts: Mounts;
+  readonly bwrap: string;
+  readonly launcher: string;
+  readonly slirp: string | null;
+  /** Boxes run under their own user ids. */
+  readonly privileged: boolean;
+}
+
+export interface BootRequest {
+  readonly boxId: string;
+  readonly runtime: RuntimeLaunch;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where an unprivileged process can reach each of the runtime's host paths. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly cgroup: BoxCgroup;
+  readonly uid: number;
+  readonly released: () => void;
+}
+
+/** Boots one box. Rejects with DriverError; of cgroup, skeleton and processes nothing is left then. */
+export async function bootBox(place: BootPlace, request: BootRequest): Promise<ProcessBox> {
+  const { boxId, cgroup, runtime, uid, released } = request;
+  const skeleton = makeSkeleton(place.base, boxId, runtime, (path) => request.files.get(path)!);
+  const filter = openSync(join(place.base, 'filter'), 'r');
+  let child: ChildProcess;
+  try {
+    child = spawn(
+      place.launcher,
+      [...launcherArguments(place, request), ...bwrapArguments(skeleton.arguments, request)],
+      {
+        cwd: '/',
+        env: {},
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', 'pipe', filter],
+      },
+    );
+  } finally {
+    closeSync(filter);
+  }
+  for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
+  child.on('error', () => {});
+  let network: Promise<Network> | null = null;
+  let initPid: number | null = null;
+  try {
+    const [pid, runtimeApi] = await untilReady(child, async () => {
+      const server = serverFrom(child);
+      initPid = await initPidFrom((child.stdio as readonly unknown[])[5] as Readable);
+      network = place.slirp === null ? null : Network.start(place.launcher, place.slirp, initPid);
+      const both = await Promise.all([server, network]);
+      return [initPid, both[0]] as const;
+    });
+    const parts = {
+      id: boxId,
+      child,
+      initPid: pid,
+      runtimeApi,
+      cgroup,
+      network: await network,
+      skeleton,
+      uid,
+      released,
+    };
+    return new ProcessBox({ ...parts, mounts: place.mounts });
+  } catch (error) {
+    child.kill('SIGKILL');
+    await (network as Promise<Network> | null)?.then((running) => running.stop()).catch(() => {});
+    await cgroup.remove();
+    removeSkeleton(skeleton);
+    throw error;
+  }
+}
+
+function launcherArguments(place: BootPlace, request: BootRequest): string[] {
+  const { uid } = request;
+  const user = place.privileged ? ['--uid', String(uid), '--gid', String(uid)] : [];
+  return [
+    ...request.cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
+    ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0', ...user, '--', place.bwrap],
+  ];
+}
+
+function bwrapArguments(skeleton: readonly string[], request: BootRequest): string[] {
+  return [
+    ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    ...['--uid', String(sandboxUid), '--gid', String(sandboxGid), '--hostname', sandboxHostname],
+    ...skeleton,
+    // Read-only /dev: as in Lambda there is no usable /dev/shm, and no memory to write to outside /tmp.
+    ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    ...['--clearenv', ...Object.entries(request.environment).flatMap((entry) => ['--setenv', ...entry])],
+    ...['--chdir', '/', '--info-fd', '5', '--seccomp', '6', '--', agentPath, ...(request.runtime.command ?? [])],
+  ];
+}
+
+/** Runs `wait` against the child's end and the deadline. */
+async function untilReady<T>(child: ChildProcess, wait: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let ended: (() => void) | undefined;
+  const failed = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DriverError(`the sandbox did not boot in ${bootMsMax / 1000} s`)), bootMsMax);
+    child.once('error', (error) => reject(new DriverError(`cannot start a sandbox: ${error.message}`)));
+    ended = () => {
+      // Listening from here on: after the exit, Node throws away what nobody reads.
+      let text = '';
+      child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
+        text = (text + piece).slice(-errorCharsMax);
+      });
+      child.once('close', (code, signal) => {
+        reject(new DriverError(`the sandbox did not boot: ${text.trim() || `status ${code ?? signal}`}`));
+      });
+    };
+    child.once('exit', ended);
+  });
+  try {
+    return await Promise.race([wait(), failed]);
+  } finally {
+    clearTimeout(timer);
+    if (ended) child.off('exit', ended);
+    failed.catch(() => {});
+  }
+}
+
+/** The Runtime API's listening socket, opened by the agent inside and handed over. */
+function serverFrom(child: ChildProcess): Promise<Server> {
+  return new Promise((resolve) => {
+    child.once('message', (_text: unknown, handle: unknown) => {
+      if (handle instanceof Server) resolve(handle);
+    });
+  });
+}
+
+/** bubblewrap writes `{"child-pid": N, …}` before it lets the child go on. */
+function initPidFrom(stream: Readable): Promise<number> {
+  return new Promise((resolve) => {
+    let text = '';
+    stream.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+      const match = /"child-pid":\s*(\d+)\D/.exec(text);
+      if (match) resolve(Number(match[1]));
+    });
+  });
+}

@@ -1,0 +1,88 @@
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BoxCgroup } from './boxcgroup.js';
+import { type Controller, controllers, type Hierarchy, mountedHierarchies } from './hierarchies.js';
+
+/** A hierarchy in which the driver has its own group. */
+export interface OwnedHierarchy extends Hierarchy {
+  readonly group: string;
+}
+
+/** The driver's groups: one per hierarchy, each with one child per box. Uses the best the machine lets it have. */
+export class Cgroups {
+  private constructor(
+    private readonly hierarchies: readonly OwnedHierarchy[],
+    private readonly reasons: ReadonlyMap<Controller, string>,
+  ) {}
+
+  /** Never fails: `detail` says for each controller what is used or why not. */
+  static open(ownerName: string, mounted: readonly Hierarchy[] = mountedHierarchies()): Cgroups {
+    const owned: OwnedHierarchy[] = [];
+    const reasons = new Map<Controller, string>(controllers.map((name) => [name, `no cgroup with ${name} is mounted`]));
+    for (const hierarchy of mounted) {
+      const group = join(hierarchy.base, ownerName);
+      try {
+        if (hierarchy.version === 2) enable(hierarchy.base, hierarchy.controllers);
+        mkdirSync(group);
+        if (hierarchy.version === 2) enable(group, hierarchy.controllers);
+        owned.push({ ...hierarchy, group });
+        for (const name of hierarchy.controllers) reasons.delete(name);
+      } catch (error) {
+        const cause = (error as NodeJS.ErrnoException).code ?? String(error);
+        for (const name of hierarchy.controllers) {
+          reasons.set(
+            name,
+            `cannot make a cgroup below ${hierarchy.base} (${cause}): run as root or in a delegated group`,
+          );
+        }
+        remove(group);
+      }
+    }
+    return new Cgroups(owned, reasons);
+  }
+
+  /** Folders that must be gone at the end, children first removed by whoever cleans up. */
+  get groups(): readonly string[] {
+    return this.hierarchies.map((hierarchy) => hierarchy.group);
+  }
+
+  has(controller: Controller): boolean {
+    return !this.reasons.has(controller);
+  }
+
+  detail(controller: Controller): string {
+    const hierarchy = this.hierarchies.find((each) => each.controllers.includes(controller));
+    return hierarchy ? `cgroup v${hierarchy.version} ${controller} controller` : this.reasons.get(controller)!;
+  }
+
+  /** Throws when the kernel refuses; nothing is left behind then. */
+  createBox(boxId: string): BoxCgroup {
+    return new BoxCgroup(this.hierarchies, boxId);
+  }
+}
+
+/** Leftover groups of other owners: folders below the bases whose name `matches`. */
+export function groupsNamed(matches: (name: string) => boolean): string[] {
+  return mountedHierarchies().flatMap(({ base }) => {
+    try {
+      return readdirSync(base)
+        .filter(matches)
+        .map((name) => join(base, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
+function enable(group: string, wanted: readonly Controller[]): void {
+  const names = wanted.filter((name) => name !== 'freezer');
+  if (names.length > 0) writeFileSync(join(group, 'cgroup.subtree_control'), names.map((name) => `+${name}`).join(' '));
+}
+
+function remove(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch {
+    // It was never made.
+  }
+}

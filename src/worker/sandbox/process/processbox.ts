@@ -1,0 +1,147 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
+import { assert } from '../../../kernel/assert.js';
+import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
+import { exitOf } from '../exit.js';
+import { startMessage } from '../startmessage.js';
+import type { BoxCgroup } from './boxcgroup.js';
+import type { Mounts } from './mounts.js';
+import type { Network } from './network.js';
+import { descendants, mainProcess, signal } from './processes.js';
+import { MountedScratch } from './scratch.js';
+import { removeSkeleton, type Skeleton } from './skeleton.js';
+
+export interface BoxParts {
+  readonly id: string;
+  /** bubblewrap's outer process: ends with the status of the main process inside. */
+  readonly child: ChildProcess;
+  /** Process 1 of the box, by its number outside. */
+  readonly initPid: number;
+  readonly runtimeApi: Server;
+  readonly cgroup: BoxCgroup;
+  readonly network: Network | null;
+  readonly mounts: Mounts;
+  readonly skeleton: Skeleton;
+  readonly uid: number;
+  /** Called once, when nothing of the box is left. */
+  readonly released: () => void;
+}
+
+/** A box of the `process` driver. */
+export class ProcessBox implements Box {
+  readonly id: string;
+  readonly channel: Duplex;
+  readonly runtimeApi: Server;
+  readonly runtimeApiAddress = '127.0.0.1:9001';
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly taskRoot = '/var/task';
+  readonly environment = {};
+  readonly exited: Promise<BoxExit>;
+  private readonly mounted: string[] = [];
+  private bound = false;
+  private frozen = false;
+  private over = false;
+  private cleaned: Promise<void> | null = null;
+
+  constructor(private readonly parts: BoxParts) {
+    const { child } = parts;
+    this.id = parts.id;
+    this.runtimeApi = parts.runtimeApi;
+    this.channel = child.stdio[3] as Duplex;
+    this.stdout = child.stdout!;
+    this.stderr = child.stderr!;
+    this.exited = new Promise((resolve) => {
+      const ended = (code: number | null, name: NodeJS.Signals | null) => {
+        this.over = true;
+        resolve(exitOf(code, name, parts.cgroup.oomKills() > 0));
+        this.kill().catch(() => {}); // Whoever waits for `kill` gets the error.
+      };
+      // It may have ended between its boot and now.
+      if (child.exitCode !== null || child.signalCode !== null) ended(child.exitCode, child.signalCode);
+      else child.once('exit', ended);
+    });
+  }
+
+  async bind(binding: BoxBinding): Promise<void> {
+    assert(!this.bound, 'a box is bound once');
+    this.bound = true;
+    if (this.over || this.cleaned) throw new DriverError('the sandbox has ended');
+    const { mounts, skeleton, cgroup, uid } = this.parts;
+    const { scratch } = binding;
+    if (!(scratch instanceof MountedScratch)) throw new DriverError('the scratch space is of another driver');
+    cgroup.setLimits(binding.memoryMib);
+    const owned = scratch.giveTo(uid);
+    const show = (source: string, path: string, access: 'ro' | 'rw') => {
+      const target = join(skeleton.root, path);
+      return mounts.bind(source, target, access).then(() => void this.mounted.push(target));
+    };
+    await Promise.all([
+      show(binding.codeDirectory, 'var/task', 'ro'),
+      binding.layersDirectory === null ? null : show(binding.layersDirectory, 'opt', 'ro'),
+      owned.then(() => show(scratch.directory, 'tmp', 'rw')),
+    ]);
+  }
+
+  start(command: readonly string[], environment: Readonly<Record<string, string>>): void {
+    if (this.over || this.cleaned) return;
+    this.channel.write(startMessage(command, environment));
+  }
+
+  freeze(): void {
+    if (this.over || this.frozen) return;
+    this.frozen = true;
+    if (this.parts.cgroup.canFreeze) this.parts.cgroup.freeze();
+    else for (const pid of descendants(this.parts.initPid)) signal(pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    if (this.over || !this.frozen) return;
+    this.frozen = false;
+    if (this.parts.cgroup.canFreeze) this.parts.cgroup.thaw();
+    else for (const pid of descendants(this.parts.initPid)) signal(pid, 'SIGCONT');
+  }
+
+  memoryPeakMib(): number | null {
+    return this.parts.cgroup.peakMib();
+  }
+
+  terminate(): void {
+    if (this.over) return;
+    const pid = mainProcess(this.parts.initPid);
+    if (pid !== null) signal(pid, 'SIGTERM');
+    this.thaw();
+  }
+
+  kill(): Promise<void> {
+    this.cleaned ??= this.clean();
+    return this.cleaned;
+  }
+
+  private async clean(): Promise<void> {
+    const { child, initPid, cgroup, network, mounts, skeleton, runtimeApi, released } = this.parts;
+    // The end of process 1 is the end of its process namespace. Before the exit is reaped its number is not reused.
+    if (!this.over) {
+      signal(initPid, 'SIGKILL');
+      child.kill('SIGKILL');
+    }
+    cgroup.killAll();
+    runtimeApi.close();
+    try {
+      await Promise.all([this.exited, network?.stop()]);
+      await cgroup.remove();
+      // In reverse: /tmp does not hide what lies under it, but a mount point inside code would.
+      await Promise.all(
+        this.mounted
+          .splice(0)
+          .reverse()
+          .map((target) => mounts.umount(target)),
+      );
+      removeSkeleton(skeleton); // Only with nothing mounted under it: it deletes what it finds.
+    } finally {
+      released();
+    }
+  }
+}

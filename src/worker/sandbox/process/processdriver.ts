@@ -1,0 +1,208 @@
+import { chmodSync, closeSync, copyFileSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assert } from '../../../kernel/assert.js';
+import {
+  type Box,
+  DriverError,
+  type Protection,
+  type RuntimeLaunch,
+  type SandboxDriver,
+  type Scratch,
+} from '../driver.js';
+import { insideMountNamespace, inUserNamespace } from '../namespace.js';
+import { findProgram, nativeProgram } from '../programs.js';
+import { mountPoint } from './base.js';
+import { type BootPlace, bootBox } from './boot.js';
+import { Cgroups } from './cgroups.js';
+import { Images } from './image.js';
+import { Janitor, sweep } from './janitor.js';
+import { Mounts } from './mounts.js';
+import { newOwnerName } from './owner.js';
+import type { ProcessBox } from './processbox.js';
+import { protectionsOf } from './protections.js';
+import { Scratches } from './scratch.js';
+import { type FilterArch, seccompProgram } from './seccomp.js';
+import { makeEtc } from './skeleton.js';
+
+/** First user id of boxes on the machine: a range that Linux distributions and systemd leave unused. */
+const uidBase = 1_900_000_000;
+/** Boxes of one driver alive at once; ids of different platform processes on one machine keep apart by this much. */
+const boxesMax = 4096;
+/** Platform processes told apart by their process number; uidBase + 50,000 × 4,096 stays below 2³¹. */
+const ownersMax = 50_000;
+
+export interface ProcessDriverOptions {
+  /** Folder on a real disk for the images of `/tmp`. Default: the machine's folder for temporary files. */
+  readonly stateDirectory?: string;
+}
+
+/** Sandboxes made of Linux namespaces: bubblewrap, a seccomp filter, cgroups, slirp4netns. Grade `namespaces`. */
+export class ProcessDriver implements SandboxDriver {
+  readonly grade = 'namespaces';
+  private readonly boxes = new Map<string, ProcessBox | null>();
+  private readonly files = new Map<string, Promise<string>>();
+  private readonly uids = new Set<number>();
+  private nextUid = 0;
+  private closing: Promise<void> | null = null;
+
+  private constructor(
+    private readonly place: BootPlace,
+    private readonly cgroups: Cgroups,
+    private readonly scratches: Scratches,
+    private readonly janitor: Janitor,
+  ) {}
+
+  /** Rejects with DriverError, which says what this machine lacks. */
+  static async open(options: ProcessDriverOptions = {}): Promise<ProcessDriver> {
+    const programs = requirePrograms();
+    const ownerName = newOwnerName();
+    const stateDirectory = options.stateDirectory ?? tmpdir();
+    mkdirSync(stateDirectory, { recursive: true });
+    sweep(stateDirectory);
+    const own = join(stateDirectory, ownerName);
+    const base = mountPoint([stateDirectory]);
+    const cgroups = Cgroups.open(ownerName);
+    const janitor = Janitor.start(cgroups.groups, [own]);
+    const mounts = Mounts.start(programs.mounthelper);
+    try {
+      mkdirSync(own, { mode: 0o700 });
+      await mounts.shared(base);
+      for (const folder of ['sb', 'rt']) mkdirSync(join(base, folder));
+      copyFileSync(programs.agent, join(base, 'agent'));
+      chmodSync(join(base, 'agent'), 0o755);
+      makeEtc(base);
+      writeFileSync(join(base, 'filter'), seccompProgram(process.arch as FilterArch));
+      const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
+      const scratches = new Scratches(mounts, images, base, own);
+      await (await scratches.create(512)).dispose();
+      return new ProcessDriver({ base, mounts, ...programs }, cgroups, scratches, janitor);
+    } catch (error) {
+      await mounts.umount(base).catch(() => {});
+      await mounts.close();
+      await janitor.finish();
+      throw error;
+    }
+  }
+
+  protections(): readonly Protection[] {
+    return protectionsOf(this.cgroups, this.scratches.loopFailure, this.place.slirp !== null, this.place.privileged);
+  }
+
+  async boot(request: {
+    readonly boxId: string;
+    readonly runtime: RuntimeLaunch;
+    readonly startEnvironment?: Readonly<Record<string, string>>;
+  }): Promise<Box> {
+    const { boxId, runtime } = request;
+    assert(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(boxId), `a box id names folders: ${boxId}`);
+    assert(!this.boxes.has(boxId), `box ${boxId} exists`);
+    if (this.closing) throw new DriverError('the driver is closed');
+    if (this.boxes.size >= boxesMax) throw new DriverError(`${boxesMax} sandboxes exist: no more in one worker`);
+    this.boxes.set(boxId, null);
+    const uid = this.takeUid();
+    const released = () => {
+      this.boxes.delete(boxId);
+      this.uids.delete(uid);
+    };
+    try {
+      const files = await this.show(runtime);
+      const environment = { ...runtime.environment, ...request.startEnvironment };
+      const cgroup = this.cgroups.createBox(boxId);
+      const box = await bootBox(this.place, { boxId, runtime, environment, files, cgroup, uid, released });
+      if (this.closing) {
+        await box.kill();
+        throw new DriverError('the driver is closed');
+      }
+      this.boxes.set(boxId, box);
+      return box;
+    } catch (error) {
+      released();
+      throw error;
+    }
+  }
+
+  createScratch(mib: number): Promise<Scratch> {
+    if (this.closing) return Promise.reject(new DriverError('the driver is closed'));
+    return this.scratches.create(mib);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    await Promise.allSettled([...this.boxes.values()].map((box) => box?.kill()));
+    await this.scratches.close();
+    const { mounts, base } = this.place;
+    await mounts.umount(base).catch(() => {});
+    await mounts.close();
+    await this.janitor.finish();
+  }
+
+  /** Makes the runtime's files reachable for an unprivileged bubblewrap: bound below our base, once per path. */
+  private async show(runtime: RuntimeLaunch): Promise<ReadonlyMap<string, string>> {
+    const shown = new Map<string, string>();
+    for (const { hostPath } of runtime.mounts) {
+      let path = this.files.get(hostPath);
+      if (!path) {
+        path = this.bindFiles(hostPath, join(this.place.base, 'rt', String(this.files.size)));
+        this.files.set(hostPath, path);
+        path.catch(() => this.files.delete(hostPath));
+      }
+      shown.set(hostPath, await path);
+    }
+    return shown;
+  }
+
+  private async bindFiles(hostPath: string, target: string): Promise<string> {
+    const info = statSync(hostPath, { throwIfNoEntry: false });
+    if (!info) throw new DriverError(`the runtime's files are missing: ${hostPath}`);
+    if (info.isDirectory()) mkdirSync(target, { recursive: true });
+    else closeSync(openSync(target, 'a'));
+    await this.place.mounts.bind(hostPath, target, 'ro');
+    return target;
+  }
+
+  private takeUid(): number {
+    // Without root there is one user only, which is 0 in our own user namespace.
+    if (!this.place.privileged) return 0;
+    const first = uidBase + (process.pid % ownersMax) * boxesMax;
+    for (;;) {
+      const uid = first + (this.nextUid % boxesMax);
+      this.nextUid += 1;
+      if (this.uids.has(uid)) continue;
+      this.uids.add(uid);
+      return uid;
+    }
+  }
+}
+
+function requirePrograms() {
+  if (process.platform !== 'linux') throw new DriverError('namespaces exist on Linux only');
+  if (process.arch !== 'x64' && process.arch !== 'arm64')
+    throw new DriverError(`no seccomp filter for ${process.arch}`);
+  const bwrap = findProgram('bwrap');
+  if (bwrap === null) throw new DriverError('bubblewrap is missing: apt-get install bubblewrap');
+  const launcher = nativeProgram('launcher');
+  const mounthelper = nativeProgram('mounthelper');
+  const agent = nativeProgram('agent');
+  if (launcher === null || mounthelper === null || agent === null) {
+    throw new DriverError('the native parts are not built: node setup/native.mjs (needs gcc and libc6-dev)');
+  }
+  if (!insideMountNamespace()) {
+    throw new DriverError('not in a mount namespace of our own: start through the command of mountNamespaceCommand');
+  }
+  // Root of the machine, not of the user namespace we made: more than one user can be mapped.
+  const privileged = process.getuid?.() === 0 && !inUserNamespace();
+  return {
+    bwrap,
+    launcher,
+    mounthelper,
+    agent,
+    privileged,
+    slirp: findProgram('slirp4netns'),
+    mkfs: privileged ? findProgram('mkfs.ext4') : null,
+  };
+}
