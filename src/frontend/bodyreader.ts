@@ -38,15 +38,11 @@ export function refusedByLength(exchange: Exchange, limit: BodyLimit): boolean {
  * Reads the body, bounded by the operation's limit and by the budget of all requests together, then calls `done` with
  * its SHA-256. A client that goes away half-way ends the exchange: `done` is never called, what was held is released.
  */
-export function readBody(
-  exchange: Exchange,
-  limit: BodyLimit,
-  done: (exchange: Exchange, bodySha256Hex: string) => void,
-): void {
+export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256Hex: string) => void): void {
   const { req } = exchange;
   const announced = announcedBytes(exchange);
   if (announced === 0 || (announced === null && req.headers['transfer-encoding'] === undefined)) {
-    done(exchange, emptyBodySha256);
+    done(emptyBodySha256);
     return;
   }
   let first: Buffer | null = null;
@@ -84,7 +80,7 @@ export function readBody(
     exchange.body = chunks !== null ? Buffer.concat(chunks, bytes) : (first ?? emptyBody);
     first = null;
     chunks = null;
-    done(exchange, hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
+    done(hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
   });
   req.on('close', () => {
     if (!req.complete) exchange.release();

@@ -54,6 +54,11 @@ export class Exchange implements SignedRequest {
     return this.#answered;
   }
 
+  get sendsBody(): boolean {
+    const { headers } = this.req;
+    return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+  }
+
   /** False: the budget of all requests is used up. */
   hold(bytes: number): boolean {
     if (!this.#budget.take(bytes)) return false;
@@ -103,7 +108,10 @@ export class Exchange implements SignedRequest {
    * on its way, so what still comes is taken and thrown away for a while; then the connection goes.
    */
   refuse(failure: ApiFailure): void {
-    if (this.req.complete) return this.fail(failure);
+    if (this.req.complete || !this.sendsBody) {
+      this.fail(failure);
+      return;
+    }
     if (this.#answered) return;
     this.#answered = true;
     this.release();

@@ -73,10 +73,14 @@ function query(failure: ApiFailure, requestId: string): FailureText {
   return { status, contentType: 'text/xml', body };
 }
 
+/** Control characters, which XML 1.0 cannot hold, become `?`. */
 export function xmlText(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '?');
+  let safe = '';
+  for (const character of text) {
+    if (character === '&') safe += '&amp;';
+    else if (character === '<') safe += '&lt;';
+    else if (character === '>') safe += '&gt;';
+    else safe += character < ' ' && character !== '\n' && character !== '\t' ? '?' : character;
+  }
+  return safe;
 }

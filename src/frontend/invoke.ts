@@ -239,7 +239,10 @@ function answerOutcome(
   executedVersion: string,
   traceHeader: string,
 ): void {
-  if (outcome.kind === 'refused') return exchange.fail(outcome.failure);
+  if (outcome.kind === 'refused') {
+    exchange.fail(outcome.failure);
+    return;
+  }
   const headers = [
     'Content-Type',
     'application/json',

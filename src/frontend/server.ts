@@ -60,6 +60,9 @@ export interface FrontEndOptions extends InvokePorts {
   readonly limits?: Partial<ServerLimits>;
 }
 
+/** Time to take the answer to malformed HTTP. */
+const malformedLingerMs = 2 * secondMs;
+
 const invokePrefix = '/2015-03-31/functions/';
 
 /** The HTTP door: one port for Lambda, CloudWatch Logs, STS and Hearth's own `/_hearth/` paths. */
@@ -136,18 +139,24 @@ export class FrontEnd {
     let claim: Claim | null = null;
     if (endpoint.service !== null) {
       const claimed = this.#verifier.claim(exchange, endpoint.service, exchange.arrivedMs);
-      if (!claimed.ok) return exchange.refuse(claimed.failure);
+      if (!claimed.ok) {
+        exchange.refuse(claimed.failure);
+        return;
+      }
       claim = claimed.value;
     }
     if (refusedByLength(exchange, endpoint.limit)) return;
     if (expectsContinue) res.writeContinue();
-    readBody(exchange, endpoint.limit, (_, bodySha256Hex) => this.#proceed(exchange, endpoint, claim, bodySha256Hex));
+    readBody(exchange, endpoint.limit, (bodySha256Hex) => this.#proceed(exchange, endpoint, claim, bodySha256Hex));
   }
 
   #proceed(exchange: Exchange, endpoint: Endpoint, claim: Claim | null, bodySha256Hex: string): void {
     if (claim !== null) {
       const caller = this.#verifier.verify(claim, exchange, bodySha256Hex);
-      if (!caller.ok) return exchange.fail(caller.failure);
+      if (!caller.ok) {
+        exchange.fail(caller.failure);
+        return;
+      }
       exchange.caller = caller.value;
     }
     try {
@@ -225,6 +234,8 @@ function onClientError(
     message = 'The request took too long to arrive.';
   }
   const body = JSON.stringify({ message });
+  // A client that neither reads nor closes must not keep the connection.
+  setTimeout(() => socket.destroy(), malformedLingerMs).unref();
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
