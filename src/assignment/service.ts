@@ -29,11 +29,20 @@ export interface AcquireListener {
 export type RefuseReason = Extract<AssignmentEffect, { kind: 'refuse' }>['reason'];
 
 interface AssignmentMachine {
+  recover(from: {
+    readonly entries: readonly AssignmentEntry[];
+    readonly nextSequence: number;
+    readonly nowMs: number;
+    readonly survivors: boolean;
+  }): readonly AssignmentEffect[];
   step(input: AssignmentInput): readonly AssignmentEffect[];
 }
 
 /** How often deadlines of waiting invocations and idle sandboxes are looked at: both are many seconds long. */
 const tickMs = 1 * secondMs;
+
+/** Entries of one read at recovery; bounds what is decoded in one turn of the event loop. */
+const readEntriesMax = 10_000;
 
 /** A pool somebody waits for or has a sandbox of: the machine knows keys only, starting needs the whole spec. */
 interface PoolUse {
@@ -64,6 +73,22 @@ export class AssignmentService {
       this.stopTick = this.clock.after(tickMs, tick);
     };
     this.stopTick = this.clock.after(tickMs, tick);
+  }
+
+  /** Reads the journal of the run before. Its sandboxes died with it. Once, before anything else. */
+  async recover(): Promise<void> {
+    const nextSequence = await this.journal.next();
+    const entries: AssignmentEntry[] = [];
+    for (let sequence = 1; ; ) {
+      const read = await this.journal.read(sequence, readEntriesMax);
+      entries.push(...read.map(({ entry }) => entry));
+      const last = read.at(-1);
+      if (last === undefined) break;
+      sequence = last.sequence + 1;
+    }
+    const nowMs = this.clock.nowMs();
+    for (const effect of this.machine.recover({ entries, nextSequence, nowMs, survivors: false })) this.perform(effect);
+    await this.appending;
   }
 
   acquire(requestId: RequestId, spec: FunctionSpec, waitUntilMs: number, listener: AcquireListener): void {

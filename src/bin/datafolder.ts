@@ -38,12 +38,13 @@ export class DataFolder {
     return join(this.path, 'run');
   }
 
-  /** Says that a platform serves from this folder, and where. */
-  writePlatform(platform: PlatformFile): void {
-    writeFileSync(join(this.run, 'platform.json'), JSON.stringify(platform), { mode: 0o600 });
+  /** Says that this process serves from this folder, and where. */
+  claim(endpoint: string, startedMs: number): void {
+    const file: PlatformFile = { pid: process.pid, processStart: processStart(process.pid) ?? '', endpoint, startedMs };
+    writeFileSync(join(this.run, 'platform.json'), JSON.stringify(file), { mode: 0o600 });
   }
 
-  removePlatform(): void {
+  release(): void {
     rmSync(join(this.run, 'platform.json'), { force: true });
   }
 

@@ -8,7 +8,7 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { Kv } from '../kernel/ports/kv.js';
 import type { Random } from '../kernel/ports/random.js';
 import { fail, ok, type Result } from '../kernel/result.js';
-import type { FunctionSpec } from '../wire/functionspec.js';
+import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
 import { aliasNotFound, functionArn, functionRef, notFound } from './arns.js';
 import { CodeStore } from './codestore.js';
@@ -370,6 +370,19 @@ export class ConfigService {
   /** Concurrency reserved by all functions of the account in the region. */
   reservedInAccount(account: AccountId, region: Region): number {
     return this.#engine.table.reserved(account, region);
+  }
+
+  get functionCount(): number {
+    return [...this.#engine.table.all()].length;
+  }
+
+  /** Runtimes of all versions of all functions, of every account. */
+  runtimesInUse(): ReadonlySet<RuntimeName> {
+    const found = new Set<RuntimeName>();
+    for (const state of this.#engine.table.all()) {
+      for (const record of state.versions.values()) found.add(record.settings.runtime);
+    }
+    return found;
   }
 
   /** Folder of the unpacked code of a spec; made again from the blob when missing. Throws when the code is gone. */

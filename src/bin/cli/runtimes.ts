@@ -21,14 +21,21 @@ export const runtimes = defineCommand({
     if (options.action === 'add') {
       const known = await listRuntimes(folder.path);
       if (!known.some(({ name }) => name === options.name)) {
-        throw new CommandError(`no runtime '${options.name ?? ''}'; there are ${known.map(({ name }) => name).join(', ')}`, 64);
+        throw new CommandError(
+          `no runtime '${options.name ?? ''}'; there are ${known.map(({ name }) => name).join(', ')}`,
+          64,
+        );
       }
       const bar = new SingleBar({ format: `  ${options.name} [{bar}] {percentage}% {stage}`, noTTYOutput: false });
       if (!options.json && process.stderr.isTTY) bar.start(1, 0, { stage: '' });
       await addRuntime(folder.path, options.name as RuntimeName, (fraction, stage) => bar.update(fraction, { stage }));
       bar.stop();
     }
-    const mark = { ready: colours.green('ready'), installable: colours.yellow('installable'), missing: colours.dim('missing') };
+    const mark = {
+      ready: colours.green('ready'),
+      installable: colours.yellow('installable'),
+      missing: colours.dim('missing'),
+    };
     terminal.result(await listRuntimes(folder.path), (found) =>
       table(
         ['RUNTIME', 'STATUS', 'VERSION', ''],

@@ -44,7 +44,11 @@ export const up = defineCommand({
   builder: (command) =>
     commonOptions(command)
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
-      .option('host', { type: 'string', default: '127.0.0.1', describe: 'address; anything but loopback opens it to others' })
+      .option('host', {
+        type: 'string',
+        default: '127.0.0.1',
+        describe: 'address; anything but loopback opens it to others',
+      })
       .option('isolation', {
         choices: ['namespaces', 'none'] as const,
         default: 'namespaces' as const,
@@ -53,7 +57,15 @@ export const up = defineCommand({
       .option('ready-file', { type: 'string', describe: 'file that receives the endpoint once it serves' })
       .option('spares', { type: 'number', default: 2, describe: 'sandboxes booted ahead, per runtime in use' })
       .option('memory', { type: 'number', describe: 'MiB for all sandboxes (default: 3/4 of the machine)' })
-      .option('demo', { type: 'boolean', default: false, describe: 'deploy and invoke two samples, then go on serving' })
+      .option('concurrency', {
+        type: 'number',
+        describe: 'concurrent invocations per account and region (default: 1000)',
+      })
+      .option('demo', {
+        type: 'boolean',
+        default: false,
+        describe: 'deploy and invoke two samples, then go on serving',
+      })
       .example('hearth up', `serve on 127.0.0.1:${defaultPort}`)
       .example('hearth up --port 0 --ready-file /tmp/endpoint --json', 'for a program')
       .epilogue('Exit status: 0 stopped, 1 could not start, 4 this machine cannot give the isolation asked for.'),
@@ -70,13 +82,19 @@ export const up = defineCommand({
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
     }
     const { startPlatform } = await import('../platform.js');
+    const { DriverError } = await import('../../worker/sandbox/driver.js');
     const platform = await startPlatform({
       folder,
       host: options.host,
       port,
       isolation: options.isolation,
       sparesPerRuntime: options.spares,
+      ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
       ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
+    }).catch((error: NodeJS.ErrnoException) => {
+      if (error instanceof DriverError) throw new CommandError(`${error.message}\n  hearth doctor tells more.`, 4);
+      if (error.code === 'EADDRINUSE') throw new CommandError(`port ${port} is taken; --port 0 picks a free one`);
+      throw error;
     });
 
     let stopping = false;
@@ -106,7 +124,7 @@ export const up = defineCommand({
       pid: process.pid,
     };
     terminal.result(greeting, render);
-    if (options.readyFile !== undefined) writeFileSync(options.readyFile, `${platform.endpoint}\n`);
+    if (options['ready-file'] !== undefined) writeFileSync(options['ready-file'], `${platform.endpoint}\n`);
     if (options.demo) await runDemo(folder.path, terminal);
   },
 });

@@ -1,0 +1,80 @@
+import type { StopReason } from '../assignment/messages.js';
+import type { AssignmentPeers, AssignmentService, Grant } from '../assignment/service.js';
+import type { InvocationPlane } from '../frontend/dispatcher.js';
+import { assert } from '../kernel/assert.js';
+import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import type { PlacementEffect, PlacementInput } from '../placement/messages.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
+import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { WorkerEvents, WorkerService } from '../worker/service.js';
+
+interface PlacementMachine {
+  step(input: PlacementInput): readonly PlacementEffect[];
+}
+
+/** The all-in-one platform's fleet: one worker in this process, reached by direct calls instead of messages. */
+export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlane {
+  private worker: WorkerService | null = null;
+  private assignment: AssignmentService | null = null;
+
+  constructor(
+    private readonly placement: PlacementMachine,
+    private readonly clock: Clock,
+  ) {}
+
+  connect(workerId: WorkerId, worker: WorkerService, assignment: AssignmentService): void {
+    this.worker = worker;
+    this.assignment = assignment;
+    const { memoryMib, sandboxesMax } = worker.capacity();
+    const nowMs = this.clock.nowMs();
+    this.placement.step({ kind: 'worker-joined', nowMs, workerId, zone: 'local', memoryMib, sandboxesMax });
+  }
+
+  private get parts(): { readonly worker: WorkerService; readonly assignment: AssignmentService } {
+    const { worker, assignment } = this;
+    assert(worker !== null && assignment !== null, 'the fleet is connected before it is used');
+    return { worker, assignment };
+  }
+
+  place(sandboxId: SandboxId, pool: PoolKey, memoryMib: number): void {
+    const { assignment } = this.parts;
+    const nowMs = this.clock.nowMs();
+    for (const effect of this.placement.step({ kind: 'place', nowMs, sandboxId, pool, memoryMib })) {
+      if (effect.kind === 'placed') {
+        assignment.input({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });
+      } else {
+        assignment.input({ kind: 'placement-refused', nowMs, sandboxId });
+        if (effect.pressure !== null) assignment.input({ kind: 'memory-pressure', nowMs, ...effect.pressure });
+      }
+    }
+  }
+
+  start(_workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec): void {
+    this.parts.worker.start(sandboxId, spec);
+  }
+
+  stop(_workerId: WorkerId, sandboxId: SandboxId, reason: StopReason): void {
+    this.parts.worker.stop(sandboxId, reason);
+  }
+
+  invoke(grant: Grant, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
+    this.parts.worker.invoke(grant, invocation, onEnd);
+  }
+
+  onReady(sandboxId: SandboxId): void {
+    this.parts.assignment.input({ kind: 'sandbox-ready', nowMs: this.clock.nowMs(), sandboxId });
+  }
+
+  onIdle(sandboxId: SandboxId, epoch: number): void {
+    this.parts.assignment.input({ kind: 'released', nowMs: this.clock.nowMs(), sandboxId, epoch });
+  }
+
+  onGone(sandboxId: SandboxId, problem: string | null): void {
+    if (problem !== null) process.stderr.write(`sandbox ${sandboxId}: ${problem}\n`);
+    const nowMs = this.clock.nowMs();
+    // Placement first: assignment may ask it for the freed room at once.
+    this.placement.step({ kind: 'sandbox-gone', nowMs, sandboxId });
+    this.parts.assignment.input({ kind: 'sandbox-gone', nowMs, sandboxId });
+  }
+}

@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedBlob } from '../adapters/embedded/blob.js';
+import { RealClock } from '../adapters/embedded/clock.js';
+import { LmdbEnvironment } from '../adapters/embedded/environment.js';
+import { EmbeddedJournal } from '../adapters/embedded/journal.js';
+import { EmbeddedKv } from '../adapters/embedded/kv.js';
+import { EmbeddedQueue } from '../adapters/embedded/queue.js';
+import { RealRandom } from '../adapters/embedded/random.js';
+import { projectRoot } from '../adapters/projectroot.js';
+import { AssignmentMachine } from '../assignment/machine.js';
+import type { AssignmentEntry } from '../assignment/messages.js';
+import { AssignmentService } from '../assignment/service.js';
+import { AsyncMachine } from '../async/machine.js';
+import type { AsyncEvent } from '../async/messages.js';
+import { AsyncService } from '../async/service.js';
+import { type ConfigService, openConfigService } from '../config/service.js';
+import { CountingMachine } from '../counting/machine.js';
+import { SignedCodeUrls } from '../frontend/codeurls.js';
+import { CredentialStore } from '../frontend/credentials.js';
+import { InvocationDispatcher } from '../frontend/dispatcher.js';
+import { FrontEnd } from '../frontend/server.js';
+import type { SandboxId, WorkerId } from '../kernel/ids.js';
+import { limits } from '../kernel/limits.js';
+import { createLogsApi } from '../observe/logsoperations.js';
+import { LogStore } from '../observe/logstore.js';
+import { PlacementMachine } from '../placement/machine.js';
+import type { RuntimeName } from '../wire/functionspec.js';
+import { MachineRuntimes, type Runtimes } from '../worker/runtimes/catalog.js';
+import type { IsolationGrade } from '../worker/sandbox/driver.js';
+import { createWorker, type WorkerService } from '../worker/service.js';
+import { attemptThrough } from './attempt.js';
+import type { DataFolder } from './datafolder.js';
+import { openDriver } from './isolation.js';
+import { LocalFleet } from './localfleet.js';
+import type { PlatformStatus } from './platformstatus.js';
+import { progressOf } from './runtimeprogress.js';
+
+export interface PlatformOptions {
+  readonly folder: DataFolder;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly isolation: 'namespaces' | 'none';
+  readonly sparesPerRuntime: number;
+  /** For all sandboxes together. Default: three quarters of the machine's. */
+  readonly memoryMib?: number;
+  /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
+  readonly accountConcurrency?: number;
+}
+
+export interface Platform {
+  readonly endpoint: string;
+  readonly grade: IsolationGrade;
+  /** Lets work in flight finish for a while, then ends everything; nothing is left. */
+  close(): Promise<void>;
+}
+
+/** Sandboxes that may exist at once: each costs a handful of processes and descriptors. */
+export const sandboxesMax = 1_000;
+/** Memory for sandboxes unless told otherwise: the rest is for the platform, the file cache and everybody else. */
+export function sandboxMemoryMib(): number {
+  return Math.floor((totalmem() / 2 ** 20) * 0.75);
+}
+/** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
+const drainMs = 10_000;
+
+const workerId = 'local' as WorkerId;
+
+/** Errors of the platform's own: they go to standard error, one line each, and never silently. */
+function report(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}
+
+/** A broken invariant or a lost journal: going on could corrupt what was promised. Everything dies with us. */
+function crash(error: unknown): never {
+  report(error);
+  process.exit(70);
+}
+
+/** Composes all parts in this process over the embedded ports, and serves. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { folder } = options;
+  const startedMs = Date.now();
+  process.on('uncaughtException', crash);
+  folder.create();
+  const credentials = CredentialStore.open(folder.path);
+  const clock = new RealClock();
+  const random = new RealRandom();
+  const driver = await openDriver(options.isolation, folder.run);
+
+  const store = new LmdbEnvironment(folder.store);
+  const journal = new EmbeddedJournal<AssignmentEntry>(store, 'assignment');
+  const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
+  const logs = new LogStore({ folder: folder.logs, clock, onFailure: report });
+  let endpoint = '';
+  const codeUrls = new SignedCodeUrls(credentials.urlSecret, () => endpoint);
+  const config = await openConfigService({
+    kv: new EmbeddedKv(store, 'config'),
+    blob: new EmbeddedBlob(folder.blobs),
+    clock,
+    random,
+    codeFolder: folder.code,
+    codeUrl: (caller, sha256Hex) => codeUrls.urlFor(`${caller.account}/${caller.region}/${sha256Hex}`),
+  });
+
+  const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
+  const fleet = new LocalFleet(new PlacementMachine(), clock);
+  const worker = createWorker({
+    driver,
+    runtimes,
+    code: {
+      acquire: async (spec) => ({
+        codeDirectory: await config.codeFolder(spec.codeSha256Hex),
+        layersDirectory: null,
+        // Superseded trees stay longer than any invocation that may still read them (see config/codestore.ts).
+        release: () => {},
+      }),
+    },
+    logs,
+    clock,
+    random,
+    events: fleet,
+    memoryMib: options.memoryMib ?? sandboxMemoryMib(),
+    sandboxesMax,
+    sparesPerRuntime: options.sparesPerRuntime,
+  });
+
+  const machine = new AssignmentMachine({ newSandboxId: () => random.uuid() as SandboxId });
+  const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
+  await assignment.recover();
+  fleet.connect(workerId, worker, assignment);
+  const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
+  const dispatcher = new InvocationDispatcher(
+    new CountingMachine({ accountConcurrency }),
+    assignment,
+    fleet,
+    (account, region) => config.reservedInAccount(account, region),
+    clock,
+  );
+  const async = new AsyncService(new AsyncMachine(), queue, attemptThrough(config, dispatcher, clock), clock, report);
+
+  config.onPoolSuperseded((pool, reason) =>
+    assignment.input({ kind: 'pool-superseded', nowMs: clock.nowMs(), pool, reason }),
+  );
+
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  let queuedEvents = await queue.depth();
+  const status = (): PlatformStatus => {
+    // Asked for the next answer: the store is asynchronous, a status is not.
+    queue.depth().then((depth) => {
+      queuedEvents = depth;
+    }, report);
+    return {
+      version,
+      node: process.version,
+      pid: process.pid,
+      endpoint,
+      dataFolder: folder.path,
+      startedMs,
+      nowMs: Date.now(),
+      isolation: { grade: driver.grade, protections: driver.protections() },
+      worker: worker.capacity(),
+      functions: config.functionCount,
+      queuedEvents,
+      residentBytes: process.memoryUsage.rss(),
+    };
+  };
+
+  const frontend = new FrontEnd({
+    credentials,
+    config,
+    resolver: config,
+    dispatcher,
+    intake: async,
+    logs: createLogsApi(logs),
+    code: {
+      read: (path) => {
+        const [account, region, sha256Hex] = path.split('/') as [never, never, string];
+        return config.codeZip({ account, region }, sha256Hex);
+      },
+    },
+    codeUrls,
+    status,
+    onError: report,
+  });
+  const port = await frontend.listen(options.port, options.host);
+  const shownHost = options.host.includes(':') ? `[${options.host}]` : options.host;
+  endpoint = `http://${shownHost}:${port}`;
+  folder.claim(endpoint, startedMs);
+  async.start();
+  keepSpares(config, worker, runtimes);
+
+  return {
+    endpoint,
+    grade: driver.grade,
+    close: async () => {
+      // New requests end first, then those in flight, then what they used.
+      const closed = frontend.close(drainMs);
+      await async.close();
+      await closed;
+      await worker.close();
+      await driver.close();
+      await assignment.close();
+      await config.close();
+      await logs.close();
+      await store.close();
+      folder.release();
+    },
+  };
+}
+
+/**
+ * Runtimes of functions that exist are made ready (Node releases come from npm) and get spares: those in use at the
+ * start, and each whose function becomes active later.
+ */
+function keepSpares(config: ConfigService, worker: WorkerService, runtimes: Runtimes): void {
+  const known = new Set<RuntimeName>();
+  const keep = (runtime: RuntimeName) => {
+    if (known.has(runtime)) return;
+    known.add(runtime);
+    runtimes.add(runtime, progressOf(runtime)).then(
+      () => worker.prewarm(runtime),
+      (error: unknown) => {
+        known.delete(runtime);
+        report(error);
+      },
+    );
+  };
+  config.onVersionActive(({ runtime }) => keep(runtime));
+  for (const runtime of config.runtimesInUse()) keep(runtime);
+}
