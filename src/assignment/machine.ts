@@ -292,8 +292,10 @@ export class AssignmentMachine {
     }
     if (worker === undefined) return;
     for (const sandbox of worker.sandboxes) {
-      if (sandbox.state !== 'journaling' && !reported.has(sandbox.sandboxId) && this.#isSettled(sandbox))
-        this.#gone(sandbox);
+      const { sandboxId, state } = sandbox;
+      if (state === 'journaling' || reported.has(sandboxId) || !this.#isSettled(sandbox)) continue;
+      this.#effects.push({ kind: 'forget', sandboxId });
+      this.#gone(sandbox);
     }
   }
 
@@ -355,13 +357,10 @@ export class AssignmentMachine {
   }
 
   #expireWaits(pool: Pool): void {
-    const left = pool.waiters.filter(({ waitUntilMs }) => waitUntilMs > this.#nowMs);
-    if (left.length === pool.waiters.length) return;
-    for (const { requestId, waitUntilMs } of pool.waiters) {
-      if (waitUntilMs <= this.#nowMs) this.#effects.push({ kind: 'refuse', requestId, reason: 'wait-expired' });
+    for (const { requestId } of pool.takeExpired(this.#nowMs)) {
+      this.#waiting -= 1;
+      this.#effects.push({ kind: 'refuse', requestId, reason: 'wait-expired' });
     }
-    this.#waiting -= pool.waiters.length - left.length;
-    pool.waiters = left;
     if (pool.waiters.length <= pool.starting) this.#hungry.delete(pool);
   }
 

@@ -127,6 +127,8 @@ export type AssignmentEffect =
       readonly workerId: WorkerId;
       readonly reason: StopReason;
     }
+  /** A worker's report shows that the sandbox is gone: tell placement, before performing further effects. */
+  | { readonly kind: 'forget'; readonly sandboxId: SandboxId }
   /**
    * Append to the journal, in the order of these effects; the first entry gets `sequence`. Answered by `persisted`.
    * A refused append means that another leader exists: the process must end.

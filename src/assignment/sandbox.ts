@@ -64,6 +64,13 @@ export class Pool {
     return this.refused && wanted > 0 ? Math.max(0, 1 - this.starting) : wanted;
   }
 
+  /** Removes and returns those that may wait no longer. */
+  takeExpired(nowMs: number): readonly Waiter[] {
+    const expired = this.waiters.filter(({ waitUntilMs }) => waitUntilMs <= nowMs);
+    if (expired.length > 0) this.waiters = this.waiters.filter(({ waitUntilMs }) => waitUntilMs > nowMs);
+    return expired;
+  }
+
   get isEmpty(): boolean {
     return this.sandboxes === 0 && this.waiters.length === 0;
   }

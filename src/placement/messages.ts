@@ -1,6 +1,10 @@
 import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
 
 export type PlacementInput =
+  /**
+   * After a failover, only once the worker has reported no sandbox that assignment's journal does not know: such ones
+   * hold memory that placement cannot see, and are stopped first.
+   */
   | {
       readonly kind: 'worker-joined';
       readonly nowMs: number;

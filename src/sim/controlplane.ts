@@ -4,6 +4,7 @@ import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { secondMs } from '../kernel/units.js';
 import type { PlacementInput } from '../placement/messages.js';
 import { bootMsMax } from '../worker/machine.js';
+import { Violation } from './checks.js';
 import { messageMsMax, region, type SimFunction } from './scenario.js';
 import type { WorkerAnswer, WorkerListener } from './worker.js';
 import type { World } from './world.js';
@@ -16,6 +17,8 @@ export const reportMs = 2 * secondMs;
 export const silenceMsMax = 10 * secondMs;
 
 type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['outcome'];
+
+type Created = Extract<AssignmentEntry, { kind: 'sandbox-created' }>;
 
 interface Running {
   readonly requestId: RequestId;
@@ -47,6 +50,9 @@ export class ControlPlane implements WorkerListener {
   readonly #async;
   readonly #running = new Map<RequestId, Running>();
   readonly #heardMs = new Map<WorkerId, number>();
+  readonly #joined = new Set<WorkerId>();
+  /** Sandboxes of the journal that may still exist, until something is heard of their end. */
+  readonly #found = new Map<SandboxId, Created>();
   readonly #fenced = new Set<WorkerId>();
   #attempting = 0;
   #armed = 0;
@@ -77,12 +83,6 @@ export class ControlPlane implements WorkerListener {
     this.alive = false;
     for (const { requestId } of this.#running.values()) this.#world.checks.invocationEnded(requestId);
     this.#running.clear();
-  }
-
-  join(workerId: WorkerId): void {
-    const { workerMemoryMib: memoryMib, workerSandboxesMax: sandboxesMax } = this.#world.scenario;
-    this.#heardMs.set(workerId, this.#nowMs);
-    this.#place({ kind: 'worker-joined', nowMs: this.#nowMs, workerId, zone: 'a', memoryMib, sandboxesMax });
   }
 
   invoke(requestId: RequestId, fn: SimFunction, done: (outcome: Outcome) => void): void {
@@ -135,7 +135,7 @@ export class ControlPlane implements WorkerListener {
   }
 
   gone(sandboxId: SandboxId): void {
-    this.#place({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
+    this.#forget(sandboxId);
     this.assignment({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
   }
 
@@ -152,8 +152,8 @@ export class ControlPlane implements WorkerListener {
       this.#world.fence(workerId);
       return;
     }
-    if (!this.#heardMs.has(workerId)) this.join(workerId);
     this.#heardMs.set(workerId, this.#nowMs);
+    if (!this.#joined.has(workerId)) this.#join(workerId, sandboxes);
     this.assignment({ kind: 'worker-report', nowMs: this.#nowMs, workerId, sandboxes });
   }
 
@@ -166,7 +166,7 @@ export class ControlPlane implements WorkerListener {
     const nextSequence = journal.first + journal.entries.length;
     const entries = [...journal.entries];
     const pools = new Set<PoolKey>();
-    const found = new Map<SandboxId, Extract<AssignmentEntry, { kind: 'sandbox-created' }>>();
+    const found = this.#found;
     for (const entry of entries) {
       if (entry.kind === 'checkpoint') found.clear();
       else if (entry.kind === 'sandbox-created') found.set(entry.sandboxId, entry);
@@ -174,14 +174,33 @@ export class ControlPlane implements WorkerListener {
     }
     this.#world.count('sim', { kind: 'recover', nextSequence, survivors });
     this.#performAll(this.#assignment.recover({ entries, nextSequence, nowMs: this.#nowMs, survivors }));
-    if (!survivors) return;
-    for (const entry of found.values()) {
-      if (!this.#heardMs.has(entry.workerId)) this.join(entry.workerId);
-      this.#place({ ...entry, kind: 'sandbox-found', nowMs: this.#nowMs });
-      pools.add(entry.pool);
+    if (!survivors) found.clear();
+    for (const { workerId, pool } of found.values()) {
+      this.#heardMs.set(workerId, this.#nowMs);
+      pools.add(pool);
     }
     // Updates may have happened while nobody was there to drain.
     for (const pool of pools) if (!this.#world.isCurrent(pool)) this.supersede(pool, 'superseded');
+  }
+
+  #forget(sandboxId: SandboxId): void {
+    this.#found.delete(sandboxId);
+    this.#place({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
+  }
+
+  /**
+   * A worker is used only after a report without sandboxes unknown to the journal: those (left from before the worker
+   * was declared lost, perhaps by an earlier leader) hold memory that placement cannot know of, and are stopped first.
+   */
+  #join(workerId: WorkerId, sandboxes: readonly SandboxReport[]): void {
+    if (sandboxes.some(({ sandboxId }) => this.#found.get(sandboxId)?.workerId !== workerId)) return;
+    this.#joined.add(workerId);
+    const { workerMemoryMib: memoryMib, workerSandboxesMax: sandboxesMax } = this.#world.scenario;
+    this.#place({ kind: 'worker-joined', nowMs: this.#nowMs, workerId, zone: 'a', memoryMib, sandboxesMax });
+    for (const { sandboxId, pool, memoryMib, ...entry } of this.#found.values()) {
+      if (entry.workerId !== workerId) continue;
+      this.#place({ kind: 'sandbox-found', nowMs: this.#nowMs, sandboxId, pool, workerId, memoryMib });
+    }
   }
 
   #acquire(running: Running): void {
@@ -221,6 +240,9 @@ export class ControlPlane implements WorkerListener {
       case 'place':
         this.#place({ ...effect, nowMs: this.#nowMs });
         return;
+      case 'forget':
+        this.#forget(effect.sandboxId);
+        return;
       case 'start':
       case 'stop': {
         const worker = this.#world.workers.get(effect.workerId);
@@ -237,14 +259,16 @@ export class ControlPlane implements WorkerListener {
         schedule.at(journal.durableMs, () => {
           // A crash meanwhile: the append may or may not have reached the disk; later ones then did not.
           if (!this.alive) return;
-          if (effect.sequence !== journal.first + journal.entries.length) throw new Error('journal out of order');
+          if (effect.sequence !== journal.first + journal.entries.length)
+            throw new Violation(
+              `journal out of order: ${effect.sequence}, expected ${journal.first + journal.entries.length}`,
+            );
           journal.entries.push(...effect.entries);
           const sequence = effect.sequence + effect.entries.length - 1;
           const tell = () => this.alive && this.assignment({ kind: 'persisted', nowMs: this.#nowMs, sequence });
           // Written, but the answer is late: a crash in between leaves entries that nobody acted on.
           if (random.chance(this.#world.faults.late)) {
-            journal.durableMs = this.#nowMs + random.between(1, 200);
-            schedule.at(journal.durableMs, tell);
+            schedule.after(random.between(1, 200), tell);
           } else tell();
         });
         return;
@@ -301,6 +325,8 @@ export class ControlPlane implements WorkerListener {
 
   #lose(workerId: WorkerId): void {
     this.#heardMs.delete(workerId);
+    this.#joined.delete(workerId);
+    for (const entry of this.#found.values()) if (entry.workerId === workerId) this.#found.delete(entry.sandboxId);
     this.#fenced.add(workerId);
     this.#place({ kind: 'worker-lost', nowMs: this.#nowMs, workerId });
     this.assignment({ kind: 'worker-lost', nowMs: this.#nowMs, workerId });

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { AssignmentEffect } from '../assignment/messages.js';
+import type { AsyncEffect } from '../async/messages.js';
+import type { CountingEffect } from '../counting/messages.js';
+import type { WorkerId } from '../kernel/ids.js';
+import type { PlacementEffect } from '../placement/messages.js';
+import { type Parts, realParts } from './parts.js';
+import { SimQueue } from './queue.js';
+import { simulate } from './simulation.js';
+
+/** The checks are worth something only if they can fail: each mutant must be noticed, and for the right reason. */
+function caught(name: string, mutant: Partial<Parts>, expected: RegExp): void {
+  test(`the checks notice ${name}`, () => {
+    for (let seed = 1; seed <= 30; seed += 1) {
+      const { violation } = simulate(seed, 10_000, { ...realParts, ...mutant });
+      if (violation === null) continue;
+      assert.match(violation.message, expected);
+      return;
+    }
+    assert.fail('30 seeds went through');
+  });
+}
+
+caught(
+  'an assignment that grants a busy sandbox',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      let held: Extract<AssignmentEffect, { kind: 'grant' }> | null = null;
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => {
+          if (input.kind === 'acquire' && held !== null) {
+            return [{ ...held, requestId: input.requestId, epoch: held.epoch + 1 }];
+          }
+          const effects = real.step(input);
+          for (const effect of effects) if (effect.kind === 'grant') held = effect;
+          return effects;
+        },
+      };
+    },
+  },
+  /granted to a second invocation|epoch .* came twice/,
+);
+
+caught(
+  'an assignment that does not drain',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment({ ...options, idleMsMax: 1e9, lifetimeMs: 1e9 });
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => (input.kind === 'pool-superseded' ? [] : real.step(input)),
+      };
+    },
+  },
+  /outlives its version's drain|does not settle/,
+);
+
+caught(
+  'an assignment that forgets waiting invocations',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      let waits = 0;
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => {
+          const isDropped = input.kind === 'acquire' && ++waits % 50 === 0;
+          return isDropped ? [] : real.step(input);
+        },
+      };
+    },
+  },
+  /never ended/,
+);
+
+caught(
+  'a queue that drops what is given back',
+  {
+    queue: () =>
+      new (class extends SimQueue {
+        override nak(id: string): void {
+          this.ack(id);
+        }
+      })(),
+  },
+  /accepted events lost/,
+);
+
+caught(
+  'a poller that gives up throttled events',
+  {
+    async: (options) => {
+      const real = realParts.async(options);
+      return {
+        step: (input) =>
+          real
+            .step(input)
+            .map(
+              (effect): AsyncEffect =>
+                effect.kind === 'nak' ? { kind: 'ack', id: effect.id, reason: 'success' } : effect,
+            ),
+      };
+    },
+  },
+  /accepted event .* lost/,
+);
+
+caught(
+  'a counting that admits everything',
+  {
+    counting: () => ({
+      step: (input): CountingEffect[] =>
+        input.kind === 'admit' ? [{ kind: 'admitted', requestId: input.requestId }] : [],
+    }),
+  },
+  /at once, reserved are|pool of .* exceeded|concurrency exceeded/,
+);
+
+caught(
+  'a placement that overbooks',
+  {
+    placement: () => {
+      let workerId: WorkerId | null = null;
+      return {
+        step: (input): PlacementEffect[] => {
+          if (input.kind === 'worker-joined') workerId = input.workerId;
+          if (input.kind !== 'place' || workerId === null) return [];
+          return [{ kind: 'placed', sandboxId: input.sandboxId, workerId }];
+        },
+      };
+    },
+  },
+  /(memory|sandboxes) of .* exceeded/,
+);
+
+caught(
+  'a worker that takes a second invocation',
+  {
+    worker: (options) => {
+      const real = realParts.worker(options);
+      return {
+        get phase() {
+          return real.phase;
+        },
+        step: (input) => {
+          const effects = real.step(input);
+          const isBusy = input.kind === 'invoke' && real.phase === 'invoking' && effects[0]?.kind === 'refuse';
+          if (!isBusy) return effects;
+          return [{ kind: 'send-invoke', boot: 1, requestId: input.requestId, deadlineMs: input.nowMs }];
+        },
+      };
+    },
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      return {
+        recover: (from) => real.recover({ ...from, survivors: true }),
+        // Believes every sandbox idle as soon as it hears of it: after a failover that is the worker's to refuse.
+        step: (input) =>
+          real.step(
+            input.kind === 'worker-report'
+              ? { ...input, sandboxes: input.sandboxes.map((report) => ({ ...report, state: 'idle' as const })) }
+              : input,
+          ),
+      };
+    },
+  },
+  /serves .* at once|granted to a second invocation/,
+);
