@@ -7,6 +7,7 @@ const places = ['/var/task/bootstrap', '/opt/bootstrap'] as const;
 export function findBootstrap(
   codeDirectory: string,
   layersDirectory: string | null,
+  taskRoot: string,
 ): { readonly path: string } | { readonly problem: string } {
   const hostPaths = [
     join(codeDirectory, 'bootstrap'),
@@ -23,7 +24,7 @@ export function findBootstrap(
     }
     try {
       accessSync(hostPath, constants.X_OK);
-      return { path };
+      return { path: index === 0 ? `${taskRoot}/bootstrap` : path };
     } catch {
       forbidden ??= path;
     }

@@ -323,17 +323,22 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const { options } = this.#around;
     const link = this.#link!;
     const { spec } = this;
-    const env = options.runtimes.functionEnvironment(spec, {
-      logStream: this.#logStream,
-      runtimeApi: link.box.runtimeApiAddress,
-      initializationType: 'on-demand',
-    });
+    const { taskRoot } = link.box;
+    const env = {
+      ...options.runtimes.functionEnvironment(spec, {
+        logStream: this.#logStream,
+        runtimeApi: link.box.runtimeApiAddress,
+        taskRoot,
+        initializationType: 'on-demand',
+      }),
+      ...link.box.environment,
+    };
     if (link.managed) {
-      const body = JSON.stringify({ env, handler: spec.handler, taskRoot: '/var/task' });
+      const body = JSON.stringify({ env, handler: spec.handler, taskRoot });
       link.box.channel.write(encodeFrame(frameType.init, Buffer.from(body)));
       return;
     }
-    const found = findBootstrap(this.#code!.codeDirectory, this.#code!.layersDirectory);
+    const found = findBootstrap(this.#code!.codeDirectory, this.#code!.layersDirectory, taskRoot);
     if ('path' in found) {
       link.box.start([found.path], env);
       return;

@@ -38,7 +38,14 @@ export interface RuntimeCatalog {
   /** The whole environment of the function's process: what Lambda sets and what the user configured. */
   functionEnvironment(
     spec: FunctionSpec,
-    sandbox: { readonly logStream: string; readonly runtimeApi: string; readonly initializationType: 'on-demand' },
+    sandbox: {
+      readonly logStream: string;
+      /** `HOST:PORT` as seen from inside. */
+      readonly runtimeApi: string;
+      /** For LAMBDA_TASK_ROOT. */
+      readonly taskRoot: string;
+      readonly initializationType: 'on-demand';
+    },
   ): Readonly<Record<string, string>>;
   /** Those of the user's variables that only count when a process starts; a spare cannot serve when there are any. */
   startVariables(spec: FunctionSpec): Readonly<Record<string, string>>;

@@ -35,6 +35,8 @@ export class FakeBox implements Box {
   readonly guest: Duplex;
   readonly runtimeApi = createServer();
   runtimeApiAddress = '';
+  readonly taskRoot = '/var/task';
+  readonly environment = {};
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   readonly exited: Promise<BoxExit>;
