@@ -20,8 +20,13 @@ export function streamPart(stream: string): string {
   return `,"stream":${JSON.stringify(stream)},`;
 }
 
-export function eventLine(timestampMs: number, ingestionMs: number, stream: string, message: string): string {
-  return `{"timestampMs":${timestampMs},"ingestionMs":${ingestionMs}${stream}"message":${JSON.stringify(message)}}\n`;
+/** A line up to its message; `stream` comes from `streamPart`. */
+export function lineStart(timestampMs: number, ingestionMs: number, stream: string): string {
+  return `{"timestampMs":${timestampMs},"ingestionMs":${ingestionMs}${stream}"message":`;
+}
+
+export function finishLine(start: string, message: string): string {
+  return `${start}${JSON.stringify(message)}}\n`;
 }
 
 export function markLine(nowMs: number, stream: string, mark: 'created' | 'deleted'): string {
@@ -68,10 +73,14 @@ export function streamName(raw: string): string {
   return JSON.parse(Buffer.from(`"${raw}"`, 'latin1').toString('utf8')) as string;
 }
 
+/** Surely within the size of one event: a UTF-16 unit is at most three bytes of UTF-8. */
+export function isShort(message: string): boolean {
+  return message.length * 3 <= limits.logEventBytesMax;
+}
+
 /** Pieces of at most 256 KiB of UTF-8 whose concatenation is the message; no character is torn. */
 export function splitMessage(message: string): readonly string[] {
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  if (message.length * 3 <= limits.logEventBytesMax) return [message];
+  if (isShort(message)) return [message];
   const bytes = Buffer.from(message, 'utf8');
   if (bytes.length <= limits.logEventBytesMax) return [message];
   const pieces: string[] = [];

@@ -4,7 +4,7 @@ import { compareKeys, type EventKey, keyAtTime } from './eventkey.js';
 import { parseHead, parseLine, streamName } from './eventline.js';
 import { type GroupIndexes, groupIndexes } from './groupindex.js';
 import type { LogGroup } from './loggroup.js';
-import { type Segment, type SegmentIndex, segmentFile, segmentPieces } from './segment.js';
+import { type PieceSpan, type SegmentIndex, segmentFile, segmentPieces, type TimeSpan } from './segment.js';
 
 export interface StoredEvent {
   readonly key: EventKey;
@@ -85,18 +85,20 @@ export async function queryEvents(group: LogGroup, query: EventQuery): Promise<E
   const page = new PageInMaking(query);
   let scannedBytes = 0;
   for (const [position, [segment, index]] of candidates.entries()) {
-    await readSegment(group, segment, index.bytes, { ...query, fromMs, toMs }, deletions, page);
-    scannedBytes += index.bytes;
+    const path = join(group.folder, segmentFile(segment));
+    for (const piece of forward ? index.pieces : index.pieces.toReversed()) {
+      if (piece.maxMs < fromMs || piece.minMs > toMs || page.isBeyond(piece)) continue;
+      await readPiece(path, segment.sequence, piece, { ...query, fromMs, toMs }, deletions, page);
+      scannedBytes += piece.end - piece.offset;
+    }
     const next = candidates[position + 1]?.[1];
     if (next === undefined) break;
-    page.compact();
-    if (page.worst !== null && (forward ? next.minMs > page.worst.timestampMs : next.maxMs < page.worst.timestampMs)) {
-      break;
-    }
+    if (page.isBeyond(next)) break;
     if (forward && page.worst === null && query.scanBytesMax !== null && scannedBytes >= query.scanBytesMax) {
       // Everything earlier than the next segment's first event is complete.
       const resumeAfter = keyAtTime(next.minMs);
       if (query.after === null || compareKeys(resumeAfter, query.after) > 0) {
+        page.compact();
         return { events: page.events.filter((event) => event.key.timestampMs < next.minMs), resumeAfter };
       }
     }
@@ -120,6 +122,13 @@ class PageInMaking {
 
   isTooLate(key: EventKey): boolean {
     return this.worst !== null && compareKeys(key, this.worst) * this.#sign >= 0;
+  }
+
+  /** The page is full, and lines of this time span come after all of it. */
+  isBeyond(span: TimeSpan): boolean {
+    if (this.events.length > this.#limit || this.#bytes > pageBytesMax) this.compact();
+    if (this.worst === null) return false;
+    return this.#sign > 0 ? span.minMs > this.worst.timestampMs : span.maxMs < this.worst.timestampMs;
   }
 
   add(event: StoredEvent): void {
@@ -155,23 +164,23 @@ function eventBytes(event: StoredEvent): number {
   return Buffer.byteLength(event.message) + eventOverheadBytes;
 }
 
-async function readSegment(
-  group: LogGroup,
-  segment: Segment,
-  bytes: number,
+async function readPiece(
+  path: string,
+  segment: number,
+  span: PieceSpan,
   query: EventQuery,
   deletions: ReadonlyMap<string, EventKey>,
   page: PageInMaking,
 ): Promise<void> {
   const streams = new Map<string, { readonly accepted: boolean; readonly deletion: EventKey | undefined }>();
-  for await (const piece of segmentPieces(join(group.folder, segmentFile(segment)), 0, bytes)) {
+  for await (const piece of segmentPieces(path, span.offset, span.end)) {
     const text = piece.bytes.toString('latin1');
     for (let at = 0, end = 0; at < text.length; at = end + 1) {
       end = text.indexOf('\n', at);
       const head = parseHead(text, at);
       if (head === null || head.kind !== 'message') continue;
       if (head.timestampMs < query.fromMs || head.timestampMs > query.toMs) continue;
-      const key = { timestampMs: head.timestampMs, segment: segment.sequence, place: piece.offset + at + 1 };
+      const key = { timestampMs: head.timestampMs, segment, place: piece.offset + at + 1 };
       if (page.isTooLate(key)) continue;
       if (query.after !== null && compareKeys(key, query.after) <= 0) continue;
       if (query.before !== null && compareKeys(key, query.before) >= 0) continue;

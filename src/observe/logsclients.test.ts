@@ -103,7 +103,7 @@ test('aws logs tail --since and --follow', without, async (t) => {
   writer.append(Date.now() - 1_000, 'START\n');
   writer.append(Date.now() - 1_000, 'END\n');
   const env = {
-    PATH: process.env['PATH'],
+    PATH: process.env.PATH,
     HOME: tmpdir(),
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,

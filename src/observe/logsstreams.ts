@@ -1,6 +1,6 @@
 import { ok } from '../kernel/result.js';
 import { dayMs, hourMs, mib } from '../kernel/units.js';
-import { eventLine, splitMessage, streamPart } from './eventline.js';
+import { finishLine, lineStart, splitMessage, streamPart } from './eventline.js';
 import { groupStreams, type StreamSummary } from './eventquery.js';
 import type { LogsApi } from './logsapi.js';
 import { LogsInput } from './logsinput.js';
@@ -148,7 +148,7 @@ export function streamOperations(store: LogStore): StreamOperations {
         else if (event.timestampMs > nowMs + eventAheadMsMax) tooNew ??= i;
         else
           for (const piece of splitMessage(event.message))
-            group.value.append(eventLine(event.timestampMs, nowMs, part, piece));
+            group.value.append(finishLine(lineStart(event.timestampMs, nowMs, part), piece));
       }
       store.flush();
       const rejected = {

@@ -280,3 +280,48 @@ test('property: pages, forward and backward, give every event once in order of t
     { numRuns: 60 },
   );
 });
+
+test('pages over many pieces of many segments, with times going to and fro', async (t) => {
+  const store = openStore(folder(t), { segmentBytesMax: 1_500_000 });
+  const writer = store.open(scope, 'g', 's');
+  const expected: { readonly atMs: number; readonly i: number }[] = [];
+  for (let i = 0; i < 3_000; i += 1) {
+    // Mostly forward, now and then back by up to ten thousand.
+    const atMs = nowMs + i * 10 - (i % 97 === 0 ? (i * 7919) % 10_000 : 0);
+    expected.push({ atMs: i % 97 === 0 && atMs < nowMs + (i - 1) * 10 ? atMs : nowMs + i * 10, i });
+    writer.append(expected.at(-1)!.atMs, `${i} ${'x'.repeat(2_000)}`);
+    if (i % 10 === 0) store.flush();
+    if (i === 1_000) await messages(store, 'g', { limit: 1 });
+  }
+  store.flush();
+  const group = store.group(scope, 'g')!;
+  assert.ok(group.segments.length > 3);
+  const events = await allMessages(group);
+  // The writer lifts times that are less than a second behind, as clock skew.
+  const lifted = expected.map(({ atMs, i }, at) => {
+    const before = Math.max(...expected.slice(Math.max(0, at - 200), at).map((other) => other.atMs), 0);
+    return { atMs: atMs < before && before - atMs < 1_000 ? before : atMs, i };
+  });
+  lifted.sort((a, b) => a.atMs - b.atMs || a.i - b.i);
+  assert.deepEqual(
+    events,
+    lifted.map(({ i }) => i),
+  );
+  const latest = await queryEvents(group, { ...everything, direction: 'backward', limit: 50 });
+  assert.deepEqual(
+    latest.events.map((event) => Number.parseInt(event.message, 10)),
+    lifted.slice(-50).map(({ i }) => i),
+  );
+  await store.close();
+});
+
+async function allMessages(group: NonNullable<ReturnType<LogStore['group']>>): Promise<number[]> {
+  const found: number[] = [];
+  let after: EventQuery['after'] = null;
+  do {
+    const page = await queryEvents(group, { ...everything, after, limit: 333 });
+    found.push(...page.events.map((event) => Number.parseInt(event.message, 10)));
+    after = page.resumeAfter;
+  } while (after !== null);
+  return found;
+}

@@ -6,7 +6,7 @@ import { assert } from '../kernel/assert.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { LogSink, LogStreamWriter } from '../kernel/ports/logs.js';
 import { dayMs, mib, secondMs } from '../kernel/units.js';
-import { eventLine, markLine, splitMessage, streamPart } from './eventline.js';
+import { finishLine, isShort, lineStart, markLine, splitMessage, streamPart } from './eventline.js';
 import { groupFolder, groupOfFolder } from './groupfolder.js';
 import { tidyIndexes } from './groupindex.js';
 import { type GroupHost, LogGroup } from './loggroup.js';
@@ -74,13 +74,23 @@ export class LogStore implements LogSink, GroupHost {
     const part = streamPart(stream);
     target.append(markLine(this.nowMs(), part, 'created'));
     let lastMs = 0;
+    // Lines of one millisecond share everything but their message.
+    let start = '';
+    let startMs = 0;
+    let startNowMs = 0;
     return {
       append: (timestampMs, message) => {
         let atMs = timestampMs;
         if (atMs < lastMs && lastMs - atMs < skewMsMax) atMs = lastMs;
         else lastMs = atMs;
         const nowMs = this.#clock.nowMs();
-        for (const piece of splitMessage(message)) target.append(eventLine(atMs, nowMs, part, piece));
+        if (atMs !== startMs || nowMs !== startNowMs) {
+          start = lineStart(atMs, nowMs, part);
+          startMs = atMs;
+          startNowMs = nowMs;
+        }
+        if (isShort(message)) target.append(finishLine(start, message));
+        else for (const piece of splitMessage(message)) target.append(finishLine(start, piece));
       },
     };
   }

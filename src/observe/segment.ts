@@ -15,11 +15,22 @@ export interface StreamSpan {
   deleted: boolean;
 }
 
-/** Index of the first `bytes` bytes of a segment. Derived: always rebuilt from the segment when it is missing. */
-export interface SegmentIndex {
-  bytes: number;
+/** Least and greatest timestamp of some lines; without events `minMs` is above every time and `maxMs` below. */
+export interface TimeSpan {
   minMs: number;
   maxMs: number;
+}
+
+/** Some lines of a segment one after the other, about `pieceBytes` of them, so that a query reads only what it may need. */
+export interface PieceSpan extends TimeSpan {
+  readonly offset: number;
+  end: number;
+}
+
+/** Index of the first `bytes` bytes of a segment. Derived: always rebuilt from the segment when it is missing. */
+export interface SegmentIndex extends TimeSpan {
+  bytes: number;
+  readonly pieces: PieceSpan[];
   readonly streams: Map<string, StreamSpan>;
 }
 
@@ -102,12 +113,25 @@ export async function indexSegment(folder: string, segment: Segment, sealed: boo
   return index;
 }
 
+const noTime: Readonly<TimeSpan> = { minMs: Number.MAX_SAFE_INTEGER, maxMs: Number.MIN_SAFE_INTEGER };
+
 function emptyIndex(): SegmentIndex {
-  return { bytes: 0, minMs: Number.POSITIVE_INFINITY, maxMs: Number.NEGATIVE_INFINITY, streams: new Map() };
+  return { bytes: 0, ...noTime, pieces: [], streams: new Map() };
+}
+
+function widen(span: TimeSpan, timestampMs: number): void {
+  if (timestampMs < span.minMs) span.minMs = timestampMs;
+  if (timestampMs > span.maxMs) span.maxMs = timestampMs;
 }
 
 function addLines(index: SegmentIndex, text: string, offset: number): void {
   const names = new Map<string, string>();
+  let piece = index.pieces.at(-1);
+  if (piece === undefined || piece.end - piece.offset >= pieceBytes) {
+    piece = { offset, end: offset, ...noTime };
+    index.pieces.push(piece);
+  }
+  piece.end = offset + text.length;
   for (let at = 0; at < text.length; at = text.indexOf('\n', at) + 1) {
     const line = parseHead(text, at);
     if (line === null) continue;
@@ -127,8 +151,8 @@ function addLines(index: SegmentIndex, text: string, offset: number): void {
     }
     if (span.deleted) Object.assign(span, { deleted: false, createdMs: line.ingestionMs });
     if (line.kind === 'created') continue;
-    if (line.timestampMs < index.minMs) index.minMs = line.timestampMs;
-    if (line.timestampMs > index.maxMs) index.maxMs = line.timestampMs;
+    widen(index, line.timestampMs);
+    widen(piece, line.timestampMs);
     if (span.firstMs === null || line.timestampMs < span.firstMs) span.firstMs = line.timestampMs;
     if (span.lastMs === null || line.timestampMs > span.lastMs) span.lastMs = line.timestampMs;
     span.lastIngestionMs = line.ingestionMs;
@@ -139,10 +163,8 @@ function newSpan(createdMs: number): StreamSpan {
   return { createdMs, firstMs: null, lastMs: null, lastIngestionMs: null, deletedPlace: 0, deleted: false };
 }
 
-interface StoredIndex extends Omit<SegmentIndex, 'streams' | 'minMs' | 'maxMs'> {
-  readonly version: 1;
-  readonly minMs: number | null;
-  readonly maxMs: number | null;
+interface StoredIndex extends Omit<SegmentIndex, 'streams'> {
+  readonly version: 2;
   readonly streams: readonly (readonly [string, StreamSpan])[];
 }
 
@@ -150,14 +172,9 @@ async function loadIndex(folder: string, segment: Segment): Promise<SegmentIndex
   try {
     const stored = JSON.parse(await readFile(join(folder, indexFile(segment)), 'utf8')) as StoredIndex;
     // An index of another length belongs to a file that was repaired or exchanged: not usable.
-    if (stored.version !== 1 || stored.bytes !== segment.bytes) return null;
-    const empty = emptyIndex();
-    return {
-      bytes: stored.bytes,
-      minMs: stored.minMs ?? empty.minMs,
-      maxMs: stored.maxMs ?? empty.maxMs,
-      streams: new Map(stored.streams),
-    };
+    if (stored.version !== 2 || stored.bytes !== segment.bytes) return null;
+    const { bytes, minMs, maxMs, pieces } = stored;
+    return { bytes, minMs, maxMs, pieces, streams: new Map(stored.streams) };
   } catch {
     // Missing or damaged: the segment itself says everything.
     return null;
@@ -165,14 +182,7 @@ async function loadIndex(folder: string, segment: Segment): Promise<SegmentIndex
 }
 
 async function saveIndex(folder: string, segment: Segment, index: SegmentIndex): Promise<void> {
-  const empty = index.minMs > index.maxMs;
-  const stored: StoredIndex = {
-    version: 1,
-    bytes: index.bytes,
-    minMs: empty ? null : index.minMs,
-    maxMs: empty ? null : index.maxMs,
-    streams: [...index.streams],
-  };
+  const stored: StoredIndex = { ...index, version: 2, streams: [...index.streams] };
   const path = join(folder, indexFile(segment));
   try {
     await writeFile(`${path}.new`, JSON.stringify(stored));
