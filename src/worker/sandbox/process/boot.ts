@@ -60,14 +60,17 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
   for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
   child.on('error', () => {});
   let network: Promise<Network> | null = null;
-  let initPid: number | null = null;
   try {
     const [pid, runtimeApi] = await untilReady(child, async () => {
-      const server = serverFrom(child);
-      initPid = await initPidFrom((child.stdio as readonly unknown[])[5] as Readable);
-      network = place.slirp === null ? null : Network.start(place.launcher, place.slirp, initPid);
-      const both = await Promise.all([server, network]);
-      return [initPid, both[0]] as const;
+      const [pid, server] = await Promise.all([
+        initPidFrom((child.stdio as readonly unknown[])[5] as Readable),
+        serverFrom(child),
+      ]);
+      // Not before the agent has spoken: bubblewrap sets up the loopback, and fails where slirp4netns did it first.
+      // The runtime starts meanwhile.
+      network = place.slirp === null ? null : Network.start(place.launcher, place.slirp, pid);
+      await network;
+      return [pid, server] as const;
     });
     const parts = {
       id: boxId,

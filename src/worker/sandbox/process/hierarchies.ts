@@ -12,7 +12,7 @@ export interface Hierarchy {
   readonly base: string;
 }
 
-const unescape = (text: string): string =>
+const unescaped = (text: string): string =>
   text.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
 
 /** Our own group in each hierarchy: controller name (or '' for version 2) → path. */
@@ -54,7 +54,7 @@ export function mountedHierarchies(): readonly Hierarchy[] {
     const [, , , mountRoot, mountPoint] = before?.split(' ') ?? [];
     const [type, , options] = after?.split(' ') ?? [];
     if (mountRoot === undefined || mountPoint === undefined) continue;
-    const place = { mountPoint: unescape(mountPoint), mountRoot: unescape(mountRoot) };
+    const place = { mountPoint: unescaped(mountPoint), mountRoot: unescaped(mountRoot) };
     if (type === 'cgroup2') second ??= place;
     if (type !== 'cgroup') continue;
     const names = options?.split(',') ?? [];

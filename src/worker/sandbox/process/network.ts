@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { DriverError } from '../driver.js';
+import { findProgram } from '../programs.js';
 
 /** Ready in about 5 ms; a helper that hangs must not hold a boot. */
 const readyMsMax = 10_000;
@@ -7,6 +9,18 @@ const errorCharsMax = 2000;
 
 /** Name server inside the sandbox: slirp4netns answers there and asks the machine's own. */
 export const nameServer = '10.0.2.3';
+
+/** slirp4netns where it can work, else why there is no outbound network. */
+export function networkProgram(): { readonly path: string | null; readonly detail: string } {
+  const path = findProgram('slirp4netns');
+  if (path === null) return { path, detail: 'none: slirp4netns is missing (apt-get install slirp4netns)' };
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+  } catch {
+    return { path: null, detail: 'none: /dev/net/tun cannot be opened (run as root, or give this user access to it)' };
+  }
+  return { path, detail: 'slirp4netns without reach to the loopback of the machine' };
+}
 
 /**
  * Outbound network of one box: user-space TCP/IP (slirp4netns) in the box's network namespace. It cannot reach the

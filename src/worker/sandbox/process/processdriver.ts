@@ -18,6 +18,7 @@ import { Cgroups } from './cgroups.js';
 import { Images } from './image.js';
 import { Janitor, sweep } from './janitor.js';
 import { Mounts } from './mounts.js';
+import { networkProgram } from './network.js';
 import { newOwnerName } from './owner.js';
 import type { ProcessBox } from './processbox.js';
 import { protectionsOf } from './protections.js';
@@ -51,11 +52,13 @@ export class ProcessDriver implements SandboxDriver {
     private readonly cgroups: Cgroups,
     private readonly scratches: Scratches,
     private readonly janitor: Janitor,
+    private readonly network: ReturnType<typeof networkProgram>,
   ) {}
 
   /** Rejects with DriverError, which says what this machine lacks. */
   static async open(options: ProcessDriverOptions = {}): Promise<ProcessDriver> {
     const programs = requirePrograms();
+    const network = networkProgram();
     const ownerName = newOwnerName();
     const stateDirectory = options.stateDirectory ?? tmpdir();
     mkdirSync(stateDirectory, { recursive: true });
@@ -76,7 +79,13 @@ export class ProcessDriver implements SandboxDriver {
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(512)).dispose();
-      return new ProcessDriver({ base, mounts, ...programs }, cgroups, scratches, janitor);
+      return new ProcessDriver(
+        { base, mounts, slirp: network.path, ...programs },
+        cgroups,
+        scratches,
+        janitor,
+        network,
+      );
     } catch (error) {
       await mounts.umount(base).catch(() => {});
       await mounts.close();
@@ -86,7 +95,7 @@ export class ProcessDriver implements SandboxDriver {
   }
 
   protections(): readonly Protection[] {
-    return protectionsOf(this.cgroups, this.scratches.loopFailure, this.place.slirp !== null, this.place.privileged);
+    return protectionsOf(this.cgroups, this.scratches.loopFailure, this.network, this.place.privileged);
   }
 
   async boot(request: {
@@ -202,7 +211,6 @@ function requirePrograms() {
     mounthelper,
     agent,
     privileged,
-    slirp: findProgram('slirp4netns'),
     mkfs: privileged ? findProgram('mkfs.ext4') : null,
   };
 }

@@ -5,7 +5,7 @@ import type { Cgroups } from './cgroups.js';
 export function protectionsOf(
   cgroups: Cgroups,
   loopFailure: string | null,
-  network: boolean,
+  network: { readonly path: string | null; readonly detail: string },
   ownUsers: boolean,
 ): readonly Protection[] {
   const always = (name: string, detail: string): Protection => ({ name, inForce: true, detail });
@@ -28,10 +28,8 @@ export function protectionsOf(
     always('seccomp filter', 'classic BPF; mounts, namespaces, kernel keys, tracing, bpf, io_uring and more refused'),
     {
       name: 'outbound network',
-      inForce: network,
-      detail: network
-        ? 'slirp4netns without reach to the loopback of the machine'
-        : 'none: slirp4netns is missing (apt-get install slirp4netns)',
+      inForce: network.path !== null,
+      detail: network.detail,
     },
     { name: 'memory limit', inForce: cgroups.has('memory'), detail: cgroups.detail('memory') },
     { name: 'CPU share', inForce: cgroups.has('cpu'), detail: cgroups.detail('cpu') },

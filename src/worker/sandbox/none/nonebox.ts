@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import { assert } from '../../../kernel/assert.js';
+import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
+import { exitOf } from '../exit.js';
+import { DirectoryScratch } from './directoryscratch.js';
+
+/** The Runtime API's listener, in our own process: without a network namespace every port is the machine's. */
+export async function runtimeApiServer(): Promise<Server> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+/** A box without walls: one process group. */
+export class NoneBox implements Box {
+  readonly id: string;
+  readonly runtimeApi: Server;
+  readonly runtimeApiAddress: string;
+  readonly exited: Promise<BoxExit>;
+  /** Until the process starts, and for `provided.*`, which has no channel: a stream without another end. */
+  channel: Duplex = new PassThrough();
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  taskRoot = '/var/task';
+  environment: Readonly<Record<string, string>> = {};
+  private child: ChildProcess | null = null;
+  private ended: (exit: BoxExit) => void = () => {};
+  private over = false;
+  private bound = false;
+  private frozen = false;
+
+  constructor(
+    private readonly parts: {
+      readonly id: string;
+      readonly runtimeApi: Server;
+      readonly prefix: readonly string[];
+      readonly translate: (text: string) => string;
+      readonly released: () => void;
+    },
+  ) {
+    this.id = parts.id;
+    this.runtimeApi = parts.runtimeApi;
+    this.runtimeApiAddress = `127.0.0.1:${(parts.runtimeApi.address() as AddressInfo).port}`;
+    this.exited = new Promise((resolve) => {
+      this.ended = resolve;
+    });
+  }
+
+  /** Starts the one process of this box. Resolves with null once it runs, else with what went wrong. */
+  async spawn(
+    command: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    directory: string,
+  ): Promise<string | null> {
+    assert(this.child === null, 'a box starts one process');
+    const [program, ...parameters] = [...this.parts.prefix, ...command];
+    // `detached`: its own process group, so that signals reach all it starts.
+    const child = spawn(program!, parameters, {
+      cwd: directory,
+      env: { ...environment },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    this.channel = child.stdio[3] as Duplex;
+    for (const stream of child.stdio) stream?.on('error', () => {}); // The other side's end shows as its exit.
+    (child.stdout as Readable).pipe(this.stdout);
+    (child.stderr as Readable).pipe(this.stderr);
+    child.once('exit', (code, signal) => this.end(exitOf(code, signal, false)));
+    return await new Promise((resolve) => {
+      child.once('spawn', () => resolve(null));
+      child.once('error', (error) => {
+        this.end({ code: 127, signal: null, outOfMemory: false });
+        resolve(error.message);
+      });
+    });
+  }
+
+  async bind(binding: BoxBinding): Promise<void> {
+    assert(!this.bound, 'a box is bound once');
+    this.bound = true;
+    if (this.over) throw new DriverError('the sandbox has ended');
+    if (!(binding.scratch instanceof DirectoryScratch)) throw new DriverError('the scratch space is of another driver');
+    this.taskRoot = binding.codeDirectory;
+    this.environment = { TMPDIR: binding.scratch.directory };
+  }
+
+  start(command: readonly string[], environment: Readonly<Record<string, string>>): void {
+    if (this.over || this.child) return;
+    this.spawn(command.map(this.parts.translate), environment, this.taskRoot).then((problem) => {
+      if (problem !== null) this.stderr.write(`${command[0]}: ${problem}\n`);
+    });
+  }
+
+  freeze(): void {
+    if (!this.frozen) this.signal('SIGSTOP');
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    if (this.frozen) this.signal('SIGCONT');
+    this.frozen = false;
+  }
+
+  memoryPeakMib(): number | null {
+    return null;
+  }
+
+  terminate(): void {
+    if (this.over) return;
+    this.child?.kill('SIGTERM');
+    this.thaw();
+  }
+
+  async kill(): Promise<void> {
+    if (this.child) this.signal('SIGKILL');
+    else this.end({ code: null, signal: 'SIGKILL', outOfMemory: false });
+    await this.exited;
+  }
+
+  private end(exit: BoxExit): void {
+    if (this.over) return;
+    // What the process left behind in its group goes with it.
+    this.signal('SIGKILL');
+    this.over = true;
+    this.runtimeApi.close();
+    if (!this.child) {
+      this.stdout.end();
+      this.stderr.end();
+    }
+    this.parts.released();
+    this.ended(exit);
+  }
+
+  private signal(name: NodeJS.Signals): void {
+    const pid = this.child?.pid;
+    if (this.over || pid === undefined) return;
+    try {
+      process.kill(-pid, name);
+    } catch {
+      // The group is empty.
+    }
+  }
+}
