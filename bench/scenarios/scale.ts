@@ -16,8 +16,8 @@ export const scale: Scenario = {
   name: 'scale',
   title: 'one function against 1,000 deployed ones: warm latency, restart after kill -9, idle memory',
   run: async (progress) => {
-    const one = await Hearth.start();
-    const many = await Hearth.start();
+    const one = await Hearth.start('--concurrency', '100000');
+    const many = await Hearth.start('--concurrency', '100000');
     try {
       progress('idle');
       await new Promise((resolve) => setTimeout(resolve, 1_000));

@@ -43,11 +43,13 @@ function clientConfiguration({ endpoint, region, credential }: Connection) {
 }
 
 export async function lambdaClient(connection: Connection): Promise<LambdaClient> {
+  quietNodeWarning();
   const { LambdaClient } = await import('@aws-sdk/client-lambda');
   return new LambdaClient(clientConfiguration(connection));
 }
 
 export async function logsClient(connection: Connection): Promise<CloudWatchLogsClient> {
+  quietNodeWarning();
   const { CloudWatchLogsClient } = await import('@aws-sdk/client-cloudwatch-logs');
   return new CloudWatchLogsClient(clientConfiguration(connection));
 }
@@ -68,4 +70,9 @@ export async function getAdmin<T>(connection: Connection, path: string): Promise
   const body = await response.text();
   if (!response.ok) throw new CommandError(`${path}: ${response.status} ${body}`);
   return JSON.parse(body) as T;
+}
+
+/** The SDK's remark that it will drop a Node version some day is for its developers, not for a command's users. */
+function quietNodeWarning(): void {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 }
