@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -206,6 +215,22 @@ test('a deleted group is gone, and comes back empty with the next line; so does 
   assert.deepEqual(await messages(store, 'g'), ['three', 'other']);
   await store.close();
   assert.deepEqual(readdirSync(join(path, scope.account, scope.region)), ['g']);
+});
+
+test('what a kill in the middle of creating or deleting a group leaves is put right', async (t) => {
+  const path = folder(t);
+  const scopePath = join(path, scope.account, scope.region);
+  mkdirSync(join(scopePath, '.deleted-1234'), { recursive: true });
+  appendFileSync(join(scopePath, '.deleted-1234', 'group.json'), '{"name":"ghost"}');
+  mkdirSync(join(scopePath, 'half'));
+  appendFileSync(join(scopePath, 'half', 'group.json.new'), '{"na');
+  const store = openStore(path);
+  assert.deepEqual(store.groupNames(scope), ['half']);
+  store.open(scope, 'half', 's').append(nowMs, 'x');
+  assert.deepEqual(await messages(store, 'half'), ['x']);
+  assert.ok(store.group(scope, 'half')!.record.createdMs > 0);
+  await store.close();
+  assert.deepEqual(readdirSync(scopePath), ['half']);
 });
 
 test('a full disk loses lines beyond the bound only, and says so', async (t) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { assert } from '../kernel/assert.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { LogSink, LogStreamWriter } from '../kernel/ports/logs.js';
@@ -154,6 +155,8 @@ export class LogStore implements LogSink, GroupHost {
         const { retentionDays } = group.record;
         if (retentionDays !== null) group.expire(this.nowMs() - retentionDays * dayMs);
         await tidyIndexes(group);
+        // Groups are loaded here, some 0.1 ms each: others go in between.
+        await setImmediate();
       }
     }
   }
@@ -217,8 +220,9 @@ export class LogStore implements LogSink, GroupHost {
         for (const folder of foldersIn(scopeFolder)) {
           const path = join(scopeFolder, folder);
           if (folder.startsWith('.deleted-')) this.#bury(path);
-          const name = groupOfFolder(folder) ?? recordedName(path);
-          if (name !== null) groups.set(name, new LogGroup(this, name, path, true));
+          const escaped = groupOfFolder(folder);
+          const name = escaped === null ? recordedName(path) : escaped;
+          if (name != null) groups.set(name, new LogGroup(this, name, path, true));
         }
       }
     }
@@ -246,7 +250,6 @@ function foldersIn(folder: string): string[] {
 
 /** The name of a group whose folder name was cut. */
 function recordedName(folder: string): string | null {
-  if (!folder.includes('~')) return null;
   try {
     return (JSON.parse(readFileSync(join(folder, 'group.json'), 'utf8')) as { name: string }).name;
   } catch {
