@@ -1,5 +1,6 @@
 import { assert } from '../kernel/assert.js';
 import type { RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import { JournalWriter } from './journalwriter.js';
 import type { AssignmentEffect, AssignmentEntry, AssignmentInput, SandboxReport, StopReason } from './messages.js';
 import { type AssignmentOptions, assignmentDefaults, epochsPerTerm, supersededKeptMs } from './options.js';
 import { createdEntry, Roster } from './roster.js';
@@ -19,22 +20,20 @@ const nothing: readonly AssignmentEffect[] = [];
 export class AssignmentMachine {
   readonly #options: Required<AssignmentOptions>;
   readonly #roster: Roster;
+  readonly #journal: JournalWriter;
   /** Pools with fewer sandboxes on their way than waiters, in the order in which they asked. */
   readonly #hungry = new Set<Pool>();
   /** Created, but not yet durable; ascending by sequence. */
   #journaling: Sandbox[] = [];
-  #entries: AssignmentEntry[] = [];
   #effects: AssignmentEffect[] = [];
   #nowMs = 0;
   #waiting = 0;
-  #nextSequence: number;
-  #checkpointSequence = 0;
-  #checkpointDurable = true;
 
   constructor(options: AssignmentOptions) {
     this.#options = { ...assignmentDefaults, ...options };
     this.#roster = new Roster(this.#options.lifetimeMs, this.#options.lifetimeSpread);
-    this.#nextSequence = this.#options.nextSequence;
+    const { nextSequence, checkpointEntriesMin } = this.#options;
+    this.#journal = new JournalWriter(this.#roster, nextSequence, checkpointEntriesMin);
   }
 
   get sandboxes(): number {
@@ -57,14 +56,12 @@ export class AssignmentMachine {
     readonly survivors: boolean;
   }): readonly AssignmentEffect[] {
     assert(this.#roster.pools.size === 0, 'recovery comes first');
-    this.#effects = [];
     this.#nowMs = from.nowMs;
-    this.#nextSequence = from.nextSequence;
+    this.#journal.continueAt(from.nextSequence);
     this.#roster.replay(from.entries, from.nowMs);
     this.#roster.term += 1;
     if (!from.survivors) this.#roster.clear();
-    this.#persist(this.#roster.checkpoint());
-    return this.#effects;
+    return [this.#journal.checkpoint()];
   }
 
   step(input: AssignmentInput): readonly AssignmentEffect[] {
@@ -114,8 +111,7 @@ export class AssignmentMachine {
       case 'tick':
         this.#tick();
     }
-    if (this.#entries.length > 0) this.#persistFirst();
-    return this.#effects.length === 0 ? nothing : this.#effects;
+    return this.#journal.before(this.#effects.length === 0 ? nothing : this.#effects);
   }
 
   #acquire({ requestId, pool: key, memoryMib, waitUntilMs }: Input<'acquire'>): void {
@@ -193,9 +189,8 @@ export class AssignmentMachine {
     if (sandbox?.state !== 'placing') return;
     this.#roster.settle(sandbox, workerId);
     this.#enter(sandbox, 'journaling');
-    sandbox.sequence = this.#nextSequence + this.#entries.length;
     this.#journaling.push(sandbox);
-    this.#entries.push(createdEntry(sandbox));
+    sandbox.sequence = this.#journal.add(createdEntry(sandbox));
     sandbox.pool.refused = false;
     if (this.#hungry.has(sandbox.pool)) this.#feed(sandbox.pool);
   }
@@ -223,16 +218,14 @@ export class AssignmentMachine {
       this.#effects.push({ kind: 'start', sandboxId, workerId: worker!.workerId, pool: pool.key, memoryMib });
     }
     if (done > 0) this.#journaling.splice(0, done);
-    if (!this.#checkpointDurable && sequence >= this.#checkpointSequence) {
-      this.#checkpointDurable = true;
-      this.#effects.push({ kind: 'trim', sequence: this.#checkpointSequence });
-    }
+    const trimmable = this.#journal.trimmable(sequence);
+    if (trimmable !== null) this.#effects.push({ kind: 'trim', sequence: trimmable });
   }
 
   #gone(sandbox: Sandbox): void {
     const { pool } = sandbox;
     const failedStart = sandbox.state === 'starting';
-    if (sandbox.sequence > 0) this.#entries.push({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
+    if (sandbox.sequence > 0) this.#journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
     this.#roster.remove(sandbox);
     if (failedStart) {
       pool.startFailures += 1;
@@ -248,7 +241,7 @@ export class AssignmentMachine {
     if (worker === undefined) return;
     this.#roster.workers.delete(workerId);
     for (const sandbox of worker.sandboxes) {
-      if (sandbox.sequence > 0) this.#entries.push({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
+      if (sandbox.sequence > 0) this.#journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
       this.#roster.remove(sandbox);
       if (sandbox.pool.waiters.length > sandbox.pool.starting) this.#hungry.add(sandbox.pool);
       this.#dropIfEmpty(sandbox.pool);
@@ -262,7 +255,7 @@ export class AssignmentMachine {
     if (pool.superseded === null) {
       pool.superseded = reason;
       pool.supersededMs = nowMs;
-      if (pool.sandboxes > 0) this.#entries.push({ kind: 'pool-superseded', pool: key });
+      if (pool.sandboxes > 0) this.#journal.add({ kind: 'pool-superseded', pool: key });
     }
     for (let sandbox = pool.idle.oldest; sandbox !== null; sandbox = pool.idle.oldest) {
       this.#stop(sandbox, reason);
@@ -373,31 +366,5 @@ export class AssignmentMachine {
 
   #enter(sandbox: Sandbox, state: SandboxState): void {
     this.#roster.enter(sandbox, state, this.#nowMs);
-  }
-
-  /** Before all other effects: performing those may lead to further steps, whose entries come later in the journal. */
-  #persistFirst(): void {
-    const others = this.#effects;
-    const entries = this.#entries;
-    this.#effects = [];
-    this.#entries = [];
-    this.#persist(entries);
-    this.#effects.push(...others);
-  }
-
-  /** Now and then everything is written anew, so that the journal can forget what was before. */
-  #persist(entries: readonly AssignmentEntry[]): void {
-    this.#effects.push({ kind: 'persist', sequence: this.#nextSequence, entries });
-    this.#nextSequence += entries.length;
-    if (entries[0]?.kind === 'checkpoint') {
-      this.#checkpointSequence = this.#nextSequence - entries.length;
-      this.#checkpointDurable = false;
-    } else if (this.#isCheckpointDue()) this.#persist(this.#roster.checkpoint());
-  }
-
-  #isCheckpointDue(): boolean {
-    // Twice what exists: writing all of it then costs at most as much again as the entries themselves.
-    const dueAfter = Math.max(this.#options.checkpointEntriesMin, 2 * this.#roster.sandboxes.size);
-    return this.#nextSequence - this.#checkpointSequence >= dueAfter;
   }
 }
