@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import { AssignmentMachine } from './machine.js';
+import type { AssignmentEffect, AssignmentEntry, AssignmentInput } from './messages.js';
+import type { AssignmentOptions } from './options.js';
+
+type Untimed<T> = T extends unknown ? Omit<T, 'nowMs'> : never;
+
+/** A machine with a clock, names for sandboxes, and one line of text per effect. */
+class Bench {
+  nowMs = 1_000;
+  readonly machine: AssignmentMachine;
+  #sandboxes = 0;
+
+  constructor(options: Partial<AssignmentOptions> = {}) {
+    const newSandboxId = () => {
+      this.#sandboxes += 1;
+      return `s${this.#sandboxes}` as SandboxId;
+    };
+    this.machine = new AssignmentMachine({ newSandboxId, ...options });
+  }
+
+  step(input: Untimed<AssignmentInput>): string[] {
+    return this.machine.step({ ...input, nowMs: this.nowMs } as AssignmentInput).map(line);
+  }
+
+  acquire(request: string, pool = 'p@1', waitMs = 5_000): string[] {
+    const waitUntilMs = this.nowMs + waitMs;
+    return this.step({
+      kind: 'acquire',
+      requestId: request as RequestId,
+      pool: pool as PoolKey,
+      memoryMib: 128,
+      waitUntilMs,
+    });
+  }
+
+  placed(sandbox: string, worker = 'w1'): string[] {
+    return this.step({ kind: 'placed', sandboxId: sandbox as SandboxId, workerId: worker as WorkerId });
+  }
+
+  persisted(sequence: number): string[] {
+    return this.step({ kind: 'persisted', sequence });
+  }
+
+  ready(sandbox: string): string[] {
+    return this.step({ kind: 'sandbox-ready', sandboxId: sandbox as SandboxId });
+  }
+
+  released(sandbox: string, epoch: number): string[] {
+    return this.step({ kind: 'released', sandboxId: sandbox as SandboxId, epoch });
+  }
+
+  gone(sandbox: string): string[] {
+    return this.step({ kind: 'sandbox-gone', sandboxId: sandbox as SandboxId });
+  }
+
+  supersede(pool = 'p@1'): string[] {
+    return this.step({ kind: 'pool-superseded', pool: pool as PoolKey, reason: 'superseded' });
+  }
+
+  tick(afterMs: number): string[] {
+    this.nowMs += afterMs;
+    return this.step({ kind: 'tick' });
+  }
+
+  report(...sandboxes: [string, 'starting' | 'idle' | 'busy' | 'stopping', number][]): string[] {
+    return this.step({
+      kind: 'worker-report',
+      workerId: 'w1' as WorkerId,
+      sandboxes: sandboxes.map(([id, state, epoch]) => ({ sandboxId: id as SandboxId, state, epoch })),
+    });
+  }
+
+  /** Brings one more sandbox up to idle: its sequence in a journal that holds nothing else, and its number. */
+  warm(sequence: number, pool = 'p@1', worker = 'w1'): string {
+    const place = this.acquire(`warm${sequence}`, pool)[0] ?? '';
+    const sandbox = place.split(' ')[1]!;
+    this.placed(sandbox, worker);
+    this.persisted(sequence);
+    this.ready(sandbox);
+    this.released(sandbox, 1);
+    return sandbox;
+  }
+}
+
+function line(effect: AssignmentEffect): string {
+  switch (effect.kind) {
+    case 'grant':
+      return `grant ${effect.requestId} ${effect.sandboxId}/${effect.epoch} ${effect.warm ? 'warm' : 'cold'}`;
+    case 'refuse':
+      return `refuse ${effect.requestId} ${effect.reason}`;
+    case 'place':
+      return `place ${effect.sandboxId}`;
+    case 'start':
+      return `start ${effect.sandboxId} on ${effect.workerId}`;
+    case 'stop':
+      return `stop ${effect.sandboxId} ${effect.reason}`;
+    case 'forget':
+      return `forget ${effect.sandboxId}`;
+    case 'persist':
+      return `persist ${effect.sequence} ${effect.entries.map((entry) => entryLine(entry)).join(', ')}`;
+    case 'trim':
+      return `trim ${effect.sequence}`;
+  }
+}
+
+function entryLine(entry: AssignmentEntry): string {
+  switch (entry.kind) {
+    case 'checkpoint':
+      return `checkpoint ${entry.term}`;
+    case 'pool-superseded':
+      return `superseded ${entry.pool}`;
+    default:
+      return `${entry.kind.slice('sandbox-'.length)} ${entry.sandboxId}`;
+  }
+}
+
+test('golden trace: cold start, warm start, update, drain', () => {
+  const bench = new Bench();
+  assert.deepEqual(bench.acquire('r1'), ['place s1']);
+  assert.deepEqual(bench.placed('s1'), ['persist 1 created s1']);
+  assert.deepEqual(bench.ready('s1'), [], 'ready before it was started: not ours');
+  assert.deepEqual(bench.persisted(1), ['start s1 on w1']);
+  assert.deepEqual(bench.ready('s1'), ['grant r1 s1/1 cold']);
+  assert.deepEqual(bench.ready('s1'), [], 'said twice');
+  assert.deepEqual(bench.released('s1', 1), []);
+  assert.deepEqual(bench.released('s1', 1), [], 'said twice');
+  assert.deepEqual(bench.acquire('r2'), ['grant r2 s1/2 warm']);
+  assert.deepEqual(bench.released('s1', 1), [], 'a stale release');
+  assert.deepEqual(bench.supersede(), ['persist 2 superseded p@1']);
+  assert.deepEqual(bench.acquire('r3', 'p@2'), ['place s2']);
+  assert.deepEqual(bench.released('s1', 2), ['stop s1 superseded']);
+  assert.deepEqual(bench.gone('s1'), ['persist 3 gone s1']);
+  assert.deepEqual(bench.gone('s1'), [], 'said twice');
+});
+
+test('eager assignment: the waiter takes what frees first, the new sandbox stays idle', () => {
+  const bench = new Bench();
+  bench.warm(1);
+  assert.deepEqual(bench.acquire('r1'), ['grant r1 s1/2 warm']);
+  assert.deepEqual(bench.acquire('r2'), ['place s2']);
+  bench.placed('s2');
+  bench.persisted(2);
+  assert.deepEqual(bench.released('s1', 2), ['grant r2 s1/3 warm']);
+  assert.deepEqual(bench.ready('s2'), []);
+  assert.deepEqual(bench.acquire('r3'), ['grant r3 s2/1 cold']);
+});
+
+test('waiters are served in their order, one new sandbox each', () => {
+  const bench = new Bench();
+  assert.deepEqual(bench.acquire('r1'), ['place s1']);
+  assert.deepEqual(bench.acquire('r2'), ['place s2']);
+  bench.placed('s1');
+  bench.placed('s2');
+  assert.deepEqual(bench.persisted(2), ['start s1 on w1', 'start s2 on w1']);
+  assert.deepEqual(bench.ready('s2'), ['grant r1 s2/1 cold']);
+  assert.deepEqual(bench.ready('s1'), ['grant r2 s1/1 cold']);
+});
+
+test('the most recently used idle sandbox is taken; those idle too long go', () => {
+  const bench = new Bench({ idleMsMax: 10_000 });
+  bench.acquire('r1');
+  bench.acquire('r2');
+  bench.placed('s1');
+  bench.placed('s2');
+  bench.persisted(2);
+  bench.ready('s1');
+  bench.ready('s2');
+  bench.released('s1', 1);
+  bench.nowMs += 5_000;
+  bench.released('s2', 1);
+  assert.deepEqual(bench.tick(5_000), ['stop s1 idle']);
+  assert.deepEqual(bench.acquire('r3'), ['grant r3 s2/2 warm']);
+});
+
+test('the bounds: waiting invocations, starts at once, waiting time', () => {
+  const bench = new Bench({ waitersMax: 2, startingMax: 1 });
+  assert.deepEqual(bench.acquire('r1'), ['place s1']);
+  assert.deepEqual(bench.acquire('r2', 'q@1', 9_000), []);
+  assert.deepEqual(bench.acquire('r3'), ['refuse r3 no-capacity']);
+  bench.placed('s1');
+  bench.persisted(1);
+  assert.deepEqual(bench.ready('s1'), ['grant r1 s1/1 cold', 'place s2'], 'a start slot is free again');
+  assert.deepEqual(bench.tick(8_999), []);
+  assert.deepEqual(bench.tick(1), ['refuse r2 wait-expired']);
+});
+
+test('placement refuses: eviction of the least recently used makes room', () => {
+  const bench = new Bench();
+  bench.warm(1, 'old@1');
+  bench.nowMs += 1;
+  bench.warm(2, 'young@1');
+  assert.deepEqual(bench.acquire('r1'), ['place s3']);
+  assert.deepEqual(bench.step({ kind: 'placement-refused', sandboxId: 's3' as SandboxId }), []);
+  const pressure = { kind: 'memory-pressure', workerId: 'w1' as WorkerId, memoryMib: 100 } as const;
+  assert.deepEqual(bench.step(pressure), ['stop s1 memory-pressure']);
+  assert.deepEqual(bench.step(pressure), [], 'what is already going counts');
+  assert.deepEqual(bench.gone('s1'), ['persist 3 gone s1', 'place s4']);
+});
+
+test('a starting sandbox that goes is replaced, until its waiter pays', () => {
+  const bench = new Bench({ startFailuresMax: 2 });
+  bench.acquire('r1');
+  bench.placed('s1');
+  bench.persisted(1);
+  assert.deepEqual(bench.gone('s1'), ['persist 2 gone s1', 'place s2']);
+  bench.placed('s2');
+  bench.persisted(3);
+  assert.deepEqual(bench.gone('s2'), ['persist 4 gone s2', 'refuse r1 start-failed']);
+});
+
+test('a lost worker: waiters get sandboxes elsewhere, releases from there mean nothing', () => {
+  const bench = new Bench();
+  bench.warm(1);
+  bench.acquire('r1');
+  assert.deepEqual(bench.acquire('r2'), ['place s2']);
+  bench.placed('s2');
+  bench.persisted(2);
+  const lost = { kind: 'worker-lost', workerId: 'w1' as WorkerId } as const;
+  assert.deepEqual(bench.step(lost), ['persist 3 gone s1, gone s2', 'place s3']);
+  assert.deepEqual(bench.released('s1', 2), []);
+  assert.deepEqual(bench.placed('s3', 'w2'), ['persist 5 created s3']);
+});
+
+test('superseded while starting: the waiter is served, then the sandbox goes; late askers are served, too', () => {
+  const bench = new Bench();
+  bench.acquire('r1');
+  bench.placed('s1');
+  bench.persisted(1);
+  assert.deepEqual(bench.supersede(), ['persist 2 superseded p@1']);
+  assert.deepEqual(bench.ready('s1'), ['grant r1 s1/1 cold']);
+  assert.deepEqual(bench.acquire('r2'), ['place s2']);
+  assert.deepEqual(bench.released('s1', 1), ['grant r2 s1/2 warm']);
+  assert.deepEqual(bench.released('s1', 2), ['stop s1 superseded']);
+  bench.placed('s2');
+  bench.persisted(3);
+  assert.deepEqual(bench.ready('s2'), ['stop s2 superseded']);
+});
+
+test('superseded before anybody asked: a late asker does not leave an old sandbox behind', () => {
+  const bench = new Bench();
+  assert.deepEqual(bench.supersede(), []);
+  bench.acquire('r1');
+  bench.placed('s1');
+  bench.persisted(1);
+  assert.deepEqual(bench.ready('s1'), ['grant r1 s1/1 cold']);
+  assert.deepEqual(bench.released('s1', 1), ['stop s1 superseded']);
+});
+
+test('old age: stopped when idle or released, not in the middle of its work', () => {
+  const bench = new Bench({ lifetimeMs: 10_000, lifetimeSpread: 0 });
+  bench.warm(1);
+  bench.acquire('r1');
+  assert.deepEqual(bench.tick(10_000), []);
+  assert.deepEqual(bench.released('s1', 2), ['stop s1 lifetime']);
+});
+
+test('reports repair what lost messages left behind', () => {
+  const bench = new Bench({ reportGraceMs: 1_000 });
+  bench.acquire('r1');
+  bench.placed('s1');
+  bench.persisted(1);
+  assert.deepEqual(bench.report(['s1', 'idle', 0]), ['grant r1 s1/1 cold'], 'ready was lost');
+  assert.deepEqual(bench.report(['s1', 'idle', 0]), [], 'the invocation may be on its way');
+  assert.deepEqual(bench.report(['s1', 'idle', 1]), [], 'released was lost');
+  assert.deepEqual(bench.acquire('r2'), ['grant r2 s1/2 warm']);
+  bench.nowMs += 1_001;
+  assert.deepEqual(bench.report(['s1', 'idle', 1], ['s9', 'busy', 4]), ['stop s9 orphaned']);
+  assert.deepEqual(bench.acquire('r3'), ['grant r3 s1/3 warm'], 'the invocation never arrived');
+  bench.nowMs += 1_001;
+  assert.deepEqual(bench.report(), ['persist 2 gone s1', 'forget s1']);
+});
+
+test('recovery without survivors: everything is forgotten in one checkpoint', () => {
+  const bench = new Bench();
+  const entries = [created('s1')];
+  const effects = bench.machine.recover({ entries, nextSequence: 8, nowMs: 0, survivors: false });
+  assert.deepEqual(effects.map(line), ['persist 8 checkpoint 1']);
+  assert.deepEqual(bench.persisted(8), ['trim 8']);
+  assert.equal(bench.machine.sandboxes, 0);
+});
+
+test('recovery with survivors: usable once the worker reports, with epochs above all old ones', () => {
+  const bench = new Bench();
+  const entries: AssignmentEntry[] = [
+    created('s0'),
+    { kind: 'checkpoint', term: 4 },
+    created('s1'),
+    created('s2'),
+    { kind: 'sandbox-gone', sandboxId: 's2' as SandboxId },
+  ];
+  const effects = bench.machine.recover({ entries, nextSequence: 6, nowMs: bench.nowMs, survivors: true });
+  assert.deepEqual(effects.map(line), ['persist 6 checkpoint 5, created s1']);
+  assert.deepEqual(bench.report(['s1', 'idle', 3 * 2 ** 32]), []);
+  assert.deepEqual(bench.acquire('r1'), [`grant r1 s1/${5 * 2 ** 32 + 1} warm`]);
+});
+
+function created(sandbox: string): AssignmentEntry {
+  return {
+    kind: 'sandbox-created',
+    sandboxId: sandbox as SandboxId,
+    pool: 'p@1' as PoolKey,
+    workerId: 'w1' as WorkerId,
+    memoryMib: 128,
+    createdMs: 0,
+  };
+}
