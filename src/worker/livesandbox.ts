@@ -78,7 +78,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     this.#facts = {
       version: spec.version,
       memoryMib: spec.memoryMib,
-      runtimeVersion: options.runtimes.version(spec.runtime, spec.region),
+      runtimeVersion: { name: '', arn: '' },
       memoryPeakMib: () => this.#peak(),
       nowMs,
     };
@@ -281,6 +281,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
       const start = Object.keys(startVariables).length > 0 ? startVariables : undefined;
       const [link] = await Promise.all([this.#around.box(this.spec, start), this.#ensureScratch()]);
       const { codeDirectory, layersDirectory } = this.#code;
+      // Known once the runtime was found, and that was before its box booted.
+      this.#facts.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
       // A kill asked for meanwhile stands behind us in the sequence and finds the link.
       this.#link = link;
       link.own(this);
@@ -331,6 +333,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         taskRoot,
         initializationType: 'on-demand',
       }),
+      LAMBDA_TASK_ROOT: taskRoot,
       ...link.box.environment,
     };
     if (link.managed) {
