@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectRoot } from '../../src/adapters/projectroot.js';
+import type { RuntimeName } from '../../src/wire/functionspec.js';
+import { nodeMajor } from '../../src/worker/runtimes/description.js';
+import { findNode, nodeOptions } from '../../src/worker/runtimes/node.js';
+import { compareCase, compareCases } from './guest/compare.js';
+import { classicCases, modernCases, sharedCases } from './guest/nodecases.js';
+import { runOfficial } from './guest/officialclient.js';
+import { runOurs } from './guest/ourguest.js';
+
+// The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
+const official = join(projectRoot, '.cache', 'official');
+const guest = join(projectRoot, 'guest', 'node');
+const fixtures = join(projectRoot, 'test', 'system', 'fixtures', 'node');
+
+for (const name of ['nodejs20.x', 'nodejs22.x', 'nodejs24.x'] satisfies RuntimeName[]) {
+  const modern = nodeMajor(name)! >= 24;
+  const client = join(official, modern ? 'node4' : 'node3');
+  const entry = modern ? join(client, 'node_modules', 'aws-lambda-ric', 'index.mjs') : join(client, 'index.mjs');
+  test(`${name} answers as the official client`, async (context) => {
+    const found = await findNode(name, join(projectRoot, '.cache', 'runtimes'));
+    if (found === null) return context.skip(`no Node ${nodeMajor(name)} here: node setup/officialclients.mjs`);
+    if (!existsSync(entry)) return context.skip('official client is not installed: node setup/officialclients.mjs');
+    const node = found.launch.mounts[0]!.hostPath;
+    const features = nodeOptions(name).split(' ').filter(Boolean);
+    const root = (folder?: string) => (folder === undefined ? fixtures : join(fixtures, folder));
+    const cases = [...sharedCases, ...(modern ? modernCases : classicCases)];
+    await compareCases(context, cases, (wanted) =>
+      compareCase(
+        wanted,
+        (it) => runOurs([node, ...features, join(guest, 'bootstrap.cjs')], name, root(it.folder), it),
+        (it) => runOfficial([node, ...features, entry], name, root(it.folder), it),
+        [
+          guest,
+          join(client, 'node_modules', 'aws-lambda-ric', 'dist'),
+          join(client, 'node_modules', 'aws-lambda-ric'),
+          client,
+        ],
+      ),
+    );
+  });
+}

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectRoot } from '../../src/adapters/projectroot.js';
+import { languageDirectory, pythonMinor, runtimeNames } from '../../src/worker/runtimes/description.js';
+import { findPython } from '../../src/worker/runtimes/python.js';
+import { compareCase, compareCases } from './guest/compare.js';
+import { runOfficial } from './guest/officialclient.js';
+import { runOurs } from './guest/ourguest.js';
+import { pythonCases } from './guest/pythoncases.js';
+
+// The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
+const guest = join(projectRoot, 'guest', 'python');
+const fixtures = join(projectRoot, 'test', 'system', 'fixtures', 'python');
+
+for (const name of runtimeNames.filter((runtime) => runtime.startsWith('python'))) {
+  const client = join(projectRoot, '.cache', 'official', `python${pythonMinor(name)}`);
+  test(`${name} answers as the official client`, async (context) => {
+    const found = await findPython(name);
+    if (found === null) return context.skip(`no ${name} on this machine`);
+    if (!existsSync(client)) return context.skip('official client is not installed: node setup/officialclients.mjs');
+    const { command, mounts } = found.launch;
+    const prefix = mounts.find(({ sandboxPath }) => sandboxPath === languageDirectory)?.hostPath;
+    const python = prefix === undefined ? command![0]! : command![0]!.replace(languageDirectory, prefix);
+    const more = { PYTHONPATH: client, PYTHONDONTWRITEBYTECODE: '1' };
+    await compareCases(context, pythonCases, (wanted) =>
+      compareCase(
+        wanted,
+        (it) => runOurs([python, join(guest, 'bootstrap.py')], name, fixtures, it),
+        (it) => runOfficial([python, '-m', 'awslambdaric', it.handler], name, fixtures, it, more),
+        [guest, client],
+      ),
+    );
+  });
+}

@@ -1,0 +1,67 @@
+import type { Case } from './observed.js';
+
+const index = (names: string): Case[] => names.split(' ').map((name) => ({ handler: `index.${name}` }));
+const event = { text: 'naïve ✓ 😀', list: [1, null, { deep: true }] };
+
+/** Handlers that every version of Node runs. */
+export const sharedCases: readonly Case[] = [
+  { handler: 'index.echo', event },
+  { handler: 'index.echo', event: 'text' },
+  { handler: 'index.echo', event: null },
+  { handler: 'index.size', event: { text: 'ä'.repeat(200_000) }, invocations: 3 },
+  { handler: 'index.environment', environment: { CUSTOM: 'mine', TZ: 'Europe/Berlin' } },
+  { handler: 'index.childEnvironment', environment: { CUSTOM: 'mine' } },
+  {
+    handler: 'index.context',
+    clientContext: '{"client":{"app_title":"naïve"},"custom":{"a":1}}',
+    identity: '{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}',
+  },
+  { handler: 'index.echo', clientContext: 'not json' },
+  { handler: 'index.counter', invocations: 3 },
+  { handler: 'index.logs', environment: { AWS_LAMBDA_LOG_LEVEL: 'WARN' } },
+  { handler: 'index.awslambda', environment: { AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA: '1' } },
+  ...index('nothing nullish text number falsy toJson dates large func circular bigint thenable'),
+  ...index('throwSync throwAsync throwText throwNumber throwNull throwUndefined throwObject throwLookalike'),
+  ...index('throwCustom throwCause throwCircular rejectLater longStack'),
+  ...index('logs raw child contextTypes context arguments self awslambda syncReturn streamed'),
+  ...index('exitZero exitSeven uncaught unhandled unhandledText never'),
+  ...index('deep.er.handler deep.notFunction deep.empty deep.missing notFunction emptyName doesNotExist'),
+  { handler: 'nested/more/app.handler' },
+  { handler: 'nested/app.handler' },
+  { handler: 'index.handler', folder: 'typemodule' },
+  { handler: 'index.where', folder: 'typemodule' },
+  { handler: 'tla.handler' },
+  { handler: 'tla.broken' },
+  { handler: 'tla.default.inner' },
+  { handler: 'tla.missing' },
+  { handler: 'common.handler' },
+  { handler: 'noextension.handler' },
+  { handler: 'resolved.handler' },
+  { handler: 'syntax.handler' },
+  { handler: 'syntaxmodule.handler' },
+  { handler: 'missing.handler' },
+  { handler: 'missingmodule.handler' },
+  { handler: 'missingfile.handler' },
+  { handler: 'throws.handler' },
+  { handler: 'rejects.handler' },
+  { handler: 'exits.handler' },
+  { handler: 'logsload.handler' },
+  { handler: 'notthere.handler' },
+  { handler: 'nodot' },
+  { handler: '../index.handler' },
+];
+
+/** Only before Node 24: callbacks; and what newer versions of Node read as modules by themselves. */
+export const classicCases: readonly Case[] = [
+  ...'later now error errorText undefinedResult twice waits doesNotWait succeed fail failNothing done doneError'
+    .concat(' callbackThenPromise badResult throwAfter')
+    .split(' ')
+    .map((name) => ({ handler: `callback.${name}` })),
+  { handler: 'esmascjs.handler' },
+  { handler: 'nevermodule.handler' },
+  { handler: 'throwstext.handler' },
+  { handler: 'index.handler', folder: 'wrongpackage' },
+];
+
+/** Only since Node 24: handlers with a callback are refused. */
+export const modernCases: readonly Case[] = [{ handler: 'callback.later' }, { handler: 'callback.succeed' }];

@@ -1,0 +1,66 @@
+/** What one invocation came to. `exit`: the process ended instead. */
+export interface Answer {
+  readonly kind: 'response' | 'error' | 'init-error' | 'exit';
+  readonly body: string;
+}
+
+/** Everything a runtime did with one case, made comparable. */
+export interface Observed {
+  readonly answers: readonly Answer[];
+  /** Framed log events. */
+  readonly events: readonly string[];
+  readonly stdout: string;
+}
+
+export interface Case {
+  readonly handler: string;
+  /** Folder below the fixtures that is the task root. */
+  readonly folder?: string;
+  readonly event?: unknown;
+  readonly invocations?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Decoded JSON texts. */
+  readonly clientContext?: string;
+  readonly identity?: string;
+}
+
+export const invokedArn = 'arn:aws:lambda:eu-central-1:123456789012:function:sample:live';
+export const trace = 'Root=1-5e1b4151-5ac6c58f0a1d2c3b4e5f6071;Sampled=0';
+/** Far enough that no case meets it. */
+export const deadlineMs = Date.UTC(2100, 0);
+
+export function requestId(index: number): string {
+  return `00000000-0000-4000-8000-00000000000${index}`;
+}
+
+/** The function's environment, the same for both runtimes. */
+export function environment(runtime: string, taskRoot: string, wanted: Case): Record<string, string> {
+  return {
+    AWS_EXECUTION_ENV: `AWS_Lambda_${runtime}`,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+    AWS_LAMBDA_FUNCTION_NAME: 'sample',
+    AWS_LAMBDA_FUNCTION_VERSION: '7',
+    AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/sample',
+    AWS_LAMBDA_LOG_STREAM_NAME: '2026/01/01/[7]0123456789abcdef',
+    AWS_REGION: 'eu-central-1',
+    LAMBDA_TASK_ROOT: taskRoot,
+    LANG: 'C.UTF-8',
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    TZ: ':UTC',
+    _HANDLER: wanted.handler,
+    ...wanted.environment,
+  };
+}
+
+/** Takes out what may differ: times, and frames and paths inside the runtimes themselves. */
+export function comparable(text: string, runtimeDirectories: readonly string[]): string {
+  let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME');
+  for (const directory of runtimeDirectories) made = made.replaceAll(directory, 'RUNTIME');
+  return (
+    made
+      // A frame as an element of a JSON array, then as a line of text.
+      .replace(/,?"\s+at (?:[^"\\]|\\.)*(?:RUNTIME|node:|<anonymous>|native)(?:[^"\\]|\\.)*"/g, '')
+      .replace(/(?:^|\n) +at .*(?:RUNTIME|node:|<anonymous>|native).*/g, '')
+      .replace(/\[,/g, '[')
+  );
+}

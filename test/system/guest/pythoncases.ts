@@ -1,0 +1,41 @@
+import type { Case } from './observed.js';
+
+const app = (names: string): Case[] => names.split(' ').map((name) => ({ handler: `app.${name}` }));
+
+export const pythonCases: readonly Case[] = [
+  { handler: 'app.echo', event: { text: 'naïve ✓ 😀', list: [1, 1.5, null, { deep: true }] } },
+  { handler: 'app.echo', event: 'text' },
+  { handler: 'app.echo', event: null },
+  { handler: 'app.size', event: { text: 'ä'.repeat(200_000) }, invocations: 3 },
+  { handler: 'app.environment', environment: { CUSTOM: 'mine', TZ: 'Europe/Berlin' } },
+  {
+    handler: 'app.client_context',
+    clientContext: '{"client":{"app_title":"title","installation_id":"i"},"custom":{"a":1},"env":{"e":"f"}}',
+    identity: '{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}',
+  },
+  { handler: 'app.client_context' },
+  { handler: 'app.echo', clientContext: 'not json' },
+  { handler: 'app.echo', identity: '{' },
+  { handler: 'app.counter', invocations: 3 },
+  { handler: 'app.logs', environment: { AWS_LAMBDA_LOG_LEVEL: 'ERROR' } },
+  { handler: 'app.default_level', environment: { AWS_LAMBDA_LOG_LEVEL: 'INFO' } },
+  ...app('nothing text raw_bytes nested_bytes decimals floats tuples enums bools sets objects dates bad_key circular'),
+  ...app('surrogate large fails fails_deep fails_chained fails_empty fails_key recursion fails_assert wrong_arguments'),
+  ...app('exit_zero exit_five os_exit base_exception prints logs default_level child shows_context context_log'),
+  ...app('instance not_callable does_not_exist'),
+  { handler: 'package.sub.mod.handler' },
+  { handler: 'package/sub/mod.handler' },
+  { handler: 'package/sub.mod.handler' },
+  { handler: 'relative.handler' },
+  { handler: 'syntax.handler' },
+  { handler: 'missing.handler' },
+  { handler: 'missing_name.handler' },
+  { handler: 'throws.handler' },
+  { handler: 'exits.handler' },
+  { handler: 'logsload.handler' },
+  { handler: 'notthere.handler' },
+  { handler: 'nodot' },
+  { handler: '.handler' },
+  { handler: 'sys.exit' },
+  { handler: 'time.sleep' },
+];
