@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { Sha256 } from '@aws-crypto/sha256-js';
 import { CloudWatchLogsClient, DescribeLogGroupsCommand, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   CreateFunctionCommand,
@@ -13,6 +14,8 @@ import {
   PublishLayerVersionCommand,
 } from '@aws-sdk/client-lambda';
 import { GetAccessKeyInfoCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { SignatureV4 } from '@smithy/signature-v4';
+import fc from 'fast-check';
 import type { AccountId } from '../kernel/ids.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
 import { type FakeDoor, openFakeDoor, rawTalk } from './fakedoor.js';
@@ -417,3 +420,94 @@ async function signedHead(door: FakeDoor, length: number | null, more = ''): Pro
   assert.match(head, /Signature=/i);
   return `${head}${more}${length === null ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`}\r\n\r\n`;
 }
+
+test('presigned requests run without any header of their own', async (t) => {
+  const door = await openFakeDoor(t);
+  const url = new URL(`${door.endpoint}/2015-03-31/functions/echo/invocations?Qualifier=v%2B`);
+  const presigned = await presign(door, 'lambda', 'POST', url);
+  const invalid = await fetch(presigned, { method: 'POST' });
+  // The signature is right (`v+` came through), the qualifier is not.
+  assert.equal(invalid.status, 400);
+  assert.match(await invalid.text(), /Value 'v\+' at 'qualifier' failed to satisfy constraint/);
+  const identity = new URL(`${door.endpoint}/?Action=GetCallerIdentity&Version=2011-06-15`);
+  const me = await fetch(await presign(door, 'sts', 'GET', identity));
+  assert.equal(me.status, 200);
+  assert.match(await me.text(), /<Account>123456789012<\/Account>/);
+  assert.equal((await fetch(await presign(door, 'logs', 'GET', identity))).status, 403);
+  const now = Date.now();
+  door.nowMs = () => now + 3_601_000;
+  const late = await fetch(presigned, { method: 'POST' });
+  assert.match(await late.text(), /Signature expired: \d{8}T\d{6}Z is now earlier than .* - 60 min\.\)/);
+});
+
+async function presign(door: FakeDoor, service: string, method: string, url: URL): Promise<URL> {
+  const signer = new SignatureV4({
+    service,
+    region: 'us-east-1',
+    credentials: settings(door).credentials,
+    sha256: Sha256,
+  });
+  const signed = await signer.presign(
+    {
+      method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: { host: url.host },
+    },
+    { expiresIn: 3_600 },
+  );
+  const result = new URL(url.pathname, url);
+  for (const [name, value] of Object.entries(signed.query ?? {})) result.searchParams.set(name, String(value));
+  result.search = result.search.replaceAll('+', '%20');
+  return result;
+}
+
+test('random bytes on the socket never hurt', async (t) => {
+  const door = await openFakeDoor(t, { headersMsMax: 30, requestMsMax: 30, checkMs: 10 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.oneof(
+          fc.constantFrom(
+            'GET / HTTP/1.1\r\n',
+            'Host: a\r\n',
+            '\r\n',
+            'Content-Length: 3\r\n',
+            'Transfer-Encoding: chunked\r\n',
+            '3\r\nabc\r\n',
+            '0\r\n\r\n',
+            'Authorization: AWS4-HMAC-SHA256 Credential=',
+            'Expect: 100-continue\r\n',
+          ),
+          fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+        ),
+        { minLength: 1, maxLength: 8 },
+      ),
+      async (chunks) => {
+        await rawTalk(door.port, chunks, /\r\n\r\n/);
+      },
+    ),
+    { numRuns: 60 },
+  );
+  assert.equal((await fetch(`${door.endpoint}/_hearth/health`)).status, 200);
+  assert.equal(door.front.bodyBytes, 0);
+  assert.deepEqual(door.errors, []);
+});
+
+test('closing waits for running invocations, then is quick', async (t) => {
+  const door = await openFakeDoor(t);
+  let finish: ((outcome: InvocationOutcome) => void) | null = null;
+  door.outcome = (_, done) => {
+    finish = done;
+  };
+  const client = new LambdaClient(settings(door));
+  t.after(() => client.destroy());
+  const sent = client.send(new InvokeCommand({ FunctionName: 'echo' }));
+  while (finish === null) await new Promise((resolve) => setImmediate(resolve));
+  const closed = door.front.close(60_000);
+  (finish as (outcome: InvocationOutcome) => void)({ kind: 'success', payload: Buffer.from('7'), logTail: null });
+  assert.equal((await sent).Payload?.transformToString(), '7');
+  await closed;
+});

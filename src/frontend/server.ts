@@ -63,6 +63,9 @@ export interface FrontEndOptions extends InvokePorts {
 /** Time to take the answer to malformed HTTP. */
 const malformedLingerMs = 2 * secondMs;
 
+/** While closing: how often connections that fell idle are closed. */
+const closeSweepMs = 20;
+
 const invokePrefix = '/2015-03-31/functions/';
 
 /** The HTTP door: one port for Lambda, CloudWatch Logs, STS and Hearth's own `/_hearth/` paths. */
@@ -123,8 +126,11 @@ export class FrontEnd {
   close(graceMs = 0): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+      // Connections fall idle one by one as their requests end, and would then wait for keepAliveMs.
+      const sweep = setInterval(() => this.#server.closeIdleConnections(), closeSweepMs);
       this.#server.close(() => {
         clearTimeout(timer);
+        clearInterval(sweep);
         resolve();
       });
       this.#server.closeIdleConnections();

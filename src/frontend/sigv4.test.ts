@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { Sha256 } from '@aws-crypto/sha256-js';
+import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId } from '../kernel/ids.js';
@@ -22,6 +23,7 @@ const lookup: CredentialLookup = {
 };
 const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
 
+type HttpRequest = Awaited<ReturnType<SignatureV4['sign']>>;
 interface Signable {
   method: string;
   protocol: string;
@@ -31,35 +33,9 @@ interface Signable {
   headers: Record<string, string>;
   body?: string | Uint8Array;
 }
-interface Signer {
-  sign(request: Signable, options?: object): Promise<Signable>;
-  presign(request: Signable, options?: object): Promise<Signable>;
-}
 
-/** The signer inside the official SDK. */
-const { SignatureV4 } = createRequire(createRequire(import.meta.url).resolve('@aws-sdk/client-lambda'))(
-  '@smithy/signature-v4',
-) as { SignatureV4: new (options: object) => Signer };
-
-class Sha256 {
-  readonly #hash;
-  readonly #secret: string | Uint8Array | undefined;
-  constructor(secret?: string | Uint8Array) {
-    this.#secret = secret;
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: string | Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {
-    assert.fail(`not used ${this.#secret}`);
-  }
-}
-
-function signer(with_: Credential = credential, service = 'lambda'): Signer {
+/** The official SDK's signer. */
+function signer(with_: Credential = credential, service = 'lambda'): SignatureV4 {
   return new SignatureV4({
     credentials: {
       accessKeyId: with_.accessKeyId,
@@ -77,9 +53,9 @@ const encode = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** As the SDK's HTTP handler puts it on the wire. */
-function asSent(signed: Signable): SignedRequest {
-  const query = Object.entries(signed.query)
-    .flatMap(([key, value]) => [value].flat().map((each) => `${encode(key)}=${encode(each)}`))
+function asSent(signed: HttpRequest): SignedRequest {
+  const query = Object.entries(signed.query ?? {})
+    .flatMap(([key, value]) => [value ?? ''].flat().map((each) => `${encode(key)}=${encode(each)}`))
     .join('&');
   return {
     method: signed.method,
