@@ -62,7 +62,7 @@ function create(input: Of<'create'>): readonly ConfigEffect[] {
   };
   const first: VersionRecord = {
     version: latest,
-    generation: input.nowMs,
+    generation: Math.max(input.nowMs, input.generationMin),
     settings: input.settings,
     code: input.code,
     lastModifiedMs: input.nowMs,
@@ -133,7 +133,7 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
   const failed = input.failure !== null;
   const after: VersionRecord = {
     ...before,
-    state: before.state === 'Pending' ? (failed ? 'Failed' : 'Active') : before.state,
+    state: failed ? (before.state === 'Pending' ? 'Failed' : before.state) : 'Active',
     update: failed ? 'Failed' : 'Successful',
     revisionId: input.revisionIds[0],
   };
@@ -216,7 +216,7 @@ function copy(
   return {
     ...original,
     version,
-    generation: input.nowMs,
+    generation: original.generation,
     settings: { ...original.settings, description: description ?? original.settings.description },
     revisionId: input.revisionIds[1],
     state: ready ? original.state : 'Pending',

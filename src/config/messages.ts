@@ -99,6 +99,8 @@ export type ConfigInput =
       readonly code: Code;
       readonly tags: Readonly<Record<string, string>>;
       readonly publish: boolean;
+      /** Above the generation of every function before: one of this name may be still at work. */
+      readonly generationMin: number;
     })
   | (Timed & {
       readonly kind: 'update-code';

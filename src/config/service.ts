@@ -97,6 +97,7 @@ export class ConfigService {
           code,
           tags: input.Tags ?? {},
           publish: input.Publish ?? false,
+          generationMin: this.#engine.table.generationMax + 1,
         }),
       );
       return versionReply(id, reply);

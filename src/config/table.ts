@@ -53,6 +53,9 @@ export class FunctionTable {
   /** By `ACCOUNT/REGION`. */
   readonly #reserved = new Map<string, number>();
 
+  /** Highest generation ever seen, also of what is deleted. */
+  generationMax = 0;
+
   /** Applies one stored change; `onCode` hears of every version record's code that comes or goes. */
   apply(
     change: KvChange<ConfigRecord>,
@@ -77,6 +80,7 @@ export class FunctionTable {
       entry.stored = change.entry as Versioned<FunctionRecord> | null;
     } else if (kind === 'v') {
       onCode(entry.versions.get(part!) ?? null, value as VersionRecord | null);
+      this.generationMax = Math.max(this.generationMax, (value as VersionRecord | null)?.generation ?? 0);
       if (value === null) entry.versions.delete(part!);
       else entry.versions.set(part!, value as VersionRecord);
     } else if (value === null) entry.aliases.delete(part!);
