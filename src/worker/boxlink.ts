@@ -42,8 +42,6 @@ export class BoxLink {
   readonly managed: boolean;
   /** Resolves true on HELLO (at once for `provided.*`), false when the box ended or broke before. */
   readonly greeted: Promise<boolean>;
-  /** The box has written to its raw standard output or error. */
-  outputUsed = false;
   exited = false;
   #owner: BoxOwner = nobody;
   #greet: (alive: boolean) => void = () => {};
@@ -139,10 +137,7 @@ export class BoxLink {
   }
 
   #listen(pipe: Readable, stream: 'stdout' | 'stderr'): void {
-    pipe.on('data', (bytes: Buffer) => {
-      this.outputUsed = true;
-      this.#owner.onOutput(stream, bytes);
-    });
+    pipe.on('data', (bytes: Buffer) => this.#owner.onOutput(stream, bytes));
     pipe.on('error', () => pipe.destroy());
   }
 

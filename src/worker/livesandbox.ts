@@ -29,6 +29,11 @@ export interface Surroundings {
   /** A spare, or a box booted now. */
   box(spec: FunctionSpec, startEnvironment: Readonly<Record<string, string>> | undefined): Promise<BoxLink>;
   arm(sandbox: LiveSandbox, atMs: number): void;
+  /**
+   * Runs at the end of this turn of the event loop. What a runtime wrote to its pipes before its answer is ready when
+   * the answer is, so the same poll of libuv that brings the answer brings it, too: by then it has been read.
+   */
+  settle(action: () => void): void;
   /** Runs at the end of this turn of the event loop, after the logs were handed to the kernel. */
   answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void;
   logged(): void;
@@ -60,7 +65,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #invocation: Invocation | null = null;
   #onEnd: ((outcome: InvocationOutcome) => void) | null = null;
   #payload: Buffer = nothing;
-  /** An answer came in and waits for the pipes to be read. */
+  /** An answer came in and waits for the end of the turn. */
   #settling = false;
   #peakMib: number | null = null;
   #peakAtMs = Number.NEGATIVE_INFINITY;
@@ -187,13 +192,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const nowMs = this.#now();
     const boot = this.#boot;
     const input: WorkerInput = { kind, nowMs, boot, requestId: invocation.requestId, errorType, bytes };
-    // Channel frames are in order; what went to raw pipes may still be in them.
-    if (link.managed && !link.outputUsed) {
-      this.#step(input);
-      return;
-    }
     this.#settling = true;
-    afterPoll(() => {
+    this.#around.settle(() => {
       this.#settling = false;
       this.#step(input);
     });

@@ -118,6 +118,8 @@ class Worker implements WorkerService {
   readonly #around: Surroundings;
   readonly #freezeAfterMs: number;
   #sandboxMib = 0;
+  #turnScheduled = false;
+  #settling: (() => void)[] = [];
   #answers: { readonly onEnd: (outcome: InvocationOutcome) => void; readonly outcome: InvocationOutcome }[] = [];
   #flushing: NodeJS.Timeout | null = null;
   #unflushed = false;
@@ -153,6 +155,10 @@ class Worker implements WorkerService {
         (startEnvironment === undefined ? this.#spares.take(spec.runtime) : null) ??
         this.#spares.boot(spec.runtime, startEnvironment),
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
+      settle: (action) => {
+        this.#settling.push(action);
+        this.#scheduleTurn();
+      },
       answer: (onEnd, outcome) => this.#answer(onEnd, outcome),
       logged: () => this.#logged(),
       idled: () => this.#freezeLater(),
@@ -240,11 +246,21 @@ class Worker implements WorkerService {
 
   #answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void {
     this.#answers.push({ onEnd, outcome });
-    if (this.#answers.length === 1) setImmediate(() => this.#endTurn());
+    this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    setImmediate(() => this.#endTurn());
   }
 
   /** An answered invocation's log survives the death of this process: first the logs, then the answers. */
   #endTurn(): void {
+    const settling = this.#settling;
+    this.#settling = [];
+    for (const action of settling) action();
+    this.#turnScheduled = false;
     this.#flush();
     const answers = this.#answers;
     this.#answers = [];
