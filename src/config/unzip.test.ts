@@ -47,6 +47,18 @@ describe('unzip', () => {
       assert.equal(lstatSync(join(folder, 'lib/a.js')).mtime.toISOString(), '2020-01-01T00:00:00.000Z');
     }));
 
+  it('does not let the umask decide who can read the code', async () =>
+    await withFolder(async (folder) => {
+      const before = process.umask(0o077);
+      try {
+        assert.ok((await unzip(makeZip([{ name: 'a/b/c', data: 'x', mode: 0o100755 }]), folder)).ok);
+      } finally {
+        process.umask(before);
+      }
+      const modes = ['a', 'a/b', 'a/b/c'].map((path) => statSync(join(folder, path)).mode & 0o777);
+      assert.deepEqual(modes, [0o755, 0o755, 0o755]);
+    }));
+
   const good = { name: 'index.js', data: 'x' };
   const cases: Record<string, readonly ZipMember[]> = {
     'parent folder': [good, { name: '../secret', data: 'x' }],

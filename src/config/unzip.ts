@@ -1,11 +1,15 @@
-import { type FileHandle, mkdir, open, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { chmod, mkdir, open, rmdir, stat, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { crc32, inflateRaw } from 'node:zlib';
 import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
 import { fail, ok, type Result } from '../kernel/result.js';
+import { kib } from '../kernel/units.js';
 import { ZipTree } from './ziptree.js';
+
+const inflate = promisify<Buffer, { readonly maxOutputLength: number }, Buffer>(inflateRaw);
 
 const typeMask = 0o170000;
 const typeFile = 0o100000;
@@ -15,6 +19,10 @@ const typeLink = 0o120000;
 const madeByUnix = 3;
 /** A link's target is read into memory. */
 const linkBytesMax = 4_096;
+/** Entries up to this are inflated in one piece; larger ones as streams. */
+const smallBytesMax = 256 * kib;
+/** As many as libuv has threads by default: more would only wait. */
+const lanesMax = 4;
 /** All files carry it, so that equal zips make equal trees whenever they are unpacked (2020-01-01). */
 const fileTimeSeconds = 1_577_836_800;
 
@@ -54,17 +62,18 @@ export async function unzip(zip: Buffer, folder: string): Promise<Result<{ reado
     const archive = await blame(fromBufferPromise(zip, { strictFileNames: true }));
     const tree = new ZipTree();
     const { files, links } = await blame(survey(archive, tree));
-    let unzippedBytes = 0;
     for (const link of links) {
       const chunks: Buffer[] = [];
       for await (const chunk of inflated(archive, link.entry)) chunks.push(chunk);
       tree.setTarget(link.path, Buffer.concat(chunks).toString());
     }
     if (!tree.linksStayInside()) throw new Refused(badZip);
-    for (const path of tree.folders()) await mkdir(join(folder, path), { recursive: true, mode: 0o755 });
-    for (const file of files) {
-      unzippedBytes += await unpack(archive, file, folder, limits.codeUnzippedBytesMax - unzippedBytes);
+    const wide = await honoursModes(folder);
+    for (const path of tree.folders()) {
+      await mkdir(join(folder, path), { mode: 0o755 });
+      if (!wide) await chmod(join(folder, path), 0o755);
     }
+    const unzippedBytes = await unpackAll(archive, zip, files, folder, wide);
     // Last, so that nothing is ever written through a link.
     for (const { path, target } of tree.links()) await symlink(target, join(folder, path));
     return ok({ unzippedBytes });
@@ -103,23 +112,62 @@ async function survey(
   return { files, links };
 }
 
-async function unpack(archive: ZipFile, member: Member, folder: string, bytesMax: number): Promise<number> {
-  const mode = member.executable ? 0o755 : 0o644;
-  const file: FileHandle = await open(join(folder, member.path), 'wx', mode);
-  try {
-    let bytes = 0;
-    for await (const chunk of inflated(archive, member.entry)) {
-      bytes += chunk.length;
-      if (bytes >= bytesMax) throw new Refused(tooLargeUnzipped);
-      await file.writeFile(chunk);
+/** All files, a few at a time: one waits for the disk while another inflates. */
+async function unpackAll(
+  archive: ZipFile,
+  zip: Buffer,
+  files: readonly Member[],
+  folder: string,
+  wide: boolean,
+): Promise<number> {
+  let bytes = 0;
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let member = files[next++]; member !== undefined; member = files[next++]) {
+      const path = join(folder, member.path);
+      const mode = member.executable ? 0o755 : 0o644;
+      const small = member.entry.uncompressedSize <= smallBytesMax && member.entry.compressedSize <= smallBytesMax;
+      const file = await open(path, 'wx', mode);
+      try {
+        for await (const chunk of small
+          ? inflatedAtOnce(archive, zip, member.entry)
+          : inflated(archive, member.entry)) {
+          bytes += chunk.length;
+          if (bytes >= limits.codeUnzippedBytesMax) throw new Refused(tooLargeUnzipped);
+          await file.writeFile(chunk);
+        }
+        if (!wide) await file.chmod(mode);
+        await file.utimes(fileTimeSeconds, fileTimeSeconds);
+      } finally {
+        await file.close();
+      }
     }
-    // The process's umask must not decide who can read the code.
-    await file.chmod(mode);
-    await file.utimes(fileTimeSeconds, fileTimeSeconds);
-    return bytes;
-  } finally {
-    await file.close();
-  }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: lanesMax }, lane));
+  for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
+  return bytes;
+}
+
+/** Whether the process's umask leaves the modes we ask for alone; it must not decide who can read the code. */
+async function honoursModes(folder: string): Promise<boolean> {
+  const probe = join(folder, '..', `${basename(folder)}.mode`);
+  await mkdir(probe, { mode: 0o755 });
+  const { mode } = await stat(probe);
+  await rmdir(probe);
+  return (mode & 0o777) === 0o755;
+}
+
+/** A small entry without the cost of a stream. */
+async function* inflatedAtOnce(archive: ZipFile, zip: Buffer, entry: Entry): AsyncGenerator<Buffer> {
+  const { fileDataStart } = await blame(archive.readLocalFileHeaderPromise(entry, { minimal: true }));
+  const end = fileDataStart + entry.compressedSize;
+  if (end > zip.length) throw new Refused(badZip);
+  const packed = zip.subarray(fileDataStart, end);
+  const data = entry.isCompressed()
+    ? await blame(inflate(packed, { maxOutputLength: entry.uncompressedSize + 1 }))
+    : packed;
+  if (data.length !== entry.uncompressedSize || crc32(data) !== entry.crc32) throw new Refused(badZip);
+  yield data;
 }
 
 /** The entry's bytes; whatever is wrong with them (length, deflate, CRC-32) is the zip's fault. */
