@@ -22,9 +22,10 @@ function stringify(result) {
   return text;
 }
 
-function once(wrapped) {
+/** Wraps the ways to end one invocation: only the first call of any of them counts, unless it throws. */
+function firstCall() {
   let finished = false;
-  return (first, second) => {
+  return (wrapped) => (first, second) => {
     if (finished) return;
     wrapped(first, second);
     finished = true;
@@ -57,6 +58,7 @@ class Runtime {
   callbacks(requestId) {
     let complete = false;
     let waitsForEmptyEventLoop = true;
+    const once = firstCall();
     const succeed = (result) => {
       if (complete) {
         console.error(

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import type { RuntimeName } from '../../src/wire/functionspec.js';
 import { nodeMajor } from '../../src/worker/runtimes/description.js';
@@ -13,7 +14,10 @@ import { runOurs } from './guest/ourguest.js';
 // The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
 const official = join(projectRoot, '.cache', 'official');
 const guest = join(projectRoot, 'guest', 'node');
-const fixtures = join(projectRoot, 'test', 'system', 'fixtures', 'node');
+// Away from this project: its package.json would make modules of the handlers' files.
+const fixtures = mkdtempSync(join(tmpdir(), 'hearth-differential-'));
+cpSync(join(projectRoot, 'test', 'system', 'fixtures', 'node'), fixtures, { recursive: true });
+after(() => rmSync(fixtures, { recursive: true, force: true }));
 
 for (const name of ['nodejs20.x', 'nodejs22.x', 'nodejs24.x'] satisfies RuntimeName[]) {
   const modern = nodeMajor(name)! >= 24;

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { languageDirectory, pythonMinor, runtimeNames } from '../../src/worker/runtimes/description.js';
 import { findPython } from '../../src/worker/runtimes/python.js';
@@ -11,7 +12,10 @@ import { pythonCases } from './guest/pythoncases.js';
 
 // The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
 const guest = join(projectRoot, 'guest', 'python');
-const fixtures = join(projectRoot, 'test', 'system', 'fixtures', 'python');
+// Away from this project: its package.json would make modules of the handlers' files.
+const fixtures = mkdtempSync(join(tmpdir(), 'hearth-differential-'));
+cpSync(join(projectRoot, 'test', 'system', 'fixtures', 'python'), fixtures, { recursive: true });
+after(() => rmSync(fixtures, { recursive: true, force: true }));
 
 for (const name of runtimeNames.filter((runtime) => runtime.startsWith('python'))) {
   const client = join(projectRoot, '.cache', 'official', `python${pythonMinor(name)}`);

@@ -129,8 +129,11 @@ def _fail_init(report, encode):
     sys.exit(1)
 
 
-def _invoke(body, handler, encode, loads, context_class):
-    """One invocation: from an INVOKE frame's body to the frame that answers it."""
+def handle_event_request(body, request_handler, encode, loads, context_class):
+    """One invocation: from an INVOKE frame's body to the frame that answers it.
+
+    Its name and the line that calls the handler show in the traces of handlers that cannot be called: as in Lambda.
+    """
     header_end = 4 + int.from_bytes(body[:4], "little")
     request_id, deadline, arn, trace, client_context, identity = body[4:header_end].decode().split("\n")
     _Current.request_id = request_id
@@ -139,7 +142,7 @@ def _invoke(body, handler, encode, loads, context_class):
     else:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
     try:
-        context = context_class(
+        lambda_context = context_class(
             request_id,
             _decode(client_context, "Client Context"),
             _decode(identity, "Cognito Identity"),
@@ -150,10 +153,10 @@ def _invoke(body, handler, encode, loads, context_class):
             event = loads(body[header_end:])
         except Exception as error:
             raise _Fault("UnmarshalError", f"Unable to unmarshal input: {error}")
-        result = handler(event, context)
-        if not isinstance(result, bytes):
+        response = request_handler(event, lambda_context)
+        if not isinstance(response, bytes):
             try:
-                result = encode(result).encode("utf-8")
+                response = encode(response).encode("utf-8")
             except Exception as error:
                 raise _Fault("MarshalError", f"Unable to marshal response: {error}")
         report = None
@@ -164,7 +167,7 @@ def _invoke(body, handler, encode, loads, context_class):
     sys.stdout.flush()
     sys.stderr.flush()
     if report is None:
-        channel.send(channel.RESPONSE, result)
+        channel.send(channel.RESPONSE, response)
     else:
         _log_error(report)
         channel.send(channel.ERROR, encode(report).encode())
@@ -198,5 +201,5 @@ def main():
     channel.send(channel.INIT_DONE)
     while True:
         _, body = reader.next()
-        _invoke(body, handler, encode, loads, LambdaContext)
+        handle_event_request(body, handler, encode, loads, LambdaContext)
 

@@ -13,7 +13,7 @@ export const sharedCases: readonly Case[] = [
   { handler: 'index.childEnvironment', environment: { CUSTOM: 'mine' } },
   {
     handler: 'index.context',
-    clientContext: '{"client":{"app_title":"naïve"},"custom":{"a":1}}',
+    clientContext: '{"client":{"app_title":"title"},"custom":{"a":1}}',
     identity: '{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}',
   },
   { handler: 'index.echo', clientContext: 'not json' },

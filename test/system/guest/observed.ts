@@ -54,7 +54,7 @@ export function environment(runtime: string, taskRoot: string, wanted: Case): Re
 
 /** Takes out what may differ: times, and frames and paths inside the runtimes themselves. */
 export function comparable(text: string, runtimeDirectories: readonly string[]): string {
-  let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME');
+  let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME').replace(/\(node:\d+\)/g, '(node:PID)');
   for (const directory of runtimeDirectories) made = made.replaceAll(directory, 'RUNTIME');
   return (
     made
@@ -62,5 +62,7 @@ export function comparable(text: string, runtimeDirectories: readonly string[]):
       .replace(/,?"\s+at (?:[^"\\]|\\.)*(?:RUNTIME|node:|<anonymous>|native)(?:[^"\\]|\\.)*"/g, '')
       .replace(/(?:^|\n) +at .*(?:RUNTIME|node:|<anonymous>|native).*/g, '')
       .replace(/\[,/g, '[')
+      // The one frame of a Python runtime that may show: which file and line is the runtime's own affair.
+      .replace(/RUNTIME\/\w+\/bootstrap\.py(\\?"), line \d+/g, 'RUNTIME/bootstrap.py$1')
   );
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
+import { mib } from '../../../src/kernel/units.js';
 import {
   type Answer,
   type Case,
@@ -54,7 +55,8 @@ export async function runOfficial(
   let stdout = '';
   let stderr = '';
 
-  const server = createServer((request, response) => void serve(request, response));
+  // The Python client sends a whole trace as a header of up to 1 MiB.
+  const server = createServer({ maxHeaderSize: 2 * mib }, (request, response) => void serve(request, response));
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     if (path === `${version}/invocation/next`) {
