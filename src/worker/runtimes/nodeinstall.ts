@@ -12,7 +12,7 @@ import { ask } from './program.js';
 const installMsMax = 10 * minuteMs;
 const progressEveryMs = 200;
 // Unpacked size of the packages of Node 20 to 24, about, for registries that do not tell it.
-const unpackedBytesUsual = 125 * mib;
+const unpackedBytesUsual = 180 * mib;
 
 /** npm beside this Node when it is there, so that both are of one installation. */
 function npmCommand(): { readonly program: string; readonly first: readonly string[] } {

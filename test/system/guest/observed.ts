@@ -62,6 +62,8 @@ export function comparable(text: string, runtimeDirectories: readonly string[]):
       .replace(/,?"\s+at (?:[^"\\]|\\.)*(?:RUNTIME|node:|<anonymous>|native)(?:[^"\\]|\\.)*"/g, '')
       .replace(/(?:^|\n) +at .*(?:RUNTIME|node:|<anonymous>|native).*/g, '')
       .replace(/\[,/g, '[')
+      // How deep a runtime itself is in the stack.
+      .replace(/repeated \d+ more times/g, 'repeated N more times')
       // The one frame of a Python runtime that may show: which file and line is the runtime's own affair.
       .replace(/RUNTIME\/\w+\/bootstrap\.py(\\?"), line \d+/g, 'RUNTIME/bootstrap.py$1')
   );
