@@ -7,6 +7,7 @@
  *   --uid N --gid N become this user, without supplementary groups
  *   --nofile N      soft and hard limit of open files
  *   --core N        limit of core files, bytes
+ *   --rest-fd N     wait: program and arguments come on this descriptor, each ended by NUL, up to its end
  *   --mounts private  own copy of the mounts, from and to which nothing propagates
  */
 #define _GNU_SOURCE
@@ -57,6 +58,38 @@ static void limit(__rlimit_resource_t resource, unsigned long value, const char 
 		die(what);
 }
 
+/* Program and arguments from a descriptor. Nothing at all means that nobody needs us any more. */
+static char **arguments_from(int fd)
+{
+	size_t room = 64 * 1024, bytes = 0, count = 0;
+	char *text = malloc(room), **list;
+	for (;;) {
+		ssize_t got;
+		if (text && bytes == room)
+			text = realloc(text, room *= 2);
+		if (!text)
+			die("malloc");
+		got = read(fd, text + bytes, room - bytes);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			die("read arguments");
+		if (got == 0)
+			break;
+		bytes += (size_t)got;
+	}
+	if (bytes == 0 || text[bytes - 1] != '\0')
+		_exit(0);
+	close(fd);
+	list = malloc((bytes + 1) * sizeof *list);
+	if (!list)
+		die("malloc");
+	for (char *at = text; at < text + bytes; at += strlen(at) + 1)
+		list[count++] = at;
+	list[count] = NULL;
+	return list;
+}
+
 static void private_mounts(void)
 {
 	if (unshare(CLONE_NEWNS) < 0)
@@ -68,7 +101,8 @@ static void private_mounts(void)
 int main(int count, char **arguments)
 {
 	unsigned long owner = 0, uid = 0, gid = 0;
-	int change_user = 0, at = 1;
+	int change_user = 0, rest_fd = -1, at = 1;
+	char **program;
 
 	for (; at < count && strcmp(arguments[at], "--") != 0; at += 2) {
 		const char *option = arguments[at], *value = at + 1 < count ? arguments[at + 1] : "";
@@ -84,6 +118,8 @@ int main(int count, char **arguments)
 			limit(RLIMIT_NOFILE, number(value), option);
 		else if (strcmp(option, "--core") == 0)
 			limit(RLIMIT_CORE, number(value), option);
+		else if (strcmp(option, "--rest-fd") == 0)
+			rest_fd = (int)number(value);
 		else if (strcmp(option, "--mounts") == 0)
 			private_mounts();
 		else {
@@ -91,7 +127,7 @@ int main(int count, char **arguments)
 			die(option);
 		}
 	}
-	if (at + 1 >= count) {
+	if (rest_fd < 0 && at + 1 >= count) {
 		errno = EINVAL;
 		die("no program");
 	}
@@ -110,6 +146,7 @@ int main(int count, char **arguments)
 		if ((unsigned long)getppid() != owner)
 			_exit(1);
 	}
-	execvp(arguments[at + 1], arguments + at + 1);
-	die(arguments[at + 1]);
+	program = rest_fd < 0 ? arguments + at + 1 : arguments_from(rest_fd);
+	execvp(program[0], program);
+	die(program[0]);
 }

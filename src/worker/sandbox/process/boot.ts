@@ -1,20 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import { Server } from 'node:net';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DriverError, type RuntimeLaunch } from '../driver.js';
-import type { BoxCgroup } from './boxcgroup.js';
 import type { Mounts } from './mounts.js';
 import { Network } from './network.js';
 import { ProcessBox } from './processbox.js';
-import { agentPath, makeSkeleton, removeSkeleton, sandboxGid, sandboxHostname, sandboxUid } from './skeleton.js';
+import {
+  agentPath,
+  makeSkeleton,
+  removeSkeleton,
+  type Skeleton,
+  sandboxGid,
+  sandboxHostname,
+  sandboxUid,
+} from './skeleton.js';
+import { filterFd, infoFd, type Slot } from './slots.js';
 
 /** From spawn to the agent's message takes some 10 ms; a machine that needs 10 s cannot run functions. */
 const bootMsMax = 10_000;
 const errorCharsMax = 2000;
-/** Open files of a function's process (Lambda quotas page: file descriptors). */
-const filesMax = 1024;
 
 /** What all boxes of a driver share. */
 export interface BootPlace {
@@ -23,8 +27,6 @@ export interface BootPlace {
   readonly bwrap: string;
   readonly launcher: string;
   readonly slirp: string | null;
-  /** Boxes run under their own user ids. */
-  readonly privileged: boolean;
 }
 
 export interface BootRequest {
@@ -33,37 +35,23 @@ export interface BootRequest {
   readonly environment: Readonly<Record<string, string>>;
   /** Where an unprivileged process can reach each of the runtime's host paths. */
   readonly files: ReadonlyMap<string, string>;
-  readonly cgroup: BoxCgroup;
-  readonly uid: number;
+  readonly slot: Slot;
   readonly released: () => void;
 }
 
-/** Boots one box. Rejects with DriverError; of cgroup, skeleton and processes nothing is left then. */
+/** Boots one box. Rejects with DriverError; of slot, skeleton and processes nothing is left then. */
 export async function bootBox(place: BootPlace, request: BootRequest): Promise<ProcessBox> {
-  const { boxId, cgroup, runtime, uid, released } = request;
-  const skeleton = makeSkeleton(place.base, boxId, runtime, (path) => request.files.get(path)!);
-  const filter = openSync(join(place.base, 'filter'), 'r');
-  let child: ChildProcess;
-  try {
-    child = spawn(
-      place.launcher,
-      [...launcherArguments(place, request), ...bwrapArguments(skeleton.arguments, request)],
-      {
-        cwd: '/',
-        env: {},
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', 'pipe', filter],
-      },
-    );
-  } finally {
-    closeSync(filter);
-  }
-  for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
-  child.on('error', () => {});
+  const { boxId, slot, runtime, released } = request;
+  const { child } = slot;
+  let skeleton: Skeleton | null = null;
   let network: Promise<Network> | null = null;
   try {
+    const shown = makeSkeleton(place.base, slot.name, runtime, (path) => request.files.get(path)!);
+    skeleton = shown;
     const [pid, runtimeApi] = await untilReady(child, async () => {
+      slot.run([place.bwrap, ...bwrapArguments(shown.arguments, request)]);
       const [pid, server] = await Promise.all([
-        initPidFrom((child.stdio as readonly unknown[])[5] as Readable),
+        initPidFrom((child.stdio as readonly unknown[])[infoFd] as Readable),
         serverFrom(child),
       ]);
       // Not before the agent has spoken: bubblewrap sets up the loopback, and fails where slirp4netns did it first.
@@ -72,34 +60,23 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
       await network;
       return [pid, server] as const;
     });
-    const parts = {
+    return new ProcessBox({
       id: boxId,
-      child,
+      slot,
       initPid: pid,
       runtimeApi,
-      cgroup,
       network: await network,
       skeleton,
-      uid,
+      mounts: place.mounts,
       released,
-    };
-    return new ProcessBox({ ...parts, mounts: place.mounts });
+    });
   } catch (error) {
     child.kill('SIGKILL');
     await (network as Promise<Network> | null)?.then((running) => running.stop()).catch(() => {});
-    await cgroup.remove();
-    removeSkeleton(skeleton);
+    await slot.dispose();
+    if (skeleton) removeSkeleton(skeleton);
     throw error;
   }
-}
-
-function launcherArguments(place: BootPlace, request: BootRequest): string[] {
-  const { uid } = request;
-  const user = place.privileged ? ['--uid', String(uid), '--gid', String(uid)] : [];
-  return [
-    ...request.cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
-    ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0', ...user, '--', place.bwrap],
-  ];
 }
 
 function bwrapArguments(skeleton: readonly string[], request: BootRequest): string[] {
@@ -110,7 +87,17 @@ function bwrapArguments(skeleton: readonly string[], request: BootRequest): stri
     // Read-only /dev: as in Lambda there is no usable /dev/shm, and no memory to write to outside /tmp.
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
     ...['--clearenv', ...Object.entries(request.environment).flatMap((entry) => ['--setenv', ...entry])],
-    ...['--chdir', '/', '--info-fd', '5', '--seccomp', '6', '--', agentPath, ...(request.runtime.command ?? [])],
+    ...[
+      '--chdir',
+      '/',
+      '--info-fd',
+      String(infoFd),
+      '--seccomp',
+      String(filterFd),
+      '--',
+      agentPath,
+      ...(request.runtime.command ?? []),
+    ],
   ];
 }
 

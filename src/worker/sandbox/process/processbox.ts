@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
@@ -6,25 +5,23 @@ import { assert } from '../../../kernel/assert.js';
 import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
 import { startMessage } from '../startmessage.js';
-import type { BoxCgroup } from './boxcgroup.js';
 import type { Mounts } from './mounts.js';
 import type { Network } from './network.js';
 import { descendants, mainProcess, signal } from './processes.js';
 import { MountedScratch } from './scratch.js';
 import { removeSkeleton, type Skeleton } from './skeleton.js';
+import { channelFd, type Slot } from './slots.js';
 
 export interface BoxParts {
   readonly id: string;
-  /** bubblewrap's outer process: ends with the status of the main process inside. */
-  readonly child: ChildProcess;
+  /** Its process is bubblewrap's outer one: ends with the status of the main process inside. */
+  readonly slot: Slot;
   /** Process 1 of the box, by its number outside. */
   readonly initPid: number;
   readonly runtimeApi: Server;
-  readonly cgroup: BoxCgroup;
   readonly network: Network | null;
   readonly mounts: Mounts;
   readonly skeleton: Skeleton;
-  readonly uid: number;
   /** Called once, when nothing of the box is left. */
   readonly released: () => void;
 }
@@ -47,16 +44,16 @@ export class ProcessBox implements Box {
   private cleaned: Promise<void> | null = null;
 
   constructor(private readonly parts: BoxParts) {
-    const { child } = parts;
+    const { child, cgroup } = parts.slot;
     this.id = parts.id;
     this.runtimeApi = parts.runtimeApi;
-    this.channel = child.stdio[3] as Duplex;
+    this.channel = child.stdio[channelFd] as Duplex;
     this.stdout = child.stdout!;
     this.stderr = child.stderr!;
     this.exited = new Promise((resolve) => {
       const ended = (code: number | null, name: NodeJS.Signals | null) => {
         this.over = true;
-        resolve(exitOf(code, name, parts.cgroup.oomKills() > 0));
+        resolve(exitOf(code, name, cgroup.oomKills() > 0));
         this.kill().catch(() => {}); // Whoever waits for `kill` gets the error.
       };
       // It may have ended between its boot and now.
@@ -69,11 +66,11 @@ export class ProcessBox implements Box {
     assert(!this.bound, 'a box is bound once');
     this.bound = true;
     if (this.over || this.cleaned) throw new DriverError('the sandbox has ended');
-    const { mounts, skeleton, cgroup, uid } = this.parts;
+    const { mounts, skeleton, slot } = this.parts;
     const { scratch } = binding;
     if (!(scratch instanceof MountedScratch)) throw new DriverError('the scratch space is of another driver');
-    cgroup.setLimits(binding.memoryMib);
-    const owned = scratch.giveTo(uid);
+    slot.cgroup.setLimits(binding.memoryMib);
+    const owned = scratch.giveTo(slot.uid);
     const show = (source: string, path: string, access: 'ro' | 'rw') => {
       const target = join(skeleton.root, path);
       return mounts.bind(source, target, access).then(() => void this.mounted.push(target));
@@ -93,19 +90,19 @@ export class ProcessBox implements Box {
   freeze(): void {
     if (this.over || this.frozen) return;
     this.frozen = true;
-    if (this.parts.cgroup.canFreeze) this.parts.cgroup.freeze();
+    if (this.parts.slot.cgroup.canFreeze) this.parts.slot.cgroup.freeze();
     else for (const pid of descendants(this.parts.initPid)) signal(pid, 'SIGSTOP');
   }
 
   thaw(): void {
     if (this.over || !this.frozen) return;
     this.frozen = false;
-    if (this.parts.cgroup.canFreeze) this.parts.cgroup.thaw();
+    if (this.parts.slot.cgroup.canFreeze) this.parts.slot.cgroup.thaw();
     else for (const pid of descendants(this.parts.initPid)) signal(pid, 'SIGCONT');
   }
 
   memoryPeakMib(): number | null {
-    return this.parts.cgroup.peakMib();
+    return this.parts.slot.cgroup.peakMib();
   }
 
   terminate(): void {
@@ -121,17 +118,17 @@ export class ProcessBox implements Box {
   }
 
   private async clean(): Promise<void> {
-    const { child, initPid, cgroup, network, mounts, skeleton, runtimeApi, released } = this.parts;
+    const { slot, initPid, network, mounts, skeleton, runtimeApi, released } = this.parts;
     // The end of process 1 is the end of its process namespace. Before the exit is reaped its number is not reused.
     if (!this.over) {
       signal(initPid, 'SIGKILL');
-      child.kill('SIGKILL');
+      slot.child.kill('SIGKILL');
     }
-    cgroup.killAll();
+    slot.cgroup.killAll();
     runtimeApi.close();
     try {
       await Promise.all([this.exited, network?.stop()]);
-      await cgroup.remove();
+      await slot.dispose();
       // In reverse: /tmp does not hide what lies under it, but a mount point inside code would.
       await Promise.all(
         this.mounted

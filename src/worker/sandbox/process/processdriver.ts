@@ -25,13 +25,10 @@ import { protectionsOf } from './protections.js';
 import { Scratches } from './scratch.js';
 import { type FilterArch, seccompProgram } from './seccomp.js';
 import { makeEtc } from './skeleton.js';
+import { Slots } from './slots.js';
 
-/** First user id of boxes on the machine: a range that Linux distributions and systemd leave unused. */
-const uidBase = 1_900_000_000;
-/** Boxes of one driver alive at once; ids of different platform processes on one machine keep apart by this much. */
+/** Boxes of one driver alive at once. */
 const boxesMax = 4096;
-/** Platform processes told apart by their process number; uidBase + 50,000 × 4,096 stays below 2³¹. */
-const ownersMax = 50_000;
 
 export interface ProcessDriverOptions {
   /** Folder on a real disk for the images of `/tmp`. Default: the machine's folder for temporary files. */
@@ -41,18 +38,18 @@ export interface ProcessDriverOptions {
 /** Sandboxes made of Linux namespaces: bubblewrap, a seccomp filter, cgroups, slirp4netns. Grade `namespaces`. */
 export class ProcessDriver implements SandboxDriver {
   readonly grade = 'namespaces';
-  private readonly boxes = new Map<string, ProcessBox | null>();
+  private readonly boxes = new Map<string, Promise<ProcessBox>>();
   private readonly files = new Map<string, Promise<string>>();
-  private readonly uids = new Set<number>();
-  private nextUid = 0;
   private closing: Promise<void> | null = null;
 
   private constructor(
     private readonly place: BootPlace,
     private readonly cgroups: Cgroups,
+    private readonly slots: Slots,
     private readonly scratches: Scratches,
     private readonly janitor: Janitor,
     private readonly network: ReturnType<typeof networkProgram>,
+    private readonly privileged: boolean,
   ) {}
 
   /** Rejects with DriverError, which says what this machine lacks. */
@@ -79,13 +76,11 @@ export class ProcessDriver implements SandboxDriver {
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(512)).dispose();
-      return new ProcessDriver(
-        { base, mounts, slirp: network.path, ...programs },
-        cgroups,
-        scratches,
-        janitor,
-        network,
-      );
+      const slots = new Slots(programs.launcher, base, cgroups, programs.privileged);
+      const place = { base, mounts, slirp: network.path, bwrap: programs.bwrap, launcher: programs.launcher };
+      const driver = new ProcessDriver(place, cgroups, slots, scratches, janitor, network, programs.privileged);
+      slots.refill();
+      return driver;
     } catch (error) {
       await mounts.umount(base).catch(() => {});
       await mounts.close();
@@ -95,7 +90,7 @@ export class ProcessDriver implements SandboxDriver {
   }
 
   protections(): readonly Protection[] {
-    return protectionsOf(this.cgroups, this.scratches.loopFailure, this.network, this.place.privileged);
+    return protectionsOf(this.cgroups, this.scratches.loopFailure, this.network, this.privileged);
   }
 
   async boot(request: {
@@ -108,27 +103,10 @@ export class ProcessDriver implements SandboxDriver {
     assert(!this.boxes.has(boxId), `box ${boxId} exists`);
     if (this.closing) throw new DriverError('the driver is closed');
     if (this.boxes.size >= boxesMax) throw new DriverError(`${boxesMax} sandboxes exist: no more in one worker`);
-    this.boxes.set(boxId, null);
-    const uid = this.takeUid();
-    const released = () => {
-      this.boxes.delete(boxId);
-      this.uids.delete(uid);
-    };
-    try {
-      const files = await this.show(runtime);
-      const environment = { ...runtime.environment, ...request.startEnvironment };
-      const cgroup = this.cgroups.createBox(boxId);
-      const box = await bootBox(this.place, { boxId, runtime, environment, files, cgroup, uid, released });
-      if (this.closing) {
-        await box.kill();
-        throw new DriverError('the driver is closed');
-      }
-      this.boxes.set(boxId, box);
-      return box;
-    } catch (error) {
-      released();
-      throw error;
-    }
+    const box = this.bootNow(boxId, runtime, { ...runtime.environment, ...request.startEnvironment });
+    this.boxes.set(boxId, box);
+    box.catch(() => this.boxes.delete(boxId));
+    return box;
   }
 
   createScratch(mib: number): Promise<Scratch> {
@@ -142,12 +120,29 @@ export class ProcessDriver implements SandboxDriver {
   }
 
   private async shutDown(): Promise<void> {
-    await Promise.allSettled([...this.boxes.values()].map((box) => box?.kill()));
+    await Promise.allSettled([...this.boxes.values()].map((box) => box.then((booted) => booted.kill())));
+    await this.slots.close();
     await this.scratches.close();
     const { mounts, base } = this.place;
     await mounts.umount(base).catch(() => {});
     await mounts.close();
     await this.janitor.finish();
+  }
+
+  private async bootNow(
+    boxId: string,
+    runtime: RuntimeLaunch,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<ProcessBox> {
+    const files = await this.show(runtime);
+    if (this.closing) throw new DriverError('the driver is closed');
+    const slot = this.slots.take();
+    try {
+      const released = () => this.boxes.delete(boxId);
+      return await bootBox(this.place, { boxId, runtime, environment, files, slot, released });
+    } finally {
+      setImmediate(() => this.slots.refill());
+    }
   }
 
   /** Makes the runtime's files reachable for an unprivileged bubblewrap: bound below our base, once per path. */
@@ -172,19 +167,6 @@ export class ProcessDriver implements SandboxDriver {
     else closeSync(openSync(target, 'a'));
     await this.place.mounts.bind(hostPath, target, 'ro');
     return target;
-  }
-
-  private takeUid(): number {
-    // Without root there is one user only, which is 0 in our own user namespace.
-    if (!this.place.privileged) return 0;
-    const first = uidBase + (process.pid % ownersMax) * boxesMax;
-    for (;;) {
-      const uid = first + (this.nextUid % boxesMax);
-      this.nextUid += 1;
-      if (this.uids.has(uid)) continue;
-      this.uids.add(uid);
-      return uid;
-    }
   }
 }
 
