@@ -193,7 +193,7 @@ function payloadFailure(body: Buffer, type: string): ApiFailure | null {
   if (body.length === 0) return null;
   if (type === 'Event' && body.length > limits.asyncPayloadBytesMax) {
     return apiFailure(
-      'RequestTooLargeException',
+      'RequestEntityTooLargeException',
       `${body.length} byte payload is too large for the Event invocation type (limit ${limits.asyncPayloadBytesMax} bytes)`,
     );
   }

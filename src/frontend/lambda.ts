@@ -9,7 +9,7 @@ import { serializeOutput } from '../wire/lambda/output.js';
 import { validate, validationFailure } from '../wire/lambda/validation.js';
 import type { BodyLimit } from './bodyreader.js';
 import type { Endpoint } from './endpoint.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, emptyBody } from './exchange.js';
 import { InvokeEndpoint, type InvokePorts } from './invoke.js';
 
 type Handler = (caller: Caller, input: unknown) => Promise<Result<unknown>>;
@@ -69,6 +69,8 @@ class ConfigEndpoint implements Endpoint {
     const violations = validate(operation, input.value);
     if (violations.length > 0) return exchange.fail(validationFailure(violations));
     assert(exchange.caller, 'an operation has a caller');
+    // The input is a copy: up to 70 MB of JSON text need not wait for the handler. The budget is given back at the end.
+    exchange.body = emptyBody;
     const result = await this.#handler(exchange.caller, input.value);
     if (!result.ok) return exchange.fail(result.failure);
     const response = serializeOutput(operation, result.value as never);

@@ -133,7 +133,7 @@ test('errors of invoke through the official SDK', async (t) => {
   assert.match(name.message, /^1 validation error detected: Value 'no spaces' at 'functionName'/);
 
   const large = await invoke({ InvocationType: 'Event', Payload: Buffer.alloc(1_048_577, '1') });
-  assert.equal(large.name, 'RequestTooLargeException');
+  assert.equal(large.name, 'RequestEntityTooLargeException');
   assert.equal(large.message, '1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)');
 
   const huge = await invoke({ Payload: Buffer.alloc(6_291_457, '1') });
@@ -200,6 +200,10 @@ test('STS and Logs through the official SDKs', async (t) => {
   const second = new STSClient({ ...settings(door), credentials: other });
   assert.equal((await second.send(new GetCallerIdentityCommand({}))).Account, '210987654321');
   second.destroy();
+  const theirs = new LambdaClient({ ...settings(door), credentials: other });
+  await theirs.send(new InvokeCommand({ FunctionName: 'echo' }));
+  theirs.destroy();
+  assert.equal(door.invocations.pop()?.spec.account, '210987654321');
 
   const groups = await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: '/aws' }));
   assert.equal(groups.logGroups?.[0]?.arn, '123456789012');
