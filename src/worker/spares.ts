@@ -7,6 +7,11 @@ import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
 export const spareMemoryMib = 64;
 /** After a boot that failed, the next is tried no sooner. */
 const retryMs = 5 * secondMs;
+/**
+ * A spare taken is replaced this much later: a boot takes a whole core for some 25 ms, and the cold start that took the
+ * spare, which needs that core, is over in half of it.
+ */
+const refillDelayMs = 25;
 /** A box that has not said HELLO by then is killed. */
 const helloMsMax = 30 * secondMs;
 
@@ -30,6 +35,7 @@ export class Spares {
   readonly #resting = new Map<RuntimeName, NodeJS.Timeout>();
   #settled: (() => void)[] = [];
   #filling = false;
+  #later: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(options: SparesOptions) {
@@ -62,9 +68,10 @@ export class Spares {
     for (let link = links?.shift(); link !== undefined; link = links!.shift()) {
       if (!link.alive) continue;
       link.thaw();
-      this.#refill();
+      this.#refillLater();
       return link;
     }
+    this.#refillLater();
     return null;
   }
 
@@ -107,6 +114,7 @@ export class Spares {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#resting.values()) clearTimeout(timer);
+    if (this.#later !== null) clearTimeout(this.#later);
     await Promise.all([...this.#waiting.values()].flat().map((link) => link.kill()));
     this.#waiting.clear();
     this.#settle();
@@ -120,6 +128,13 @@ export class Spares {
       if (links.length < this.#options.perRuntime && !this.#resting.has(runtime)) return runtime;
     }
     return null;
+  }
+
+  #refillLater(): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = null;
+      this.#refill();
+    }, refillDelayMs);
   }
 
   #refill(): void {
