@@ -90,9 +90,16 @@ export class ConfigEngine {
 
   /** One input to the function's machine. `make` is called again when another writer came first; null: `refuse`. */
   async run(id: FunctionId, make: (state: FunctionState | null) => Result<ConfigInput>): Promise<Result<Reply>> {
-    const key = `${id.account}/${id.region}/${id.name}`;
-    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(async () => await this.#attempt(id, make));
-    const quiet = turn.catch(() => {});
+    return await this.alone(`${id.account}/${id.region}/${id.name}`, () => this.#attempt(id, make));
+  }
+
+  /** Runs actions of one key one after the other, in the order of the calls. */
+  async alone<T>(key: string, action: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(action);
+    const quiet = turn.then(
+      () => {},
+      () => {},
+    );
     this.#turns.set(key, quiet);
     void quiet.then(() => {
       if (this.#turns.get(key) === quiet) this.#turns.delete(key);

@@ -321,6 +321,7 @@ describe('configuration service', () => {
     within(async (service) => {
       await create(service, 'f');
       await create(service, 'g');
+      await create(service, 'h');
       const put = (FunctionName: string, ReservedConcurrentExecutions: number) =>
         service.putFunctionConcurrency(caller, { FunctionName, ReservedConcurrentExecutions });
       value(await put('f', 600));
@@ -331,12 +332,16 @@ describe('configuration service', () => {
         "InvalidParameterValueException: Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
       );
       assert.ok(!refused.ok && refused.failure.omitType);
-      value(await put('g', 300));
+      const racing = await Promise.all([put('g', 300), put('h', 300)]);
+      assert.deepEqual(
+        racing.map((result) => result.ok),
+        [true, false],
+      );
       value(await put('f', 0));
       assert.equal(service.reservedInAccount(caller.account, caller.region), 300);
       const settings = value(await service.getAccountSettings(caller, {}));
       assert.equal(settings.AccountLimit?.UnreservedConcurrentExecutions, 700);
-      assert.deepEqual(settings.AccountUsage, { TotalCodeSize: 2 * codeOf('1').length, FunctionCount: 2 });
+      assert.deepEqual(settings.AccountUsage, { TotalCodeSize: 3 * codeOf('1').length, FunctionCount: 3 });
       value(await service.deleteFunctionConcurrency(caller, { FunctionName: 'f' }));
       assert.deepEqual(value(await service.getFunctionConcurrency(caller, { FunctionName: 'f' })), {});
       value(await service.deleteFunction(caller, { FunctionName: 'g' }));

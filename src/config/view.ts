@@ -1,15 +1,23 @@
 import { createHash } from 'node:crypto';
+import type { Region } from '../kernel/ids.js';
+import type { RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Output } from '../wire/lambda/operations.js';
 import { functionArn } from './arns.js';
 import type { AliasRecord, FunctionId, VersionRecord } from './messages.js';
 
 type Creating = 'Creating';
+export type RuntimeVersionArn = (runtime: RuntimeName, region: Region) => string;
 
 /**
  * The version as clients see it. `qualifier` is what FunctionArn ends with: null for the unqualified function.
  * Absent members are absent, never empty.
  */
-export function functionView(id: FunctionId, record: VersionRecord, qualifier: string | null): FunctionConfiguration {
+export function functionView(
+  id: FunctionId,
+  record: VersionRecord,
+  qualifier: string | null,
+  versionArn: RuntimeVersionArn,
+): FunctionConfiguration {
   const being = 'The function is being created.';
   const creating = 'Creating' as Creating;
   return {
@@ -21,7 +29,7 @@ export function functionView(id: FunctionId, record: VersionRecord, qualifier: s
     ...(record.update === 'InProgress'
       ? { LastUpdateStatusReason: being, LastUpdateStatusReasonCode: creating as never }
       : {}),
-    RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(id.region, record.settings.runtime) },
+    RuntimeVersionConfig: { RuntimeVersionArn: versionArn(record.settings.runtime, id.region) },
   };
 }
 
@@ -72,7 +80,7 @@ export function aliasView(id: FunctionId, record: AliasRecord): Output<'GetAlias
 }
 
 /** One version per runtime name; the service names them by a hash. */
-export function runtimeVersionArn(region: string, runtime: string): string {
+export function runtimeVersionArn(runtime: RuntimeName, region: Region): string {
   return `arn:aws:lambda:${region}::runtime:${createHash('sha256').update(`hearth:${runtime}`).digest('hex')}`;
 }
 

@@ -1,0 +1,300 @@
+import type { StopReason } from '../assignment/messages.js';
+import { assert } from '../kernel/assert.js';
+import { apiFailure } from '../kernel/errors.js';
+import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
+import { limits } from '../kernel/limits.js';
+import type { Blob } from '../kernel/ports/blob.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import type { Kv } from '../kernel/ports/kv.js';
+import type { Random } from '../kernel/ports/random.js';
+import { fail, ok, type Result } from '../kernel/result.js';
+import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
+import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
+import { aliasNotFound, functionArn, functionRef, notFound } from './arns.js';
+import type { ConfigEngine } from './engine.js';
+import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
+import { byText, byVersion, page } from './page.js';
+import type { Resolved } from './table.js';
+import { aliasView, functionView, listedView, type RuntimeVersionArn, runtimeVersionArn } from './view.js';
+
+/** Who asks: account and region come from the verified credential scope. */
+export interface Caller {
+  readonly account: AccountId;
+  readonly region: Region;
+}
+
+export interface ConfigServiceOptions {
+  /** Owned by this service alone. */
+  readonly kv: Kv;
+  readonly blob: Blob;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Folder of unpacked code, one tree per zip: `DATA/code`. */
+  readonly codeFolder: string;
+  /** Download URL for Code.Location. */
+  readonly codeUrl: (caller: Caller, codeSha256Hex: string) => string;
+  /** ARN that RuntimeVersionConfig names. Default: one made of the runtime's name. */
+  readonly runtimeVersionArn?: (runtime: RuntimeName, region: Region) => string;
+  /** Default: the service's own quota. */
+  readonly accountConcurrency?: number;
+  /** Default: this machine's. */
+  readonly architecture?: Settings['architecture'];
+}
+
+/** The reading half of the service: everything here answers from memory. */
+export class ConfigQueries {
+  protected readonly engine: ConfigEngine;
+  readonly #random: Random;
+  readonly #codeUrl: ConfigServiceOptions['codeUrl'];
+  readonly #runtimeVersionArn: RuntimeVersionArn;
+  protected readonly accountConcurrency: number;
+
+  constructor(engine: ConfigEngine, options: ConfigServiceOptions) {
+    this.engine = engine;
+    this.#random = options.random;
+    this.#codeUrl = options.codeUrl;
+    this.#runtimeVersionArn = options.runtimeVersionArn ?? runtimeVersionArn;
+    this.accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
+  }
+
+  async getFunction(caller: Caller, input: Input<'GetFunction'>): Promise<Result<Output<'GetFunction'>>> {
+    const found = this.version(caller, input.FunctionName, input.Qualifier, 'GetFunction');
+    if (!found.ok) return found;
+    const { state, record, qualifier } = found.value;
+    const { reserved, tags } = state.record;
+    return ok({
+      Configuration: this.view(state.record, record, qualifier),
+      Code: { RepositoryType: 'S3', Location: this.#codeUrl(caller, record.code.sha256Hex) },
+      ...(Object.keys(tags).length === 0 ? {} : { Tags: tags }),
+      ...(reserved === null ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
+    });
+  }
+
+  async getFunctionConfiguration(
+    caller: Caller,
+    input: Input<'GetFunctionConfiguration'>,
+  ): Promise<Result<Output<'GetFunctionConfiguration'>>> {
+    const found = this.version(caller, input.FunctionName, input.Qualifier, 'GetFunctionConfiguration');
+    if (!found.ok) return found;
+    const { state, record, qualifier } = found.value;
+    return ok(this.view(state.record, record, qualifier));
+  }
+
+  async listFunctions(caller: Caller, input: Input<'ListFunctions'>): Promise<Result<Output<'ListFunctions'>>> {
+    const all = input.FunctionVersion === 'ALL';
+    const items = this.engine.table.list(caller.account, caller.region).flatMap((state) => {
+      const records = all ? versionsInOrder(state) : [state.versions.get(latest)!];
+      return records.map((record) => ({ id: state.record, record }));
+    });
+    const paged = page(
+      items,
+      ({ id, record }) => `${id.name}/${record.version}`,
+      (a, b) => {
+        const [aName, aVersion] = a.split('/') as [string, string];
+        const [bName, bVersion] = b.split('/') as [string, string];
+        return byText(aName, bName) || byVersion(aVersion, bVersion);
+      },
+      input.Marker,
+      input.MaxItems,
+    );
+    if (!paged.ok) return paged;
+    return ok({
+      ...marker(paged.value.nextMarker),
+      Functions: paged.value.items.map(({ id, record }) => listedView(id, record, all ? record.version : null)),
+    });
+  }
+
+  async listVersionsByFunction(
+    caller: Caller,
+    input: Input<'ListVersionsByFunction'>,
+  ): Promise<Result<Output<'ListVersionsByFunction'>>> {
+    const found = this.state(caller, input.FunctionName, 'ListVersionsByFunction');
+    if (!found.ok) return found;
+    const state = found.value;
+    const records = versionsInOrder(state);
+    const paged = page(records, (record) => record.version, byVersion, input.Marker, input.MaxItems);
+    if (!paged.ok) return paged;
+    return ok({
+      ...marker(paged.value.nextMarker),
+      Versions: paged.value.items.map((record) => listedView(state.record, record, record.version)),
+    });
+  }
+
+  async getAlias(caller: Caller, input: Input<'GetAlias'>): Promise<Result<Output<'GetAlias'>>> {
+    const found = this.state(caller, input.FunctionName, 'GetAlias');
+    if (!found.ok) return found;
+    const record = found.value.aliases.get(input.Name);
+    if (record === undefined) return fail(aliasNotFound(found.value.record, input.Name));
+    return ok(aliasView(found.value.record, record));
+  }
+
+  async listAliases(caller: Caller, input: Input<'ListAliases'>): Promise<Result<Output<'ListAliases'>>> {
+    const found = this.state(caller, input.FunctionName, 'ListAliases');
+    if (!found.ok) return found;
+    const state = found.value;
+    const wanted = input.FunctionVersion;
+    const records = [...state.aliases.values()]
+      .filter((alias) => wanted === undefined || alias.version === wanted || alias.routing?.version === wanted)
+      .sort((a, b) => byText(a.name, b.name));
+    const paged = page(records, (record) => record.name, byText, input.Marker, input.MaxItems);
+    if (!paged.ok) return paged;
+    const Aliases = paged.value.items.map((record) => aliasView(state.record, record));
+    return ok({ ...marker(paged.value.nextMarker), Aliases });
+  }
+
+  async getFunctionConcurrency(
+    caller: Caller,
+    input: Input<'GetFunctionConcurrency'>,
+  ): Promise<Result<Output<'GetFunctionConcurrency'>>> {
+    const found = this.state(caller, input.FunctionName, 'GetFunctionConcurrency');
+    if (!found.ok) return found;
+    const { reserved } = found.value.record;
+    return ok(reserved === null ? {} : { ReservedConcurrentExecutions: reserved });
+  }
+
+  async getAccountSettings(
+    caller: Caller,
+    _input: Input<'GetAccountSettings'>,
+  ): Promise<Result<Output<'GetAccountSettings'>>> {
+    const functions = this.engine.table.list(caller.account, caller.region);
+    return ok({
+      AccountLimit: {
+        TotalCodeSize: limits.codeStorageBytesPerRegion,
+        CodeSizeUnzipped: limits.codeUnzippedBytesMax,
+        CodeSizeZipped: limits.codeZipBytesMax,
+        ConcurrentExecutions: this.accountConcurrency,
+        UnreservedConcurrentExecutions: this.accountConcurrency - this.reservedInAccount(caller.account, caller.region),
+      },
+      AccountUsage: { TotalCodeSize: storedBytes(functions), FunctionCount: functions.length },
+    });
+  }
+
+  async listTags(caller: Caller, input: Input<'ListTags'>): Promise<Result<Output<'ListTags'>>> {
+    const found = this.state(caller, input.Resource, 'ListTags');
+    return found.ok ? ok({ Tags: found.value.record.tags }) : found;
+  }
+
+  /**
+   * Which spec an invocation runs. Synchronous, ≤ 2 µs: the hot path. `name` is FunctionName as the client sent it
+   * (name, partial or full ARN, with or without a qualifier); `qualifier` is the query's, or null.
+   */
+  resolve(account: AccountId, region: Region, name: string, qualifier: string | null): Result<Resolved> {
+    const { table } = this.engine;
+    let route = table.route(account, region, name, qualifier);
+    if (route === null) {
+      const ref = functionRef(account, region, name, qualifier);
+      if (!ref.ok) return ref;
+      route = table.route(account, region, ref.value.id.name, ref.value.qualifier);
+      if (route === null) return fail(notFound(ref.value.id, ref.value.qualifier ?? latest));
+    }
+    if (route.other !== null && this.#random.fraction() < route.other.weight) return route.other.resolved;
+    return route.main;
+  }
+
+  /** Concurrency reserved by all functions of the account in the region. */
+  reservedInAccount(account: AccountId, region: Region): number {
+    return this.engine.table.reserved(account, region);
+  }
+
+  get functionCount(): number {
+    return [...this.engine.table.all()].length;
+  }
+
+  /** Runtimes of all versions of all functions, of every account. */
+  runtimesInUse(): ReadonlySet<RuntimeName> {
+    const found = new Set<RuntimeName>();
+    for (const state of this.engine.table.all()) {
+      for (const record of state.versions.values()) found.add(record.settings.runtime);
+    }
+    return found;
+  }
+
+  /** Folder of the unpacked code of a spec; made again from the blob when missing. Throws when the code is gone. */
+  async codeFolder(codeSha256Hex: string): Promise<string> {
+    const folder = await this.engine.codes.tree(codeSha256Hex);
+    assert(folder !== null, `code ${codeSha256Hex} is gone`);
+    return folder;
+  }
+
+  /** The zip itself, for the download URL. Null: no function of this account and region has it. */
+  async codeZip(caller: Caller, codeSha256Hex: string): Promise<Uint8Array | null> {
+    const owned = this.engine.table
+      .list(caller.account, caller.region)
+      .some((state) => [...state.versions.values()].some((record) => record.code.sha256Hex === codeSha256Hex));
+    return owned ? await this.engine.codes.zip(codeSha256Hex) : null;
+  }
+
+  /** A pool's sandboxes are to drain: the version changed or is gone. The returned function ends the subscription. */
+  onPoolSuperseded(listener: (pool: PoolKey, reason: StopReason) => void): () => void {
+    return this.engine.onPoolSuperseded(listener);
+  }
+
+  onVersionActive(listener: (spec: FunctionSpec) => void): () => void {
+    return this.engine.onVersionActive(listener);
+  }
+
+  onFunctionDeleted(listener: (deleted: FunctionId) => void): () => void {
+    return this.engine.onFunctionDeleted(listener);
+  }
+
+  /** For operations on the function itself: `$LATEST` is the only qualifier its name may carry. */
+  protected unqualified(caller: Caller, name: string, action: string): Result<FunctionId> {
+    const ref = functionRef(caller.account, caller.region, name, null, action);
+    if (!ref.ok) return ref;
+    if (ref.value.qualifier !== null && ref.value.qualifier !== latest) {
+      const message = `This operation does not permit qualifiers: ${functionArn(ref.value.id, ref.value.qualifier)}`;
+      return fail(apiFailure('InvalidParameterValueException', message));
+    }
+    return ok(ref.value.id);
+  }
+
+  protected existing(caller: Caller, name: string, action: string): Result<FunctionId> {
+    const ref = this.unqualified(caller, name, action);
+    if (!ref.ok || this.engine.table.state(ref.value) !== null) return ref;
+    return fail(notFound(ref.value));
+  }
+
+  protected state(caller: Caller, name: string, action: string): Result<FunctionState> {
+    const ref = this.unqualified(caller, name, action);
+    if (!ref.ok) return ref;
+    const state = this.engine.table.state(ref.value);
+    return state === null ? fail(notFound(ref.value)) : ok(state);
+  }
+
+  protected version(
+    caller: Caller,
+    name: string,
+    given: string | undefined,
+    action: string,
+  ): Result<{ readonly state: FunctionState; readonly record: VersionRecord; readonly qualifier: string | null }> {
+    const ref = functionRef(caller.account, caller.region, name, given ?? null, action);
+    if (!ref.ok) return ref;
+    const { id, qualifier } = ref.value;
+    const state = this.engine.table.state(id);
+    const wanted = qualifier ?? latest;
+    const record = state?.versions.get(state.aliases.get(wanted)?.version ?? wanted);
+    return state === null || record === undefined ? fail(notFound(id, qualifier)) : ok({ state, record, qualifier });
+  }
+
+  protected view(id: FunctionId, record: VersionRecord, qualifier: string | null): FunctionConfiguration {
+    return functionView(id, record, qualifier, this.#runtimeVersionArn);
+  }
+
+  protected storedBytes(caller: Caller): number {
+    return storedBytes(this.engine.table.list(caller.account, caller.region));
+  }
+}
+
+function versionsInOrder(state: FunctionState): readonly VersionRecord[] {
+  return [...state.versions.values()].sort((a, b) => byVersion(a.version, b.version));
+}
+
+function storedBytes(functions: readonly FunctionState[]): number {
+  let bytes = 0;
+  for (const state of functions) for (const record of state.versions.values()) bytes += record.code.zipBytes;
+  return bytes;
+}
+
+function marker(next: string | null): { readonly NextMarker?: string } {
+  return next === null ? {} : { NextMarker: next };
+}
