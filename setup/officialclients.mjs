@@ -2,7 +2,8 @@
 // part of the product): npm aws-lambda-ric 3.x (Node 20 and 22) and 4.x (Node 24), and PyPI awslambdaric for the
 // machine's Python versions. What cannot be installed is reported and left out; the tests then say so and skip.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -95,23 +96,46 @@ export function ensurePythonClients(interpreters, say) {
   }
 }
 
+/** Interpreters on PATH and those of pyenv: minor version → program. */
+function findInterpreters() {
+  const found = {};
+  const pyenv = join(process.env.PYENV_ROOT ?? join(homedir(), '.pyenv'), 'versions');
+  const own = existsSync(pyenv) ? readdirSync(pyenv) : [];
+  for (const minor of ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14']) {
+    const version = own.find((name) => name.startsWith(`${minor}.`));
+    const places = [...(version ? [join(pyenv, version, 'bin', `python${minor}`)] : []), `python${minor}`];
+    const program = places.find((place) => run(place, ['-m', 'pip', '--version']) === null);
+    if (program) found[minor] = program;
+  }
+  return found;
+}
+
+/** Node 20, 22 and 24, except the one that runs this, for the tests: `.cache/runtimes/NAME` as `hearth runtimes add`. */
+function ensureNodeVersions(say) {
+  const own = Number.parseInt(process.versions.node, 10);
+  for (const major of [20, 22, 24].filter((version) => version !== own)) {
+    const target = join(root, '.cache', 'runtimes', `nodejs${major}.x`);
+    if (existsSync(join(target, 'bin', 'node'))) continue;
+    say(`• Node ${major}`);
+    const name = `node-linux-${process.arch}`;
+    const temporary = join(root, '.cache', 'runtimes', `.adding-${major}-${process.pid}`);
+    const failed = npmInstall(temporary, `${name}@${major}`);
+    if (failed === null) {
+      rmSync(target, { recursive: true, force: true });
+      renameSync(join(temporary, 'node_modules', name), target);
+    } else {
+      say(`  not available: ${failed}`);
+    }
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** All of it. Does nothing that is done already; never fails. */
 export function ensureOfficialClients(say = (text) => process.stderr.write(`${text}\n`)) {
   mkdirSync(folder, { recursive: true });
+  ensureNodeVersions(say);
   ensureNodeClients(say);
-  const interpreters = {};
-  for (const minor of ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14']) {
-    const found = spawnSync(`python${minor}`, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
-    if (found.status === 0) interpreters[minor] = found.stdout.trim();
-  }
-  // Where only `python3` has pip: the system's interpreter often comes without.
-  const plain = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2], sys.executable)'], {
-    encoding: 'utf8',
-  });
-  if (plain.status === 0) {
-    const [minor, executable] = plain.stdout.trim().split(' ');
-    interpreters[minor] = executable;
-  }
-  ensurePythonClients(interpreters, say);
+  ensurePythonClients(findInterpreters(), say);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) ensureOfficialClients();

@@ -156,7 +156,7 @@ def handle_event_request(body, request_handler, encode, loads, context_class):
         response = request_handler(event, lambda_context)
         if not isinstance(response, bytes):
             try:
-                response = encode(response).encode("utf-8")
+                response = encode(response)
             except Exception as error:
                 raise _Fault("MarshalError", f"Unable to marshal response: {error}")
         report = None
@@ -167,7 +167,8 @@ def handle_event_request(body, request_handler, encode, loads, context_class):
     sys.stdout.flush()
     sys.stderr.flush()
     if report is None:
-        channel.send(channel.RESPONSE, response)
+        # Text that is not Unicode (a lone surrogate) ends the process, as it does under Lambda's own client.
+        channel.send(channel.RESPONSE, response if isinstance(response, bytes) else response.encode("utf-8"))
     else:
         _log_error(report)
         channel.send(channel.ERROR, encode(report).encode())
