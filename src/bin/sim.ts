@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { reportOf } from '../sim/report.js';
 import { simulate } from '../sim/simulation.js';
 
 const argv = yargs(hideBin(process.argv))
@@ -17,16 +18,10 @@ const startedMs = performance.now();
 const result = simulate(argv.seed, argv.events);
 const seconds = (performance.now() - startedMs) / 1000;
 const eventsPerSecond = Math.round(result.events / seconds);
-const { violation } = result;
 
 if (argv.json) console.log(JSON.stringify({ ...result, seconds, eventsPerSecond }));
 else {
-  const hours = (result.virtualMs / 3_600_000).toFixed(2);
-  console.log(`seed ${result.seed}  events ${result.events}  trace ${result.hash}`);
-  console.log(`${result.invocationsEnded} invocations, ${hours} virtual hours, ${eventsPerSecond} events/s`);
-  if (violation !== null) {
-    console.error(`\nviolated at step ${violation.step} (seed ${result.seed}): ${violation.message}\n`);
-    for (const line of violation.last) console.error(line);
-  }
+  for (const text of reportOf(result)) console.log(text);
+  console.log(`${eventsPerSecond} events/s`);
 }
-process.exitCode = violation === null ? 0 : 1;
+process.exitCode = result.violation === null ? 0 : 1;

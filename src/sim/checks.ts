@@ -135,11 +135,15 @@ export class Checks {
     this.ended += 1;
   }
 
-  granted(sandboxId: SandboxId, workerId: WorkerId, epoch: number): void {
+  /** `pool`: the version that the invocation asked for, null when nobody waits for the grant any more. */
+  granted(sandboxId: SandboxId, pool: PoolKey | null, epoch: number): void {
+    const living = this.#living.get(sandboxId);
+    if (living !== undefined && pool !== null && living.pool !== pool) {
+      throw new Violation(`${sandboxId} of ${living.pool} granted to an invocation of ${pool}`);
+    }
     const lease = this.#leases.get(sandboxId);
     if (lease?.open) throw new Violation(`${sandboxId} granted to a second invocation while the first has it`);
     if (lease !== undefined && epoch <= lease.epoch) throw new Violation(`${sandboxId}: epoch ${epoch} came twice`);
-    if (workerId === undefined) throw new Violation(`${sandboxId} granted without a worker`);
     this.#leases.set(sandboxId, { epoch, open: true });
   }
 

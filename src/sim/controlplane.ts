@@ -284,8 +284,8 @@ export class ControlPlane implements WorkerListener {
 
   #invokeAt({ requestId, sandboxId, workerId, epoch }: Extract<AssignmentEffect, { kind: 'grant' }>): void {
     const { checks, network, schedule, workers } = this.#world;
-    checks.granted(sandboxId, workerId, epoch);
     const running = this.#running.get(requestId);
+    checks.granted(sandboxId, running?.pool ?? null, epoch);
     if (running === undefined) return;
     const lease = { sandboxId, workerId, epoch };
     running.lease = lease;

@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { AssignmentEffect } from '../assignment/messages.js';
 import type { AsyncEffect } from '../async/messages.js';
 import type { CountingEffect } from '../counting/messages.js';
-import type { WorkerId } from '../kernel/ids.js';
+import type { PoolKey, RequestId, WorkerId } from '../kernel/ids.js';
 import type { PlacementEffect } from '../placement/messages.js';
 import { type Parts, realParts } from './parts.js';
 import { SimQueue } from './queue.js';
@@ -22,17 +22,22 @@ function caught(name: string, mutant: Partial<Parts>, expected: RegExp): void {
   });
 }
 
-caught(
-  'an assignment that grants a busy sandbox',
-  {
+type Grant = Extract<AssignmentEffect, { kind: 'grant' }>;
+
+/** Now and then grants what somebody else has; `otherPool`: also to invocations of another version. */
+function doubleGrants(otherPool: boolean): Partial<Parts> {
+  return {
     assignment: (options) => {
       const real = realParts.assignment(options);
-      let held: Extract<AssignmentEffect, { kind: 'grant' }> | null = null;
+      const poolOf = new Map<RequestId, PoolKey>();
+      let held: Grant | null = null;
       return {
         recover: (from) => real.recover(from),
         step: (input) => {
-          if (input.kind === 'acquire' && held !== null) {
-            return [{ ...held, requestId: input.requestId, epoch: held.epoch + 1 }];
+          if (input.kind === 'acquire') {
+            poolOf.set(input.requestId, input.pool);
+            const fits = held !== null && (poolOf.get(held.requestId) === input.pool) !== otherPool;
+            if (held !== null && fits) return [{ ...held, requestId: input.requestId, epoch: held.epoch + 1 }];
           }
           const effects = real.step(input);
           for (const effect of effects) if (effect.kind === 'grant') held = effect;
@@ -40,9 +45,11 @@ caught(
         },
       };
     },
-  },
-  /granted to a second invocation|epoch .* came twice/,
-);
+  };
+}
+
+caught('an assignment that grants a busy sandbox', doubleGrants(false), /granted to a second invocation|came twice/);
+caught('an assignment that grants across versions', doubleGrants(true), /granted to an invocation of/);
 
 caught(
   'an assignment that does not drain',

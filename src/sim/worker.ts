@@ -208,9 +208,9 @@ export class SimWorker {
 
   /** To whichever control plane there is when the message arrives. */
   #tell(message: (listener: WorkerListener) => void): void {
-    const { world } = { world: this.#world };
-    world.network.tell(this.partitioned, () => {
-      if (world.listener !== null) message(world.listener);
+    this.#world.network.tell(this.partitioned, () => {
+      const { listener } = this.#world;
+      if (listener !== null) message(listener);
     });
   }
 }
