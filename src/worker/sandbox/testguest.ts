@@ -45,6 +45,8 @@ export class Guest {
   private text = '';
   private readonly answers: ((answer: { value?: unknown; error?: string }) => void)[] = [];
   output = '';
+  /** Both outputs are read to their end. */
+  readonly ended: Promise<unknown>;
 
   constructor(readonly box: Box) {
     box.channel.setEncoding('utf8').on('data', (piece: string) => {
@@ -54,6 +56,7 @@ export class Guest {
         this.text = this.text.slice(end + 1);
       }
     });
+    this.ended = Promise.all([box.stdout, box.stderr].map((stream) => new Promise((end) => stream.once('end', end))));
     box.stdout.on('data', (piece: Buffer) => {
       this.output += piece.toString();
     });

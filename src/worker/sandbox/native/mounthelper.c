@@ -8,6 +8,7 @@
  *   tmpfs   TARGET MIB UID GID
  *   loop    IMAGE TARGET            attach to a free loop device, mount as ext4, unlink the image
  *   copy    SOURCE TARGET           new sparse file: copies only where the source has data
+ *   fifo    PATH UID                new pipe that this user may open again (by /dev/stdout)
  *   umount  TARGET                  detached: goes when its last user does
  * Answers, in order: "ok\n", or "ERRNO what: message\n".
  */
@@ -234,6 +235,10 @@ static int perform(char **field, int count)
 		return loop_mount(field[1], field[2]);
 	if (strcmp(command, "copy") == 0 && count == 3)
 		return copy_sparse(field[1], field[2]);
+	if (strcmp(command, "fifo") == 0 && count == 3) {
+		uid_t uid = (uid_t)strtoul(field[2], NULL, 10);
+		return mkfifo(field[1], 0600) < 0 || lchown(field[1], uid, uid) < 0 ? fail(field[1]) : 0;
+	}
 	if (strcmp(command, "umount") == 0 && count == 2)
 		return umount2(field[1], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? fail(field[1]) : 0;
 	return fail("unknown command");

@@ -48,7 +48,7 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
   try {
     const shown = makeSkeleton(place.base, slot.name, runtime, (path) => request.files.get(path)!);
     skeleton = shown;
-    const [pid, runtimeApi] = await untilReady(child, async () => {
+    const [pid, runtimeApi] = await untilReady(child, slot.stderr, async () => {
       slot.run([place.bwrap, ...bwrapArguments(shown.arguments, request)]);
       const [pid, server] = await Promise.all([
         initPidFrom((child.stdio as readonly unknown[])[infoFd] as Readable),
@@ -102,20 +102,20 @@ function bwrapArguments(skeleton: readonly string[], request: BootRequest): stri
 }
 
 /** Runs `wait` against the child's end and the deadline. */
-async function untilReady<T>(child: ChildProcess, wait: () => Promise<T>): Promise<T> {
+async function untilReady<T>(child: ChildProcess, stderr: Readable, wait: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let ended: (() => void) | undefined;
   const failed = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new DriverError(`the sandbox did not boot in ${bootMsMax / 1000} s`)), bootMsMax);
     child.once('error', (error) => reject(new DriverError(`cannot start a sandbox: ${error.message}`)));
     ended = () => {
-      // Listening from here on: after the exit, Node throws away what nobody reads.
       let text = '';
-      child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
+      stderr.setEncoding('utf8').on('data', (piece: string) => {
         text = (text + piece).slice(-errorCharsMax);
       });
-      child.once('close', (code, signal) => {
-        reject(new DriverError(`the sandbox did not boot: ${text.trim() || `status ${code ?? signal}`}`));
+      stderr.once('close', () => {
+        const status = child.exitCode ?? child.signalCode;
+        reject(new DriverError(`the sandbox did not boot: ${text.trim() || `status ${status}`}`));
       });
     };
     child.once('exit', ended);

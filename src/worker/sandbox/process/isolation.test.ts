@@ -259,6 +259,15 @@ print(json.dumps(out))`;
     );
   });
 
+  point('can open its output again, as shell scripts do', async (guest) => {
+    await guest.run(
+      `cp.execFileSync('/bin/sh', ['-c', 'echo one > /dev/stdout; echo two > /dev/stderr'], { stdio: 'inherit' })`,
+    );
+    await guest.box.kill();
+    await guest.ended;
+    assert.deepEqual(guest.output.trim().split('\n').sort(), ['one', 'two']);
+  });
+
   point('shows code that nobody inside can change, also not on the machine', async (guest) => {
     await assert.rejects(guest.run(`fs.writeFileSync('/var/task/index.txt', 'changed')`), /EROFS/);
     await assert.rejects(guest.run(`fs.unlinkSync('/var/task/index.txt')`), /EROFS/);

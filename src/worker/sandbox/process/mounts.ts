@@ -64,6 +64,11 @@ export class Mounts {
     return this.run('copy', source, target);
   }
 
+  /** Makes a named pipe that `uid` owns. */
+  fifo(path: string, uid: number): Promise<void> {
+    return this.run('fifo', path, String(uid));
+  }
+
   umount(target: string): Promise<void> {
     return this.run('umount', target);
   }

@@ -48,8 +48,8 @@ export class ProcessBox implements Box {
     this.id = parts.id;
     this.runtimeApi = parts.runtimeApi;
     this.channel = child.stdio[channelFd] as Duplex;
-    this.stdout = child.stdout!;
-    this.stderr = child.stderr!;
+    this.stdout = parts.slot.stdout;
+    this.stderr = parts.slot.stderr;
     this.exited = new Promise((resolve) => {
       const ended = (code: number | null, name: NodeJS.Signals | null) => {
         this.over = true;

@@ -76,7 +76,7 @@ export class ProcessDriver implements SandboxDriver {
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(512)).dispose();
-      const slots = new Slots(programs.launcher, base, cgroups, programs.privileged);
+      const slots = new Slots(programs.launcher, base, mounts, cgroups, programs.privileged);
       const place = { base, mounts, slirp: network.path, bwrap: programs.bwrap, launcher: programs.launcher };
       const driver = new ProcessDriver(place, cgroups, slots, scratches, janitor, network, programs.privileged);
       slots.refill();
@@ -136,7 +136,7 @@ export class ProcessDriver implements SandboxDriver {
   ): Promise<ProcessBox> {
     const files = await this.show(runtime);
     if (this.closing) throw new DriverError('the driver is closed');
-    const slot = this.slots.take();
+    const slot = await this.slots.take();
     try {
       const released = () => this.boxes.delete(boxId);
       return await bootBox(this.place, { boxId, runtime, environment, files, slot, released });

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { assert } from '../../../kernel/assert.js';
 import type { BoxCgroup } from './boxcgroup.js';
 import type { Cgroups } from './cgroups.js';
+import type { Mounts } from './mounts.js';
+import { outputPipe } from './outputpipe.js';
 
 /** Open files of a function's process (Lambda quotas page: file descriptors). */
 const filesMax = 1024;
@@ -33,6 +35,8 @@ export class Slot {
     readonly uid: number,
     readonly cgroup: BoxCgroup,
     readonly child: ChildProcess,
+    readonly stdout: Readable,
+    readonly stderr: Readable,
     private readonly forget: () => void,
   ) {}
 
@@ -50,13 +54,15 @@ export class Slot {
   async dispose(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.cgroup.remove();
+    // Output that nobody wants must be read to its end all the same, or its pipe stays open.
+    for (const stream of [this.stdout, this.stderr]) if (stream.readableFlowing === null) stream.resume();
     this.forget();
   }
 }
 
 /** Makes slots, and keeps a few ready. */
 export class Slots {
-  private readonly ready: Slot[] = [];
+  private readonly ready: Promise<Slot>[] = [];
   private readonly uids = new Set<number>();
   private made = 0;
   private closed = false;
@@ -64,16 +70,18 @@ export class Slots {
   constructor(
     private readonly launcher: string,
     private readonly base: string,
+    private readonly mounts: Mounts,
     private readonly cgroups: Cgroups,
     /** Each slot gets a user id of its own; else all run as ours. */
     private readonly privileged: boolean,
   ) {}
 
-  take(): Slot {
+  async take(): Promise<Slot> {
     assert(!this.closed, 'no slot after the end');
-    for (let slot = this.ready.shift(); slot; slot = this.ready.shift()) {
-      if (slot.usable) return slot;
-      slot.dispose().catch(() => {}); // Someone killed it: the janitor gets the rest.
+    for (let next = this.ready.shift(); next; next = this.ready.shift()) {
+      const slot = await next.catch(() => null); // The one made now tells the error.
+      if (slot?.usable) return slot;
+      slot?.dispose().catch(() => {}); // Someone killed it: the janitor gets the rest.
     }
     return this.make();
   }
@@ -81,43 +89,59 @@ export class Slots {
   /** Called when there is time: after a boot, not during one. */
   refill(): void {
     while (!this.closed && this.ready.length < readyMax) {
-      try {
-        this.ready.push(this.make());
-      } catch {
-        return; // Whoever needs one gets the error.
-      }
+      const next = this.make();
+      next.catch(() => {});
+      this.ready.push(next);
     }
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    await Promise.allSettled(this.ready.splice(0).map((slot) => slot.dispose()));
+    await Promise.allSettled(this.ready.splice(0).map((next) => next.then((slot) => slot.dispose())));
   }
 
-  private make(): Slot {
+  private async make(): Promise<Slot> {
     this.made += 1;
     const name = String(this.made);
     const uid = this.privileged ? this.freeUid() : 0;
     const cgroup = this.cgroups.createBox(name);
-    const filter = openSync(join(this.base, 'filter'), 'r');
-    const user = this.privileged ? ['--uid', String(uid), '--gid', String(uid)] : [];
+    if (this.privileged) this.uids.add(uid);
+    const forget = () => this.uids.delete(uid);
+    const opened: number[] = [];
     try {
-      const child = spawn(
-        this.launcher,
-        [
-          ...cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
-          ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0', ...user],
-          ...['--rest-fd', String(restFd)],
-        ],
-        { cwd: '/', env: {}, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', 'pipe', filter, 'pipe'] },
-      );
-      for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
-      child.on('error', () => {});
-      if (this.privileged) this.uids.add(uid);
-      return new Slot(name, uid, cgroup, child, () => this.uids.delete(uid));
+      const pipes = [];
+      for (const stream of ['out', 'err']) {
+        const pipe = await outputPipe(this.mounts, join(this.base, `${name}.${stream}`), uid);
+        opened.push(pipe.writeFd);
+        pipes.push(pipe.read);
+        pipe.read.on('error', () => {}); // Its end is the box's end.
+      }
+      opened.push(openSync(join(this.base, 'filter'), 'r'));
+      const child = this.launch(cgroup, uid, opened);
+      return new Slot(name, uid, cgroup, child, pipes[0]!, pipes[1]!, forget);
+    } catch (error) {
+      forget();
+      await cgroup.remove();
+      throw error;
     } finally {
-      closeSync(filter);
+      for (const fd of opened) closeSync(fd);
     }
+  }
+
+  private launch(cgroup: BoxCgroup, uid: number, [stdout, stderr, filter]: readonly number[]): ChildProcess {
+    const user = this.privileged ? ['--uid', String(uid), '--gid', String(uid)] : [];
+    const child = spawn(
+      this.launcher,
+      [
+        ...cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
+        ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0', ...user],
+        ...['--rest-fd', String(restFd)],
+      ],
+      { cwd: '/', env: {}, stdio: ['ignore', stdout!, stderr!, 'pipe', 'ipc', 'pipe', filter!, 'pipe'] },
+    );
+    for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
+    child.on('error', () => {});
+    return child;
   }
 
   private freeUid(): number {
