@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -169,4 +170,31 @@ export function rawTalk(
     socket.on('error', () => {});
     socket.on('close', () => resolve(text));
   });
+}
+
+/** For the official SDK's clients: first key of the door, no retries. */
+export function clientSettings(door: FakeDoor, secret?: string) {
+  const key = door.credentials.list()[0];
+  assert.ok(key);
+  return {
+    endpoint: door.endpoint,
+    region: 'eu-west-2',
+    maxAttempts: 1,
+    credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secret ?? key.secretAccessKey },
+  };
+}
+
+export interface SdkError {
+  name: string;
+  message: string;
+  Type?: string;
+  $metadata: { httpStatusCode: number; requestId: string };
+}
+
+/** The error of an SDK call that must fail. */
+export async function rejected(promise: Promise<unknown>): Promise<SdkError> {
+  return promise.then(
+    () => assert.fail('must be rejected'),
+    (error) => error as SdkError,
+  );
 }

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { test } from 'node:test';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { CloudWatchLogsClient, DescribeLogGroupsCommand, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
@@ -15,39 +13,12 @@ import {
 } from '@aws-sdk/client-lambda';
 import { GetAccessKeyInfoCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { SignatureV4 } from '@smithy/signature-v4';
-import fc from 'fast-check';
 import type { AccountId } from '../kernel/ids.js';
-import type { InvocationOutcome } from '../wire/invocation.js';
-import { type FakeDoor, openFakeDoor, rawTalk } from './fakedoor.js';
-
-function settings(door: FakeDoor, secret?: string) {
-  const key = door.credentials.list()[0];
-  assert.ok(key);
-  return {
-    endpoint: door.endpoint,
-    region: 'eu-west-2',
-    maxAttempts: 1,
-    credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secret ?? key.secretAccessKey },
-  };
-}
-
-interface SdkError {
-  name: string;
-  message: string;
-  Type?: string;
-  $metadata: { httpStatusCode: number; requestId: string };
-}
-
-async function rejected(promise: Promise<unknown>): Promise<SdkError> {
-  return promise.then(
-    () => assert.fail('must be rejected'),
-    (error) => error as SdkError,
-  );
-}
+import { clientSettings, type FakeDoor, openFakeDoor, rejected } from './fakedoor.js';
 
 test('invoke through the official SDK', async (t) => {
   const door = await openFakeDoor(t);
-  const client = new LambdaClient(settings(door));
+  const client = new LambdaClient(clientSettings(door));
   t.after(() => client.destroy());
 
   const plain = await client.send(new InvokeCommand({ FunctionName: 'echo', Payload: Buffer.from('{"é":[1]}') }));
@@ -100,7 +71,7 @@ test('invoke through the official SDK', async (t) => {
 
 test('errors of invoke through the official SDK', async (t) => {
   const door = await openFakeDoor(t);
-  const client = new LambdaClient(settings(door));
+  const client = new LambdaClient(clientSettings(door));
   t.after(() => client.destroy());
   const invoke = (more: object) => rejected(client.send(new InvokeCommand({ FunctionName: 'echo', ...more })));
 
@@ -149,7 +120,7 @@ test('errors of invoke through the official SDK', async (t) => {
 
 test('configuration operations: parse, validate, serialize, refuse', async (t) => {
   const door = await openFakeDoor(t);
-  const client = new LambdaClient(settings(door));
+  const client = new LambdaClient(clientSettings(door));
   t.after(() => client.destroy());
   const got = await client.send(new GetFunctionCommand({ FunctionName: 'f' }));
   assert.equal(got.Configuration?.FunctionName, 'f');
@@ -186,8 +157,8 @@ test('configuration operations: parse, validate, serialize, refuse', async (t) =
 
 test('STS and Logs through the official SDKs', async (t) => {
   const door = await openFakeDoor(t);
-  const sts = new STSClient(settings(door));
-  const logs = new CloudWatchLogsClient(settings(door));
+  const sts = new STSClient(clientSettings(door));
+  const logs = new CloudWatchLogsClient(clientSettings(door));
   t.after(() => {
     sts.destroy();
     logs.destroy();
@@ -197,10 +168,10 @@ test('STS and Logs through the official SDKs', async (t) => {
   const other = door.credentials.add('210987654321' as AccountId);
   const info = await sts.send(new GetAccessKeyInfoCommand({ AccessKeyId: other.accessKeyId }));
   assert.equal(info.Account, '210987654321');
-  const second = new STSClient({ ...settings(door), credentials: other });
+  const second = new STSClient({ ...clientSettings(door), credentials: other });
   assert.equal((await second.send(new GetCallerIdentityCommand({}))).Account, '210987654321');
   second.destroy();
-  const theirs = new LambdaClient({ ...settings(door), credentials: other });
+  const theirs = new LambdaClient({ ...clientSettings(door), credentials: other });
   await theirs.send(new InvokeCommand({ FunctionName: 'echo' }));
   theirs.destroy();
   assert.equal(door.invocations.pop()?.spec.account, '210987654321');
@@ -211,15 +182,15 @@ test('STS and Logs through the official SDKs', async (t) => {
   assert.equal(missing.name, 'ResourceNotFoundException');
   assert.equal(missing.message, 'The specified log group does not exist.');
 
-  const wrongSts = new STSClient(settings(door, 'x'.repeat(40)));
+  const wrongSts = new STSClient(clientSettings(door, 'x'.repeat(40)));
   const stsError = await rejected(wrongSts.send(new GetCallerIdentityCommand({})));
   assert.equal(stsError.name, 'SignatureDoesNotMatch');
   assert.equal(stsError.$metadata.httpStatusCode, 403);
-  const wrongLogs = new CloudWatchLogsClient(settings(door, 'x'.repeat(40)));
+  const wrongLogs = new CloudWatchLogsClient(clientSettings(door, 'x'.repeat(40)));
   const logsError = await rejected(wrongLogs.send(new DescribeLogGroupsCommand({})));
   assert.equal(logsError.name, 'InvalidSignatureException');
   assert.equal(logsError.$metadata.httpStatusCode, 400);
-  const wrongLambda = new LambdaClient(settings(door, 'x'.repeat(40)));
+  const wrongLambda = new LambdaClient(clientSettings(door, 'x'.repeat(40)));
   const lambdaError = await rejected(wrongLambda.send(new InvokeCommand({ FunctionName: 'echo' })));
   assert.equal(lambdaError.name, 'InvalidSignatureException');
   assert.equal(lambdaError.$metadata.httpStatusCode, 403);
@@ -270,161 +241,6 @@ test('unsigned and unknown requests', async (t) => {
   assert.equal(await unsigned.text(), '{"message":"Missing Authentication Token"}');
 });
 
-test('malformed HTTP: an answer or a closed connection, and the door stays open', async (t) => {
-  const door = await openFakeDoor(t);
-  const head = (more: string) => `POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\n${more}\r\n\r\n`;
-  const corpus: [string | Buffer, RegExp][] = [
-    ['\r\n\r\nGARBAGE\r\n\r\n', /^HTTP\/1\.1 400 /],
-    ['GET / HTTP/9.9\r\n\r\n', /^HTTP\/1\.1 400 /],
-    [Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), /^HTTP\/1\.1 400 /],
-    [Buffer.alloc(100_000), /^HTTP\/1\.1 400 /],
-    ['GET / HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
-    [head('Host: a\r\nContent-Length: x'), /^HTTP\/1\.1 400 /],
-    [head('Host: a\r\nContent-Length: -1'), /^HTTP\/1\.1 400 /],
-    [head('Host: a\r\nContent-Length: 1\r\nContent-Length: 2'), /^HTTP\/1\.1 400 /],
-    [head('Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked'), /^HTTP\/1\.1 400 /],
-    [head('Host: a\r\nNo colon'), /^HTTP\/1\.1 400 /],
-    [head(`Host: a\r\nLong: ${'x'.repeat(20_000)}`), /^HTTP\/1\.1 431 /],
-    [head(`Host: a\r\n${'A: b\r\n'.repeat(5_000)}`), /^HTTP\/1\.1 (431|403) /],
-    [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, /^HTTP\/1\.1 431 /],
-    [`${head('Host: a\r\nTransfer-Encoding: chunked\r\nConnection: close')}zz\r\n`, /^HTTP\/1\.1 403 /],
-    [head('Host: a\r\nExpect: 200-maybe\r\nConnection: close'), /^HTTP\/1\.1 417 /],
-    [head('Host: a\r\nUpgrade: websocket\r\nConnection: upgrade, close'), /^HTTP\/1\.1 403 /],
-    ['CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', /^$/],
-  ];
-  for (const [sent, expected] of corpus) {
-    assert.match(await rawTalk(door.port, [sent], /\r\n\r\n/), expected, String(sent).slice(0, 120));
-  }
-  assert.equal((await fetch(`${door.endpoint}/_hearth/health`)).status, 200);
-  assert.deepEqual(door.errors, []);
-});
-
-test('pipelined requests are answered in order', async (t) => {
-  const door = await openFakeDoor(t);
-  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
-  const text = await rawTalk(door.port, [
-    get('/_hearth/health') + get('/nowhere') + get('/_hearth/health') + get('/_hearth/health', 'Connection: close\r\n'),
-  ]);
-  assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200', 'HTTP/1.1 200']);
-});
-
-test('slow and half-sent requests end by the time limits', async (t) => {
-  const door = await openFakeDoor(t, { headersMsMax: 40, requestMsMax: 80, checkMs: 10 });
-  const slowHeaders = await rawTalk(door.port, [
-    'POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: a\r\nX: ',
-  ]);
-  assert.match(slowHeaders, /^HTTP\/1\.1 408 /);
-  const signed = await signedHead(door, 1_000);
-  const half = await rawTalk(door.port, [signed, '{"half":']);
-  assert.match(half, /^HTTP\/1\.1 408 /);
-  while (door.front.bodyBytes > 0) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(door.invocations.length, 0);
-});
-
-test('a client that leaves half-way, or before the answer, costs nothing', async (t) => {
-  const door = await openFakeDoor(t);
-  const socket = connect(door.port, '127.0.0.1');
-  socket.write(`${await signedHead(door, 1_000)}{"half":`);
-  while (door.front.bodyBytes === 0) await new Promise((resolve) => setImmediate(resolve));
-  socket.destroy();
-  while (door.front.bodyBytes > 0) await new Promise((resolve) => setImmediate(resolve));
-
-  let finish: ((outcome: InvocationOutcome) => void) | null = null;
-  door.outcome = (_, done) => {
-    finish = done;
-  };
-  const client = new LambdaClient(settings(door));
-  t.after(() => client.destroy());
-  const abort = new AbortController();
-  const sent = rejected(
-    client.send(new InvokeCommand({ FunctionName: 'echo', Payload: Buffer.from('{"a":1}') }), {
-      abortSignal: abort.signal,
-    }),
-  );
-  while (finish === null) await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(door.front.bodyBytes > 0);
-  abort.abort();
-  assert.equal((await sent).name, 'AbortError');
-  await new Promise((resolve) => setImmediate(resolve));
-  (finish as (outcome: InvocationOutcome) => void)({
-    kind: 'success',
-    payload: Buffer.alloc(100_000, '1'),
-    logTail: null,
-  });
-  assert.equal(door.front.bodyBytes, 0);
-  assert.equal((await fetch(`${door.endpoint}/_hearth/health`)).status, 200);
-});
-
-test('bodies: bounded in sum, refused early with their answer, chunked without a length', async (t) => {
-  const door = await openFakeDoor(t, { bodyBytesMax: 100_000 });
-  const client = new LambdaClient(settings(door));
-  t.after(() => client.destroy());
-  const over = await rejected(
-    client.send(new InvokeCommand({ FunctionName: 'echo', Payload: Buffer.alloc(200_000, '1') })),
-  );
-  assert.equal(over.name, 'ServiceUnavailableException');
-  assert.equal(over.$metadata.httpStatusCode, 503);
-  assert.equal(door.front.bodyBytes, 0);
-
-  // 413 by the announced length: not one byte of the body is needed for it, and 100-continue is not given.
-  const early = await rawTalk(
-    door.port,
-    [await signedHead(door, 7_000_000, 'Expect: 100-continue\r\n')],
-    /\r\n\r\n\{.*\}/,
-  );
-  assert.match(
-    early,
-    /^HTTP\/1\.1 413 [\s\S]*Request must be smaller than 6291456 bytes for the InvokeFunction operation/,
-  );
-  // An unknown key is refused before its body, too.
-  const stranger = (await signedHead(door, 1_000)).replace(/Credential=AKIA\w+/, `Credential=AKIA${'A'.repeat(16)}`);
-  assert.match(
-    await rawTalk(door.port, [stranger], /\r\n\r\n\{.*\}/),
-    /^HTTP\/1\.1 403 [\s\S]*UnrecognizedClientException/,
-  );
-  assert.equal(door.front.bodyBytes, 0);
-
-  const endless = connect(door.port, '127.0.0.1');
-  endless.on('error', () => {});
-  endless.write(await signedHead(door, null));
-  const answer = once(endless, 'data');
-  for (let i = 0; i < 200 && !endless.destroyed; i++) endless.write(`400\r\n${'1'.repeat(1024)}\r\n`);
-  assert.match(String((await answer)[0]), /^HTTP\/1\.1 503 /);
-  endless.destroy();
-  assert.equal(door.front.bodyBytes, 0);
-
-  const chunked = await rawTalk(
-    door.port,
-    [await signedHead(door, null), '3\r\n{"a\r\n', '4\r\n":1}\r\n0\r\n\r\n'],
-    /\}$/,
-  );
-  // The signature covers an empty body, so the answer proves that the chunks were read and counted.
-  assert.match(chunked, /^HTTP\/1\.1 403 [\s\S]*InvalidSignatureException/);
-  const continued = await rawTalk(door.port, [await signedHead(door, 2, 'Expect: 100-continue\r\n'), '{}'], /\}$/);
-  assert.match(continued, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 403 /);
-});
-
-/** Head of an Invoke signed for an empty body; `length` null: chunked. */
-async function signedHead(door: FakeDoor, length: number | null, more = ''): Promise<string> {
-  const client = new LambdaClient({ ...settings(door) });
-  let head = '';
-  client.middlewareStack.add(
-    () => async (args) => {
-      const { headers, path } = args.request as { headers: Record<string, string>; path: string };
-      head = `POST ${path} HTTP/1.1\r\n`;
-      for (const [name, value] of Object.entries(headers)) {
-        if (name.toLowerCase() !== 'content-length') head += `${name}: ${value}\r\n`;
-      }
-      return { response: {}, output: { $metadata: {} } } as never;
-    },
-    { step: 'finalizeRequest', priority: 'low', name: 'keepHead' },
-  );
-  await client.send(new InvokeCommand({ FunctionName: 'echo' }));
-  client.destroy();
-  assert.match(head, /Signature=/i);
-  return `${head}${more}${length === null ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`}\r\n\r\n`;
-}
-
 test('presigned requests run without any header of their own', async (t) => {
   const door = await openFakeDoor(t);
   const url = new URL(`${door.endpoint}/2015-03-31/functions/echo/invocations?Qualifier=v%2B`);
@@ -448,7 +264,7 @@ async function presign(door: FakeDoor, service: string, method: string, url: URL
   const signer = new SignatureV4({
     service,
     region: 'us-east-1',
-    credentials: settings(door).credentials,
+    credentials: clientSettings(door).credentials,
     sha256: Sha256,
   });
   const signed = await signer.presign(
@@ -467,51 +283,3 @@ async function presign(door: FakeDoor, service: string, method: string, url: URL
   result.search = result.search.replaceAll('+', '%20');
   return result;
 }
-
-test('random bytes on the socket never hurt', async (t) => {
-  const door = await openFakeDoor(t, { headersMsMax: 30, requestMsMax: 30, checkMs: 10 });
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(
-        fc.oneof(
-          fc.constantFrom(
-            'GET / HTTP/1.1\r\n',
-            'Host: a\r\n',
-            '\r\n',
-            'Content-Length: 3\r\n',
-            'Transfer-Encoding: chunked\r\n',
-            '3\r\nabc\r\n',
-            '0\r\n\r\n',
-            'Authorization: AWS4-HMAC-SHA256 Credential=',
-            'Expect: 100-continue\r\n',
-          ),
-          fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-        ),
-        { minLength: 1, maxLength: 8 },
-      ),
-      async (chunks) => {
-        await rawTalk(door.port, chunks, /\r\n\r\n/);
-      },
-    ),
-    { numRuns: 60 },
-  );
-  assert.equal((await fetch(`${door.endpoint}/_hearth/health`)).status, 200);
-  assert.equal(door.front.bodyBytes, 0);
-  assert.deepEqual(door.errors, []);
-});
-
-test('closing waits for running invocations, then is quick', async (t) => {
-  const door = await openFakeDoor(t);
-  let finish: ((outcome: InvocationOutcome) => void) | null = null;
-  door.outcome = (_, done) => {
-    finish = done;
-  };
-  const client = new LambdaClient(settings(door));
-  t.after(() => client.destroy());
-  const sent = client.send(new InvokeCommand({ FunctionName: 'echo' }));
-  while (finish === null) await new Promise((resolve) => setImmediate(resolve));
-  const closed = door.front.close(60_000);
-  (finish as (outcome: InvocationOutcome) => void)({ kind: 'success', payload: Buffer.from('7'), logTail: null });
-  assert.equal((await sent).Payload?.transformToString(), '7');
-  await closed;
-});
