@@ -111,15 +111,15 @@ describe('the life of a function, through the official SDK', () => {
       'index.handler',
       {
         'index.mjs':
-          'export const handler = async () => ({ a: process.env.A, b: process.env.B, m: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE });',
+          'export const handler = async () => ({ a: process.env.VAR_A, b: process.env.VAR_B, m: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE });',
       },
-      { Environment: { Variables: { A: '1' } } },
+      { Environment: { Variables: { VAR_A: '1' } } },
     );
     assert.equal((await hearth.invoke('env')).payload, '{"a":"1","m":"512"}');
     await client.send(
       new UpdateFunctionConfigurationCommand({
         FunctionName: 'env',
-        Environment: { Variables: { B: '2' } },
+        Environment: { Variables: { VAR_B: '2' } },
         MemorySize: 256,
       }),
     );
@@ -156,7 +156,7 @@ describe('the life of a function, through the official SDK', () => {
     const arn = `arn:aws:lambda:us-east-1:${hearth.credential.account}:function:life`;
     await assert.rejects(client.send(new GetFunctionCommand({ FunctionName: 'life' })), {
       name: 'ResourceNotFoundException',
-      Message: `Function not found: ${arn}`,
+      message: `Function not found: ${arn}`,
     });
     await assert.rejects(hearth.invoke('life'), { name: 'ResourceNotFoundException' });
   });

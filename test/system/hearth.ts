@@ -48,9 +48,18 @@ export class Hearth {
   #child: ChildProcess | null = null;
   #endpoint = '';
   readonly #destroy: (() => void)[] = [];
-  readonly folder = mkdtempSync(join(tmpdir(), 'hearth-system-'));
 
-  private constructor(private readonly args: readonly string[]) {}
+  private constructor(
+    private readonly args: readonly string[],
+    readonly folder = mkdtempSync(join(tmpdir(), 'hearth-system-')),
+  ) {}
+
+  /** Clients for a platform that somebody else started, and stops. */
+  static at(folder: string, endpoint: string): Hearth {
+    const hearth = new Hearth([], folder);
+    hearth.#endpoint = endpoint;
+    return hearth;
+  }
 
   static async start(...args: string[]): Promise<Hearth> {
     const hearth = new Hearth(args);

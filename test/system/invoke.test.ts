@@ -79,8 +79,10 @@ describe('Invoke, through the official SDK', () => {
       InvocationType: 'RequestResponse' | 'Event' = 'RequestResponse',
     ) => client.send(new InvokeCommand({ FunctionName, Payload, InvocationType }));
     await assert.rejects(send('echo', '{nonsense'), { name: 'InvalidRequestContentException' });
-    await assert.rejects(send('echo', `"${'x'.repeat(6 * 1024 * 1024)}"`), { name: 'RequestTooLargeException' });
-    await assert.rejects(send('echo', `"${'x'.repeat(1024 * 1024)}"`, 'Event'), { name: 'RequestTooLargeException' });
+    await assert.rejects(send('echo', `"${'x'.repeat(6 * 1024 * 1024)}"`), { name: 'RequestEntityTooLargeException' });
+    await assert.rejects(send('echo', `"${'x'.repeat(1024 * 1024)}"`, 'Event'), {
+      name: 'RequestEntityTooLargeException',
+    });
     await assert.rejects(send('nobody', '{}'), { name: 'ResourceNotFoundException' });
     await assert.rejects(send('echo:9', '{}'), { name: 'ResourceNotFoundException' });
   });

@@ -152,12 +152,12 @@ describe('the life cycle of execution environments', () => {
   it('lets work in flight finish on an update, and gives new invocations the new code', async () => {
     await node(
       'swap',
-      'export const handler = async (event) => { await new Promise((resolve) => setTimeout(resolve, event.ms ?? 0)); return "old"; };',
-      { Timeout: 30 },
+      'export const handler = async (event) => { console.log("begun"); await new Promise((resolve) => setTimeout(resolve, event.ms ?? 0)); return "old"; };',
+      { Timeout: 60 },
     );
     const client = hearth.lambda();
-    const inFlight = hearth.invoke('swap', { ms: 3_000 });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const inFlight = hearth.invoke('swap', { ms: 5_000 });
+    await eventually(async () => (await hearth.cli('logs', 'swap')).stdout.includes('begun'), 'the first invocation');
     await client.send(
       new UpdateFunctionCodeCommand({
         FunctionName: 'swap',
@@ -179,16 +179,24 @@ describe('the life cycle of execution environments', () => {
        export const handler = async () => {
          busy += 1;
          const seen = busy;
-         await new Promise((resolve) => setTimeout(resolve, 200));
+         const fromMs = Date.now();
+         await new Promise((resolve) => setTimeout(resolve, 1_500));
          busy -= 1;
-         return { id, seen };
+         return { id, seen, fromMs, toMs: Date.now() };
        };`,
-      { Timeout: 30 },
+      { Timeout: 60 },
     );
-    const answers = (await Promise.all(Array.from({ length: 6 }, () => hearth.invoke('parallel')))).map(({ payload }) =>
+    const answers = (await Promise.all(Array.from({ length: 4 }, () => hearth.invoke('parallel')))).map(({ payload }) =>
       JSON.parse(payload),
     );
-    assert.equal(new Set(answers.map(({ id }) => id)).size, 6);
     assert.ok(answers.every(({ seen }) => seen === 1));
+    // On a slow machine a sandbox may be free again before a late one has started: then it serves a second one.
+    for (const one of answers) {
+      for (const other of answers) {
+        if (one === other || one.fromMs >= other.toMs || other.fromMs >= one.toMs) continue;
+        assert.notEqual(one.id, other.id);
+      }
+    }
+    assert.ok(new Set(answers.map(({ id }) => id)).size > 1);
   });
 });
