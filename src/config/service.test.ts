@@ -3,98 +3,24 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { withFolder } from '../../test/contract/folder.js';
-import { makeZip } from '../../test/zip.js';
-import { EmbeddedBlob } from '../adapters/embedded/blob.js';
-import { RealClock } from '../adapters/embedded/clock.js';
-import { LmdbEnvironment } from '../adapters/embedded/environment.js';
-import { EmbeddedKv } from '../adapters/embedded/kv.js';
-import { RealRandom } from '../adapters/embedded/random.js';
-import type { AccountId, Region } from '../kernel/ids.js';
-import type { Result } from '../kernel/result.js';
-import type { FunctionSpec } from '../wire/functionspec.js';
-import type { Input } from '../wire/lambda/operations.js';
-import { type Caller, type ConfigService, openConfigService } from './service.js';
+import type { Region } from '../kernel/ids.js';
+import type { Caller } from './service.js';
 
-const caller: Caller = { account: '111111111111' as AccountId, region: 'us-east-1' as Region };
-const stranger: Caller = { account: '222222222222' as AccountId, region: 'us-east-1' as Region };
-const role = 'arn:aws:iam::111111111111:role/r';
-const arn = (rest: string): string => `arn:aws:lambda:us-east-1:111111111111:function:${rest}`;
-const codeOf = (text: string): Buffer => makeZip([{ name: 'index.js', data: text }]);
-
-function creation(name: string, more: Partial<Input<'CreateFunction'>> = {}): Input<'CreateFunction'> {
-  return {
-    FunctionName: name,
-    Runtime: 'nodejs20.x',
-    Handler: 'index.handler',
-    Role: role,
-    Code: { ZipFile: codeOf('1') },
-    ...more,
-  };
-}
-
-function value<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : `${result.failure.code}: ${result.failure.message}`);
-  return result.value;
-}
-
-function failure(result: Result<unknown>): string {
-  assert.ok(!result.ok, 'succeeded');
-  return `${result.failure.code}: ${result.failure.message}`;
-}
-
-/** Opens the service on the folder, as the platform does at a start. */
-async function opened<T>(
-  folder: string,
-  body: (service: ConfigService) => Promise<T>,
-  fraction: () => number = () => 0.5,
-): Promise<T> {
-  const environment = new LmdbEnvironment(join(folder, 'lmdb'));
-  const random = new RealRandom();
-  const service = await openConfigService({
-    kv: new EmbeddedKv(environment, 'config'),
-    blob: new EmbeddedBlob(join(folder, 'blobs')),
-    clock: new RealClock(),
-    random: { uuid: () => random.uuid(), hex: (count) => random.hex(count), fraction },
-    codeFolder: join(folder, 'code'),
-    codeUrl: (_, sha) => `http://code/${sha}`,
-    architecture: 'x86_64',
-  });
-  try {
-    return await body(service);
-  } finally {
-    await service.close();
-    await environment.close();
-  }
-}
-
-const within = (body: (service: ConfigService, folder: string) => Promise<void>, fraction?: () => number) => async () =>
-  await withFolder(async (folder) => await opened(folder, async (service) => await body(service, folder), fraction));
-
-/** Resolves when the version becomes active. */
-async function active(service: ConfigService, version = '$LATEST'): Promise<FunctionSpec> {
-  return await new Promise((resolve) => {
-    const end = service.onVersionActive((spec) => {
-      if (spec.version !== version) return;
-      end();
-      resolve(spec);
-    });
-  });
-}
-
-async function create(
-  service: ConfigService,
-  name: string,
-  more: Partial<Input<'CreateFunction'>> = {},
-): Promise<FunctionSpec> {
-  const becomes = active(service);
-  const publishedToo = more.Publish === true ? active(service, '1') : null;
-  value(await service.createFunction(caller, creation(name, more)));
-  await publishedToo;
-  return await becomes;
-}
-
-const resolve = (service: ConfigService, name: string, qualifier: string | null = null) =>
-  service.resolve(caller.account, caller.region, name, qualifier);
+import {
+  active,
+  arn,
+  caller,
+  codeOf,
+  create,
+  creation,
+  failure,
+  opened,
+  resolve,
+  role,
+  stranger,
+  value,
+  within,
+} from './testservice.js';
 
 describe('configuration service', () => {
   it(
@@ -244,111 +170,6 @@ describe('configuration service', () => {
     }),
   );
 
-  it('routes aliases by weight', async () => {
-    let fraction = 0;
-    await within(
-      async (service) => {
-        await create(service, 'f', { Publish: true });
-        const becomes = active(service);
-        value(await service.updateFunctionCode(caller, { FunctionName: 'f', ZipFile: codeOf('2') }));
-        await becomes;
-        value(await service.publishVersion(caller, { FunctionName: 'f' }));
-        const make = (more: object) =>
-          service.createAlias(caller, { FunctionName: 'f', Name: 'live', FunctionVersion: '1', ...more });
-        const weights = (AdditionalVersionWeights: Record<string, number>) => ({
-          RoutingConfig: { AdditionalVersionWeights },
-        });
-        assert.equal(
-          failure(await make({ FunctionVersion: '9' })),
-          `ResourceNotFoundException: Function not found: ${arn('f:9')}`,
-        );
-        assert.match(failure(await make(weights({ 1: 0.5 }))), /Function version 1 is already included in routing/);
-        assert.match(
-          failure(await make({ FunctionVersion: '$LATEST', ...weights({ 1: 0.5 }) })),
-          /\$LATEST is not supported/,
-        );
-        const alias = value(await make(weights({ 2: 0.25 })));
-        assert.deepEqual(alias.RoutingConfig, { AdditionalVersionWeights: { 2: 0.25 } });
-        assert.equal(alias.AliasArn, arn('f:live'));
-        assert.match(
-          failure(await make({})),
-          new RegExp(`^ResourceConflictException: Alias already exists: ${arn('f:live')}`),
-        );
-        const runs = () => {
-          const { executedVersion, invokedFunctionArn } = value(resolve(service, 'f', 'live'));
-          return `${executedVersion} ${invokedFunctionArn}`;
-        };
-        fraction = 0.24;
-        assert.equal(runs(), `2 ${arn('f:live')}`);
-        fraction = 0.25;
-        assert.equal(runs(), `1 ${arn('f:live')}`);
-        assert.match(
-          failure(await service.deleteFunction(caller, { FunctionName: 'f', Qualifier: '2' })),
-          /^ResourceConflictException: Unable to delete version because the following aliases reference it: \[live\]$/,
-        );
-        assert.match(
-          failure(await service.updateAlias(caller, { FunctionName: 'f', Name: 'live', RevisionId: 'x' })),
-          /^PreconditionFailedException/,
-        );
-        const moved = await service.updateAlias(caller, {
-          FunctionName: 'f',
-          Name: 'live',
-          FunctionVersion: '2',
-          RoutingConfig: {},
-          RevisionId: alias.RevisionId,
-        });
-        assert.equal(value(moved).RoutingConfig, undefined);
-        assert.equal(value(resolve(service, 'f', 'live')).executedVersion, '2');
-        const listed = value(await service.listAliases(caller, { FunctionName: 'f', FunctionVersion: '2' }));
-        assert.deepEqual(
-          listed.Aliases?.map((item) => item.Name),
-          ['live'],
-        );
-        const got = value(await service.getFunction(caller, { FunctionName: 'f', Qualifier: 'live' }));
-        assert.deepEqual([got.Configuration?.FunctionArn, got.Configuration?.Version], [arn('f:live'), '2']);
-        value(await service.deleteAlias(caller, { FunctionName: 'f', Name: 'live' }));
-        value(await service.deleteAlias(caller, { FunctionName: 'f', Name: 'live' }));
-        const missing = `ResourceNotFoundException: Cannot find alias arn: ${arn('f:live')}`;
-        assert.equal(failure(resolve(service, 'f', 'live')), missing);
-        assert.equal(failure(await service.getAlias(caller, { FunctionName: 'f', Name: 'live' })), missing);
-      },
-      () => fraction,
-    )();
-  });
-
-  it(
-    'reserves concurrency and leaves the others their minimum',
-    within(async (service) => {
-      await create(service, 'f');
-      await create(service, 'g');
-      await create(service, 'h');
-      const put = (FunctionName: string, ReservedConcurrentExecutions: number) =>
-        service.putFunctionConcurrency(caller, { FunctionName, ReservedConcurrentExecutions });
-      value(await put('f', 600));
-      assert.equal(value(resolve(service, 'f')).spec.reservedConcurrency, 600);
-      const refused = await put('g', 301);
-      assert.equal(
-        failure(refused),
-        "InvalidParameterValueException: Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
-      );
-      assert.ok(!refused.ok && refused.failure.omitType);
-      const racing = await Promise.all([put('g', 300), put('h', 300)]);
-      assert.deepEqual(
-        racing.map((result) => result.ok),
-        [true, false],
-      );
-      value(await put('f', 0));
-      assert.equal(service.reservedInAccount(caller.account, caller.region), 300);
-      const settings = value(await service.getAccountSettings(caller, {}));
-      assert.equal(settings.AccountLimit?.UnreservedConcurrentExecutions, 700);
-      assert.deepEqual(settings.AccountUsage, { TotalCodeSize: 3 * codeOf('1').length, FunctionCount: 3 });
-      value(await service.deleteFunctionConcurrency(caller, { FunctionName: 'f' }));
-      assert.deepEqual(value(await service.getFunctionConcurrency(caller, { FunctionName: 'f' })), {});
-      value(await service.deleteFunction(caller, { FunctionName: 'g' }));
-      assert.equal(service.reservedInAccount(caller.account, caller.region), 0);
-    }),
-  );
-
   it(
     'says what is wrong as the service does',
     within(async (service, folder) => {
@@ -453,14 +274,6 @@ describe('configuration service', () => {
       assert.match(failure(resolve(service, 'f', '1')), /^ResourceNotFoundException/);
     }),
   );
-
-  it('tags', async () =>
-    await within(async (service) => {
-      await create(service, 'f');
-      value(await service.tagResource(caller, { Resource: arn('f'), Tags: { a: '1', b: '2' } }));
-      value(await service.untagResource(caller, { Resource: arn('f'), TagKeys: ['a'] }));
-      assert.deepEqual(value(await service.listTags(caller, { Resource: arn('f') })).Tags, { b: '2' });
-    })());
 
   it('is all there after a restart; missing trees come back, unused ones go', async () =>
     await withFolder(async (folder) => {
