@@ -154,8 +154,12 @@ export class AssignmentMachine {
       return;
     }
     this.#enter(sandbox, 'idle');
-    // What just became idle may be evicted for those that wait for room.
-    if (this.#hungry.size > 0) this.#feedAll();
+    // What just became idle may be evicted for those that wait for room: the first in line asks again, the others with
+    // the next tick, so that one release never costs more than one placement.
+    for (const hungry of this.#hungry) {
+      this.#feed(hungry);
+      break;
+    }
   }
 
   #ready(sandbox: Sandbox | undefined): void {
@@ -175,7 +179,10 @@ export class AssignmentMachine {
   }
 
   #feedAll(): void {
-    for (const pool of this.#hungry) this.#feed(pool);
+    for (const pool of this.#hungry) {
+      if (this.#roster.starting >= this.#options.startingMax) return;
+      this.#feed(pool);
+    }
   }
 
   #create(pool: Pool): void {

@@ -77,7 +77,7 @@ export function drawScenario(random: SeededRandom): Scenario {
     lost: often(0.6, 0.02),
     late: often(0.6, 0.1),
     repeated: often(0.6, 0.1),
-    bootFails: often(0.4, 0.2),
+    bootFails: often(0.4, 0.6),
     bootHangs: often(0.2, 0.01),
     initFails: often(0.4, 0.2),
     initHangs: often(0.3, 0.05),
