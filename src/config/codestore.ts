@@ -31,7 +31,7 @@ export class CodeStore {
   readonly #blob: Blob;
   readonly #clock: Clock;
   readonly #folder: string;
-  readonly #uses = new Map<string, { readonly code: Code; count: number }>();
+  readonly #uses = new Map<string, { readonly code: Code; count: number; stored: boolean }>();
   readonly #making = new Map<string, Promise<Result<{ readonly unzippedBytes: number }>>>();
   readonly #removing = new Map<string, Promise<void>>();
   readonly #collections = new Map<string, () => void>();
@@ -79,31 +79,34 @@ export class CodeStore {
     return ok(code);
   }
 
-  retain(code: Code): void {
-    const use = this.#uses.get(code.sha256Hex);
+  /** `stored`: a version has it, so that sandboxes may come to use it. */
+  retain(code: Code, stored = false): void {
+    const { sha256Hex } = code;
+    const use = this.#uses.get(sha256Hex);
     if (use !== undefined) {
       use.count++;
+      use.stored ||= stored;
       return;
     }
-    this.#uses.set(code.sha256Hex, { code, count: 1 });
-    this.#collections.get(code.sha256Hex)?.();
-    this.#collections.delete(code.sha256Hex);
+    const cancel = this.#collections.get(sha256Hex);
+    this.#uses.set(sha256Hex, { code, count: 1, stored: stored || cancel !== undefined });
+    cancel?.();
+    this.#collections.delete(sha256Hex);
   }
 
-  /** The last release makes zip and tree garbage, collected later. */
+  /** The last release makes zip and tree garbage: collected at once if no version ever had it, else later. */
   release(sha256Hex: string): void {
     const use = this.#uses.get(sha256Hex);
     if (use === undefined || --use.count > 0) return;
     this.#uses.delete(sha256Hex);
-    this.#collections.set(
-      sha256Hex,
-      this.#clock.after(collectDelayMs, () => {
-        this.#collections.delete(sha256Hex);
-        void this.#remove(sha256Hex).catch(() => {
-          // Still there: the next start collects it.
-        });
-      }),
-    );
+    const collect = (): void => {
+      this.#collections.delete(sha256Hex);
+      void this.#remove(sha256Hex).catch(() => {
+        // Still there: the next start collects it.
+      });
+    };
+    if (use.stored) this.#collections.set(sha256Hex, this.#clock.after(collectDelayMs, collect));
+    else collect();
   }
 
   /** Folder of the unpacked code, made again from the blob when missing. Null: there is no such code. */

@@ -195,7 +195,7 @@ export class ConfigEngine {
 
   #apply(change: Parameters<FunctionTable['apply']>[0]): void {
     this.table.apply(change, (before, after) => {
-      if (after !== null) this.codes.retain(after.code);
+      if (after !== null) this.codes.retain(after.code, true);
       if (before !== null) this.codes.release(before.code.sha256Hex);
     });
   }
