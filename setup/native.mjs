@@ -22,8 +22,15 @@ function compiler() {
   return null;
 }
 
-/** Returns null when everything is built, else what is missing and how to get it. */
+/** True when everything is built; else says what is missing and how to get it (`--isolation none` works without). */
 export function buildNative() {
+  const problem = compileStale();
+  if (problem !== null) console.error(problem);
+  return problem === null;
+}
+
+/** Null, or the problem. */
+function compileStale() {
   const stale = sources.filter((source) => {
     const target = join(output, basename(source, '.c'));
     return !existsSync(target) || statSync(target).mtimeMs < statSync(join(root, source)).mtimeMs;
@@ -52,9 +59,5 @@ export function buildNative() {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const problem = buildNative();
-  if (problem !== null) {
-    console.error(problem);
-    process.exitCode = 1;
-  }
+  if (!buildNative()) process.exitCode = 1;
 }

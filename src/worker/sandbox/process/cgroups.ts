@@ -32,7 +32,7 @@ export class Cgroups {
         for (const name of hierarchy.controllers) {
           reasons.set(
             name,
-            `cannot make a cgroup below ${hierarchy.base} (${cause}): run as root or in a delegated group`,
+            `cannot make a cgroup below ${hierarchy.base} (${cause}): run as root, or name a delegated, empty cgroup v2 in HEARTH_CGROUP`,
           );
         }
         remove(group);

@@ -22,7 +22,7 @@ import { networkProgram } from './network.js';
 import { newOwnerName } from './owner.js';
 import type { ProcessBox } from './processbox.js';
 import { protectionsOf } from './protections.js';
-import { Scratches } from './scratch.js';
+import { defaultMib, Scratches } from './scratch.js';
 import { type FilterArch, seccompProgram } from './seccomp.js';
 import { makeEtc } from './skeleton.js';
 import { Slots } from './slots.js';
@@ -75,7 +75,7 @@ export class ProcessDriver implements SandboxDriver {
       writeFileSync(join(base, 'filter'), seccompProgram(process.arch as FilterArch));
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
-      await (await scratches.create(512)).dispose();
+      await (await scratches.create(defaultMib)).dispose();
       const slots = new Slots(programs.launcher, base, mounts, cgroups, programs.privileged);
       const place = { base, mounts, slirp: network.path, bwrap: programs.bwrap, launcher: programs.launcher };
       const driver = new ProcessDriver(place, cgroups, slots, scratches, janitor, network, programs.privileged);

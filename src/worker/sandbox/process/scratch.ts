@@ -7,6 +7,8 @@ import type { Mounts } from './mounts.js';
 
 /** Formatted, mounted and unused: a cold start takes one at once. Two, because the next is ready some 5 ms later. */
 const readyMax = 2;
+/** Lambda's default size of /tmp, which most functions keep. */
+export const defaultMib = 512;
 const kernelUidMax = 2 ** 31;
 
 /** A file system of its own size, mounted at `directory`; becomes `/tmp` of one box after the other. */
@@ -51,7 +53,8 @@ async function chownTree(directory: string, uid: number): Promise<void> {
 export class Scratches {
   private readonly all = new Set<MountedScratch>();
   private ready: Promise<MountedScratch>[] = [];
-  private readyMib = 0;
+  private readyMib = defaultMib;
+  private latestMib = 0;
   private made = 0;
   private closed = false;
   private loopWorks = false;
@@ -70,11 +73,14 @@ export class Scratches {
 
   /** Takes a ready one of this size or makes one; keeps a few of the latest size ready. */
   async create(mib: number): Promise<MountedScratch> {
-    if (mib !== this.readyMib) {
+    // The second request of a size in a row changes what is kept ready: sizes that alternate would only churn.
+    const again = mib === this.latestMib;
+    this.latestMib = mib;
+    if (again && mib !== this.readyMib) {
       for (const stale of this.ready.splice(0)) stale.then((scratch) => scratch.dispose()).catch(() => {});
       this.readyMib = mib;
     }
-    const taken = this.ready.shift();
+    const taken = mib === this.readyMib ? this.ready.shift() : undefined;
     try {
       return await (taken ?? this.make(mib));
     } finally {
