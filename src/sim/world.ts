@@ -1,6 +1,7 @@
 import type { AsyncEvent } from '../async/messages.js';
 import type { AccountId, PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
-import { hourMs, secondMs } from '../kernel/units.js';
+import { limits } from '../kernel/limits.js';
+import { minuteMs, secondMs } from '../kernel/units.js';
 import { bootMsMax } from '../worker/machine.js';
 import { Checks, Violation } from './checks.js';
 import { attemptsMax, ControlPlane, reportMs, type SimJournal, waitMsMax } from './controlplane.js';
@@ -33,8 +34,8 @@ const attemptMsMax = bootMsMax + timeoutMsMax + 3 * messageMsMax;
 const invocationMsMax = waitMsMax + attemptsMax * attemptMsMax + 2 * secondMs;
 /** Wait, boot, init and run; partition, restart and lost messages on the way, each repaired by the reports after it. */
 const drainMsMax = waitMsMax + 2 * attemptMsMax + partitionMsMax + 2 * downMsMax + 60 * secondMs;
-/** Everything ends within this after load and faults have stopped: the longest backoff twice, and idle times. */
-const settleMsMax = hourMs;
+/** Everything ends within this after load and faults have stopped: an event grows too old at the latest. */
+const settleMsMax = limits.asyncEventAgeMsMax + 10 * minuteMs;
 
 /** Everything around the machines: functions, clients, faults, virtual time; and the checks. */
 export class World {
