@@ -95,5 +95,14 @@ function watch() {
   global[Symbol.for('aws.lambda.beforeExit')] = () => process.exit(13);
 }
 
+/** What a function's first moments need, done while a spare waits: the first `import()` alone costs milliseconds. */
+function warm() {
+  require('./streaming.cjs');
+  patchConsole(() => '', undefined);
+  Module.createRequire(join(__dirname, 'index.mjs'))('node:fs');
+  import('node:path');
+}
+
 patchStreams();
 sendText(frame.hello, '');
+warm();

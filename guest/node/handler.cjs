@@ -75,7 +75,7 @@ async function load(root, name, userRequire, modern) {
   }
 }
 
-const findClassic = (path, from) => path.split('.').reduce((nested, key) => nested && nested[key], from);
+const findClassic = (path, from) => path.split('.').reduce((nested, key) => nested?.[key], from);
 const findModern = (path, from) =>
   path.split('.').reduce((nested, key) => (nested && typeof nested === 'object' ? nested[key] : undefined), from);
 

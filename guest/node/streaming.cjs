@@ -44,6 +44,7 @@ const streamingGlobals = {
     handler[streamingKey] = 'response';
     return handler;
   },
+  // biome-ignore lint/complexity/noStaticOnlyClass: functions know it as a class
   HttpResponseStream: class HttpResponseStream {
     static from(stream, prelude) {
       stream.setContentType(preludeType);
