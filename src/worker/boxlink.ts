@@ -62,6 +62,7 @@ export class BoxLink {
     });
     this.#listen(box.stdout, 'stdout');
     this.#listen(box.stderr, 'stderr');
+    box.channel.on('error', () => box.channel.destroy());
     if (managed) this.#read();
     else this.#greet(true);
     box.exited.then((exit) => afterPoll(() => this.#end(exit)));
@@ -122,7 +123,6 @@ export class BoxLink {
         this.break();
       }
     });
-    channel.on('error', () => channel.destroy());
     channel.on('close', () => {
       if (this.exited || this.#killed !== null) return;
       const timer = setTimeout(() => this.break(), exitMsMax);

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { type FrameType, frameBytesMax, frameHeaderBytes, frameType } from '../wire/channel/frames.js';
+import { ByteGather } from './bytegather.js';
 
 /** The other side does not speak the channel's language: its sandbox must die. */
 export class BrokenChannelError extends Error {
@@ -13,8 +14,7 @@ export class BrokenChannelError extends Error {
 export class FrameReader {
   readonly #onFrame: (type: FrameType, body: Buffer) => void;
   readonly #bytesMax: number;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #rest = new ByteGather();
   /** Bytes needed before there is anything to do. */
   #needed = frameHeaderBytes;
 
@@ -26,13 +26,10 @@ export class FrameReader {
   /** Throws BrokenChannelError; the reader must not be used afterwards. */
   push(chunk: Buffer): void {
     let bytes = chunk;
-    if (this.#bytes > 0) {
-      this.#chunks.push(chunk);
-      this.#bytes += chunk.length;
-      if (this.#bytes < this.#needed) return;
-      bytes = Buffer.concat(this.#chunks, this.#bytes);
-      this.#chunks = [];
-      this.#bytes = 0;
+    if (this.#rest.bytes > 0) {
+      this.#rest.push(chunk);
+      if (this.#rest.bytes < this.#needed) return;
+      bytes = this.#rest.take();
     }
     let at = 0;
     for (;;) {
@@ -53,10 +50,7 @@ export class FrameReader {
       at = end;
       this.#onFrame(type, body);
     }
-    if (at < bytes.length) {
-      this.#chunks.push(at === 0 ? bytes : bytes.subarray(at));
-      this.#bytes = bytes.length - at;
-    }
+    if (at < bytes.length) this.#rest.push(at === 0 ? bytes : bytes.subarray(at));
   }
 }
 

@@ -1,5 +1,6 @@
 import { limits } from '../kernel/limits.js';
 import { mib } from '../kernel/units.js';
+import { ByteGather } from './bytegather.js';
 
 /** Bytes of a body that are kept; one more is counted and dropped, so that it can be seen as too large. */
 const keptBytesMax = limits.syncResponseBytesMax;
@@ -8,10 +9,18 @@ export const bodyBytesMax = 32 * mib;
 /** A chunk-size line with its extensions, or a trailer line. */
 const lineBytesMax = 4096;
 
+/** Bytes that the unfinished bodies of one sandbox may hold together; the connection that goes beyond is cut. */
+export interface BodyBudget {
+  leftBytes: number;
+}
+
+/** Two of the largest responses: one is all that an honest runtime ever sends at a time. */
+export const budgetBytes = 2 * keptBytesMax;
+
 /** Takes one request's body out of a byte stream. Keeps no more than the largest response Lambda takes. */
 export class BodyReader {
-  #chunks: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #kept = new ByteGather();
+  readonly #budget: BodyBudget;
   /** All bytes of the body so far, kept or not. */
   bytes = 0;
   /** Bytes of the current chunk (or of the whole body) still to come. */
@@ -19,7 +28,8 @@ export class BodyReader {
   readonly #chunked: boolean;
   #part: 'data' | 'data-end' | 'size' | 'trailer' | 'done';
 
-  constructor(body: number | 'chunked') {
+  constructor(body: number | 'chunked', budget: BodyBudget) {
+    this.#budget = budget;
     this.#chunked = body === 'chunked';
     this.#left = body === 'chunked' ? 0 : body;
     this.#part = this.#chunked ? 'size' : this.#left === 0 ? 'done' : 'data';
@@ -63,19 +73,23 @@ export class BodyReader {
   }
 
   take(): Buffer {
-    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#keptBytes);
+    this.#budget.leftBytes += this.#kept.bytes;
+    return this.#kept.take();
+  }
+
+  /** Forgets what is kept: the connection ended. */
+  drop(): void {
+    this.#budget.leftBytes += this.#kept.bytes;
+    this.#kept.clear();
   }
 
   #keep(piece: Buffer): boolean {
     this.bytes += piece.length;
     if (this.bytes > bodyBytesMax) return false;
     if (this.bytes <= keptBytesMax) {
-      this.#chunks.push(piece);
-      this.#keptBytes += piece.length;
-    } else {
-      this.#chunks = [];
-      this.#keptBytes = 0;
-    }
-    return true;
+      this.#budget.leftBytes -= piece.length;
+      this.#kept.push(piece);
+    } else this.drop();
+    return this.#budget.leftBytes >= 0;
   }
 }

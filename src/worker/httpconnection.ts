@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { kib } from '../kernel/units.js';
-import { BodyReader } from './httpbody.js';
+import { type BodyBudget, BodyReader } from './httpbody.js';
 import { parseHead, type RequestHead } from './httprequest.js';
 
 export interface HttpRequest extends RequestHead {
@@ -36,6 +36,7 @@ const empty = Buffer.alloc(0);
  */
 export class HttpConnection {
   readonly #socket: Socket;
+  readonly #budget: BodyBudget;
   readonly #onRequest: (request: HttpRequest, connection: HttpConnection) => void;
   #waiting: Buffer = empty;
   #head: RequestHead | null = null;
@@ -49,16 +50,19 @@ export class HttpConnection {
 
   constructor(
     socket: Socket,
+    budget: BodyBudget,
     onRequest: (request: HttpRequest, connection: HttpConnection) => void,
     onClose: (connection: HttpConnection) => void,
   ) {
     this.#socket = socket;
+    this.#budget = budget;
     this.#onRequest = onRequest;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.closed = true;
+      this.#body?.drop();
       onClose(this);
     });
   }
@@ -156,7 +160,7 @@ export class HttpConnection {
       return -1;
     }
     this.#head = head;
-    this.#body = new BodyReader(head.body);
+    this.#body = new BodyReader(head.body, this.#budget);
     if (head.expectsContinue) this.#socket.write(continueLine);
     return end + 4;
   }

@@ -1,18 +1,18 @@
 import { limits } from '../kernel/limits.js';
 import type { LogStreamWriter } from '../kernel/ports/logs.js';
+import { ByteGather } from './bytegather.js';
 
 const newline = 0x0a;
 
 /** Cuts raw output into lines; an unfinished line is kept up to one event's size, then split. */
 class LineCutter {
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #line = new ByteGather();
 
   /** Calls back with every complete line, newline included, as bytes of the function's own making. */
   push(chunk: Buffer, onLine: (line: string) => void): void {
     let at = 0;
     while (at < chunk.length) {
-      const room = limits.logEventBytesMax - this.#bytes;
+      const room = limits.logEventBytesMax - this.#line.bytes;
       const found = chunk.indexOf(newline, at);
       const lineEnd = found < 0 ? chunk.length : found + 1;
       const end = Math.min(lineEnd, at + room);
@@ -20,7 +20,7 @@ class LineCutter {
       at = end;
       const whole = (found >= 0 && end === lineEnd) || piece.length === room;
       if (!whole) this.#keep(piece);
-      else if (this.#bytes === 0) onLine(piece.toString('utf8'));
+      else if (this.#line.bytes === 0) onLine(piece.toString('utf8'));
       else {
         this.#keep(piece);
         this.flush(onLine);
@@ -29,21 +29,16 @@ class LineCutter {
   }
 
   flush(onLine: (line: string) => void): void {
-    if (this.#bytes === 0) return;
-    const line = Buffer.concat(this.#chunks, this.#bytes).toString('utf8');
-    this.#chunks = [];
-    this.#bytes = 0;
-    onLine(line);
+    if (this.#line.bytes > 0) onLine(this.#line.take().toString('utf8'));
   }
 
   get pending(): boolean {
-    return this.#bytes > 0;
+    return this.#line.bytes > 0;
   }
 
   #keep(piece: Buffer): void {
-    // A copy: the chunk it lies in may be 64 KiB of the pool, held for a few bytes.
-    this.#chunks.push(Buffer.from(piece));
-    this.#bytes += piece.length;
+    // A copy of the first piece: the chunk it lies in may be 64 KiB, held for a few bytes.
+    this.#line.push(this.#line.bytes === 0 ? Buffer.from(piece) : piece);
   }
 }
 

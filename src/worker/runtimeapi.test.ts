@@ -261,6 +261,24 @@ test('what is not HTTP is refused and closed, and nothing is kept for ever', asy
   await served.close();
 });
 
+test('unfinished bodies are bounded over all connections of a sandbox', async () => {
+  const served = await serve(0);
+  const sockets = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const socket = open(served.port);
+      socket.on('error', () => {});
+      socket.write(`POST ${base}/init/error HTTP/1.1\r\nContent-Length: 6000000\r\n\r\n`);
+      socket.write(Buffer.alloc(5_900_000, 'x'));
+      return socket;
+    }),
+  );
+  await Promise.race(sockets.map((socket) => new Promise((resolve) => socket.on('close', resolve))));
+  const answer = await fetch(`http://127.0.0.1:${served.port}${base}/init/error`, { method: 'POST', body: '{}' });
+  assert.equal(answer.status, 202);
+  for (const socket of sockets) socket.destroy();
+  await served.close();
+});
+
 test('a runtime that goes while it waits is forgotten; the next one gets the invocation', async () => {
   const served = await serve(0);
   const socket = open(served.port);

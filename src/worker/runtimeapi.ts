@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import { limits } from '../kernel/limits.js';
+import { type BodyBudget, budgetBytes } from './httpbody.js';
 import { HttpConnection, type HttpRequest } from './httpconnection.js';
 
 /** What a runtime said. `requestId` is the one in the path; the machine decides whether it is the current one. */
@@ -55,6 +56,7 @@ export class RuntimeApi {
   readonly #events: RuntimeApiEvents;
   /** False: our own bootstrap takes invocations over the channel, so `next` belongs to nobody else. */
   readonly #servesNext: boolean;
+  readonly #budget: BodyBudget = { leftBytes: budgetBytes };
   readonly #connections = new Set<HttpConnection>();
   #state: 'Started' | 'InitError' | 'Ready' | 'Running' | 'InvocationResponse' | 'InvocationErrorResponse' = 'Started';
   #waiting: HttpConnection[] = [];
@@ -76,6 +78,7 @@ export class RuntimeApi {
       this.#connections.add(
         new HttpConnection(
           socket,
+          this.#budget,
           (request, connection) => this.#handle(request, connection),
           (connection) => this.#forget(connection),
         ),

@@ -218,6 +218,20 @@ test('refusals: unknown, busy, old epoch; shutdown cuts off what runs', async ()
   assert.ok(outcome.kind === 'refused' && outcome.failure.code === 'ServiceUnavailableException');
 });
 
+test('a sandbox stopped while it boots or initializes leaves nothing, and is never ready', async () => {
+  const driver = new FakeDriver({ onInit() {} });
+  const world = new World(driver);
+  void world.start(spec).catch(() => {});
+  await world.stop('s1' as SandboxId);
+  void world.start(spec).catch(() => {});
+  while (driver.boxes.length < 2 || driver.boxes[1]!.binding === null) await turn();
+  await world.stop('s2' as SandboxId);
+  assert.deepEqual(world.events, ['gone null', 'gone null']);
+  assert.ok(driver.boxes.every((box) => box.killed));
+  assert.ok(driver.scratches.every((scratch) => scratch.disposed));
+  await world.worker.close();
+});
+
 test('a box that does not boot ends the sandbox with the reason', async () => {
   const driver = new FakeDriver();
   driver.bootProblem = 'bwrap: not found';
