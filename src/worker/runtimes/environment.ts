@@ -87,7 +87,7 @@ const startOnly = {
   python: /^(PYTHON.*|LANG|LC_.*)$/,
 };
 
-/** Half of what V8 takes by default is enough to know: below, the function's memory is the tighter limit anyway. */
+/** What V8 allows by itself on this machine (2 to 4 GiB): up to it the sandbox's memory limit is the one that counts. */
 const heapMibDefault = Math.floor(getHeapStatistics().heap_size_limit / mib);
 
 /**
