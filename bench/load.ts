@@ -65,8 +65,9 @@ export async function load(target: LoadTarget, connections: number, seconds: num
   }
 }
 
+/** A Lua string literal: for printable ASCII, JSON's escapes are Lua's. */
 function lua(text: string): string {
-  return `[==[${text}]==]`;
+  return JSON.stringify(text);
 }
 
 function run(command: string, args: readonly string[]): Promise<string> {

@@ -23,6 +23,7 @@ import { InvocationDispatcher } from '../frontend/dispatcher.js';
 import { FrontEnd } from '../frontend/server.js';
 import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
+import { minuteMs } from '../kernel/units.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
@@ -66,6 +67,9 @@ export function sandboxMemoryMib(): number {
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;
 
+/** Retention counts in days: looking every few minutes is exact enough. */
+const retentionMs = 5 * minuteMs;
+
 const workerId = 'local' as WorkerId;
 
 /** Errors of the platform's own: they go to standard error, one line each, and never silently. */
@@ -95,6 +99,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const journal = new EmbeddedJournal<AssignmentEntry>(store, 'assignment');
   const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
   const logs = new LogStore({ folder: folder.logs, clock, onFailure: report });
+  const sweep = setInterval(() => void logs.sweep().catch(report), retentionMs);
+  const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
+  const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
   let endpoint = '';
   const codeUrls = new SignedCodeUrls(credentials.urlSecret, () => endpoint);
   const config = await openConfigService({
@@ -103,10 +110,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     clock,
     random,
     codeFolder: folder.code,
+    runtimeVersionArn: (runtime, region) => runtimes.version(runtime, region).arn,
+    accountConcurrency,
     codeUrl: (caller, sha256Hex) => codeUrls.urlFor(`${caller.account}/${caller.region}/${sha256Hex}`),
   });
 
-  const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
     driver,
@@ -132,7 +140,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
   await assignment.recover();
   fleet.connect(workerId, worker, assignment);
-  const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
   const dispatcher = new InvocationDispatcher(
     new CountingMachine({ accountConcurrency }),
     assignment,
@@ -205,6 +212,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await driver.close();
       await assignment.close();
       await config.close();
+      clearInterval(sweep);
       await logs.close();
       await store.close();
       folder.release();
