@@ -49,11 +49,15 @@ const production = sources.filter(({ path }) => !isTest(path) && !path.startsWit
 const isMachine = (path: string) => path.endsWith('/machine.ts');
 const isBin = (path: string) => path.startsWith('src/bin/');
 
-/** `name.test.ts`, and what it needs beside it: `name.child.ts` for a process of its own, say. */
-function isTest(path: string): boolean {
+/** `name.test.ts`, what it needs beside it (`name.child.ts` for a process of its own, say), and what only tests import. */
+function isTest(path: string, asked: readonly string[] = []): boolean {
   const [stem, ...endings] = path.split('/').at(-1)!.split('.');
   if (endings.at(-2) === 'test') return true;
-  return endings.length > 1 && paths.includes(`${dirname(path)}/${stem}.test.ts`);
+  if (endings.length > 1 && paths.includes(`${dirname(path)}/${stem}.test.ts`)) return true;
+  const importers = sources.filter(({ imports }) => imports.includes(path));
+  return (
+    importers.length > 0 && importers.every((one) => !asked.includes(one.path) && isTest(one.path, [...asked, path]))
+  );
 }
 
 /** Machines, messages and whatever they are made of: pure all the way down. */
