@@ -4,7 +4,8 @@
  *
  * One command a line; fields end with NUL, the line with '\n' (so a path may hold anything but those two):
  *   shared  PATH                    tmpfs at PATH, propagating into sandboxes
- *   bind    SOURCE TARGET ro|rw     nosuid, nodev; read-only from its first moment
+ *   bind    SOURCE TARGET           read-only, nosuid, nodev from its first moment
+ *   repeat  SOURCE TARGET           one more place for a mount of ours, with the restrictions it has
  *   tmpfs   TARGET MIB UID GID
  *   loop    IMAGE TARGET            attach to a free loop device, mount as ext4, unlink the image
  *   copy    SOURCE TARGET           new sparse file: copies only where the source has data
@@ -63,9 +64,9 @@ static unsigned long locked_flags(const char *path)
  * A bind mount is born with its source's flags, and a later remount does not propagate into sandboxes. So the
  * restricted mount is made at a staging point first, and bound from there.
  */
-static int bind_mount(const char *staging, const char *source, const char *target, int read_only)
+static int bind_mount(const char *staging, const char *source, const char *target)
 {
-	unsigned long flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0);
+	unsigned long flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_RDONLY;
 	struct stat info;
 	char stage[4096];
 	int result = 0;
@@ -231,8 +232,10 @@ static int perform(char **field, int count)
 		snprintf(staging, sizeof staging, "%s/staging", field[1]);
 		return make_staging(staging);
 	}
-	if (strcmp(command, "bind") == 0 && count == 4)
-		return bind_mount(staging, field[1], field[2], strcmp(field[3], "ro") == 0);
+	if (strcmp(command, "bind") == 0 && count == 3)
+		return bind_mount(staging, field[1], field[2]);
+	if (strcmp(command, "repeat") == 0 && count == 3)
+		return mount(field[1], field[2], NULL, MS_BIND, NULL) < 0 ? fail(field[2]) : 0;
 	if (strcmp(command, "tmpfs") == 0 && count == 5)
 		return tmpfs_mount(field[1], field[2], field[3], field[4]);
 	if (strcmp(command, "loop") == 0 && count == 3)

@@ -71,14 +71,15 @@ export class ProcessBox implements Box {
     if (!(scratch instanceof MountedScratch)) throw new DriverError('the scratch space is of another driver');
     slot.cgroup.setLimits(binding.memoryMib);
     const owned = scratch.giveTo(slot.uid);
-    const show = (source: string, path: string, access: 'ro' | 'rw') => {
+    const show = async (how: 'bind' | 'repeat', source: string, path: string) => {
       const target = join(skeleton.root, path);
-      return mounts.bind(source, target, access).then(() => void this.mounted.push(target));
+      await mounts[how](source, target);
+      this.mounted.push(target);
     };
     await Promise.all([
-      show(binding.codeDirectory, 'var/task', 'ro'),
-      binding.layersDirectory === null ? null : show(binding.layersDirectory, 'opt', 'ro'),
-      owned.then(() => show(scratch.directory, 'tmp', 'rw')),
+      show('bind', binding.codeDirectory, 'var/task'),
+      binding.layersDirectory === null ? null : show('bind', binding.layersDirectory, 'opt'),
+      owned.then(() => show('repeat', scratch.directory, 'tmp')),
     ]);
   }
 

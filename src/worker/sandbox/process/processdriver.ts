@@ -165,7 +165,7 @@ export class ProcessDriver implements SandboxDriver {
     if (!info) throw new DriverError(`the runtime's files are missing: ${hostPath}`);
     if (info.isDirectory()) mkdirSync(target, { recursive: true });
     else closeSync(openSync(target, 'a'));
-    await this.place.mounts.bind(hostPath, target, 'ro');
+    await this.place.mounts.bind(hostPath, target);
     return target;
   }
 }
