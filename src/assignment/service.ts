@@ -11,6 +11,8 @@ export interface AssignmentPeers {
   place(sandboxId: SandboxId, pool: PoolKey, memoryMib: number): void;
   start(workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec): void;
   stop(workerId: WorkerId, sandboxId: SandboxId, reason: StopReason): void;
+  /** The sandbox was concluded gone: placement frees its room. */
+  forget(sandboxId: SandboxId): void;
 }
 
 export interface Grant {
@@ -135,6 +137,10 @@ export class AssignmentService {
         return;
       case 'persist':
         this.persist(effect.sequence, effect.entries);
+        return;
+      case 'forget':
+        this.peers.forget(effect.sandboxId);
+        this.forget(effect.sandboxId);
         return;
       case 'trim':
         this.journal.trim(effect.sequence).catch(this.onDeposed);

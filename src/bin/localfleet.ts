@@ -58,6 +58,10 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
     this.parts.worker.stop(sandboxId, reason);
   }
 
+  forget(sandboxId: SandboxId): void {
+    this.placement.step({ kind: 'sandbox-gone', nowMs: this.clock.nowMs(), sandboxId });
+  }
+
   invoke(grant: Grant, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
     this.parts.worker.invoke(grant, invocation, onEnd);
   }
