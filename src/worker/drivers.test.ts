@@ -95,7 +95,7 @@ for (const [name, open] of [
     });
 
     it('timeout and exit: /tmp survives, globals do not', async () => {
-      const spec = makeSpec({ runtime, timeoutMs: 1000 });
+      const spec = makeSpec({ runtime, timeoutMs: 3000 });
       const id = await world.start(spec);
       await call(id, spec, { write: 'kept' });
       const late = await call(id, spec, { hang: true });

@@ -96,19 +96,19 @@ test('a timeout answers as the service does; the next invocation has a fresh box
     },
   });
   const world = new World(driver);
-  const short = makeSpec({ timeoutMs: 40 });
+  const short = makeSpec({ timeoutMs: 500 });
   const id = await world.start(short);
   const invocation = makeInvocation(short);
   const outcome = await world.invoke(id, invocation);
   assert.equal(outcome.kind, 'function-error');
   assert.equal(
     textOf(outcome),
-    `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ${invocation.requestId} Error: Task timed out after 0.04 seconds"}`,
+    `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ${invocation.requestId} Error: Task timed out after 0.50 seconds"}`,
   );
   const [timedOut, end, report] = world.logs.lines.slice(-3);
-  assert.match(timedOut!, /^\d{4}-.*Z [0-9a-f-]{36} Task timed out after 0\.04 seconds\n\n$/);
+  assert.match(timedOut!, /^\d{4}-.*Z [0-9a-f-]{36} Task timed out after 0\.50 seconds\n\n$/);
   assert.match(end!, /^END /);
-  assert.match(report!, /\tDuration: 40\.00 ms\t.*\tStatus: timeout\n$/);
+  assert.match(report!, /\tDuration: 500\.00 ms\t.*\tStatus: timeout\n$/);
   assert.equal(textOf(await world.invoke(id, makeInvocation(short))), '"again"');
   assert.equal(driver.boxes.length, 2);
   assert.equal(driver.boxes[0]!.killed, true);
