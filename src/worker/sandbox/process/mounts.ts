@@ -36,7 +36,8 @@ export class Mounts {
   }
 
   static start(program: string): Mounts {
-    return new Mounts(spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: {} }));
+    // A session of its own, as all our helpers: Ctrl-C is for the platform, which still needs them to shut down.
+    return new Mounts(spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: {}, cwd: '/', detached: true }));
   }
 
   /** Mounts a tmpfs at `path` that propagates into sandboxes. First command of all. */

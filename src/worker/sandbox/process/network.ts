@@ -55,7 +55,7 @@ export class Network {
         // By path: given a process, it would also join its user namespace, which bubblewrap changes on the way.
         ...['--netns-type=path', `/proc/${pid}/ns/net`, 'tap0'],
       ],
-      { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] },
+      { env: {}, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] },
     );
     const network = new Network(helper);
     for (const stream of helper.stdio) stream?.on('error', () => {});

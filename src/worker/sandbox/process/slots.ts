@@ -137,7 +137,12 @@ export class Slots {
         ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0', ...user],
         ...['--rest-fd', String(restFd)],
       ],
-      { cwd: '/', env: {}, stdio: ['ignore', stdout!, stderr!, 'pipe', 'ipc', 'pipe', filter!, 'pipe'] },
+      {
+        cwd: '/',
+        env: {},
+        detached: true,
+        stdio: ['ignore', stdout!, stderr!, 'pipe', 'ipc', 'pipe', filter!, 'pipe'],
+      },
     );
     for (const stream of child.stdio) stream?.on('error', () => {}); // An end of the other side shows as its exit.
     child.on('error', () => {});
