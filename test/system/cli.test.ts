@@ -151,7 +151,7 @@ describe('the hearth command', () => {
     const helps = await Promise.all(names.map((name) => command([name, '--help'])));
     for (const [at, help] of helps.entries()) {
       assert.equal(help.status, 0);
-      assert.match(help.stdout, /Examples:\n {2}hearth /, names[at]);
+      assert.match(help.stdout, /Examples:\n {2}(eval "\$\()?hearth /, names[at]);
       assert.match(help.stdout, /--json/, names[at]);
     }
     const all = await command(['--help']);

@@ -22,5 +22,7 @@ export function defineCommand<Options>(definition: {
   readonly builder: (command: Argv) => Argv<Options>;
   readonly handler: (options: Options) => void | Promise<void>;
 }): CommandModule {
-  return definition as unknown as CommandModule;
+  // Always asynchronous: yargs shows what a synchronous handler throws as a stack trace, past `fail`.
+  const handler = async (options: Options) => definition.handler(options);
+  return { ...definition, handler } as unknown as CommandModule;
 }
