@@ -34,6 +34,10 @@ export const warm: Scenario = {
       await hearth.create('echo', 'nodejs20.x', 'index.handler', { 'index.mjs': file('echo', 'index.mjs') });
       await hearth.create('client', 'provided.al2023', 'none', { bootstrap: file('httpclient', 'bootstrap') });
 
+      for (const name of ['echo', 'client']) {
+        const answer = await hearth.invoke(name, JSON.parse(body));
+        if (answer.payload !== body) throw new Error(`${name} answers ${answer.payload}`);
+      }
       const plain = { headers: { 'content-type': 'application/json' }, body };
       const targets = async (): Promise<Record<Subject, LoadTarget>> => ({
         bare: { url: bare.url, ...plain },
