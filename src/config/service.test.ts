@@ -191,6 +191,9 @@ describe('configuration service', () => {
         await made(variables({ BIG: 'x'.repeat(4_096) })),
         /exceeded the 4KB limit\. String measured: \{"BIG"/,
       );
+      // A NUL would end an argument where arguments are lists of them, and start one of the user's choice.
+      assert.match(await made(variables({ NODE_OPTIONS: 'a\0b' })), /contains a NUL character in NODE_OPTIONS$/);
+      assert.match(await made({ Handler: 'index\0.handler' }), /must not contain NUL/);
       assert.match(await made({ Architectures: ['arm64'] }), /arm64/);
       assert.match(await made({ Timeout: 901 }), /less than or equal to 900/);
       assert.deepEqual(readdirSync(join(folder, 'code')).sort(), ['boot', 'temporary']);

@@ -98,6 +98,8 @@ export function changedSettings(before: Settings, input: Update | Create): Resul
   const environment = variables === null || Object.keys(variables).length === 0 ? null : variables;
   const environmentFailure = environment === null ? null : checkEnvironment(environment);
   if (environmentFailure !== null) return fail(environmentFailure);
+  // The model's pattern for a handler allows it; no process can be given one, and lists of arguments are ended by it.
+  if (input.Handler?.includes('\0')) return invalid('The handler must not contain NUL characters.');
   const logFormat = input.LoggingConfig?.LogFormat ?? before.logFormat;
   const json = logFormat === 'JSON';
   const deadLetterArn = input.DeadLetterConfig === undefined ? before.deadLetterArn : input.DeadLetterConfig.TargetArn;
@@ -161,6 +163,10 @@ function checkEnvironment(variables: Readonly<Record<string, string>>): ApiFailu
   if (reserved.length > 0) {
     const message = `${start} contains reserved keys that are currently not supported for modification. Reserved keys used in this request: ${reserved.join(', ')}`;
     return apiFailure('InvalidParameterValueException', message);
+  }
+  const broken = Object.entries(variables).find((entry) => entry.join('').includes('\0'));
+  if (broken !== undefined) {
+    return apiFailure('InvalidParameterValueException', `${start} contains a NUL character in ${broken[0]}`);
   }
   const text = JSON.stringify(variables);
   if (Buffer.byteLength(text) <= limits.environmentBytesMax) return null;

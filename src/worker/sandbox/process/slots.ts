@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { assert } from '../../../kernel/assert.js';
+import { DriverError } from '../driver.js';
 import type { BoxCgroup } from './boxcgroup.js';
 import type { Cgroups } from './cgroups.js';
 import type { Mounts } from './mounts.js';
@@ -44,8 +45,9 @@ export class Slot {
     return this.child.exitCode === null && this.child.signalCode === null && this.child.pid !== undefined;
   }
 
-  /** The launcher becomes this program. */
+  /** The launcher becomes this program. Throws DriverError for a NUL inside: it would make one argument two. */
   run(command: readonly string[]): void {
+    if (command.some((text) => text.includes('\0'))) throw new DriverError('NUL in the command or environment');
     const rest = (this.child.stdio as readonly unknown[])[restFd] as Writable;
     rest.end(command.map((text) => `${text}\0`).join(''));
   }
