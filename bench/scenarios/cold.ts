@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { cleanEnvironment } from '../../test/system/childprocess.js';
 import type { SignedRequest } from '../../test/system/hearth.js';
-import { Hearth } from '../../test/system/hearth.js';
+import { Hearth, ownNode } from '../../test/system/hearth.js';
 import type { Scenario } from '../scenario.js';
 import { median, spread } from '../statistics.js';
 
@@ -49,7 +49,7 @@ async function firstInvocations(hearth: Hearth, progress: (text: string) => void
   for (let index = 0; index <= functionsMax; index += 1) {
     progress(`function ${index}/${functionsMax}`);
     const name = `cold-${index}`;
-    await hearth.create(name, 'nodejs20.x', 'index.handler', { 'index.mjs': code });
+    await hearth.create(name, ownNode, 'index.handler', { 'index.mjs': code });
     await pause();
     const target = await hearth.invocation(name, '{}');
     const firstMs = await post(agent, target);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { Hearth } from '../../test/system/hearth.js';
+import { Hearth, ownNode } from '../../test/system/hearth.js';
 import { load } from '../load.js';
 import { residentMib } from '../process.js';
 import type { Scenario } from '../scenario.js';
@@ -23,11 +23,11 @@ export const scale: Scenario = {
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       const idleMib = residentMib(one.pid);
       const code = { 'index.mjs': readFileSync(join(projectRoot, 'bench', 'functions', 'echo', 'index.mjs')) };
-      await one.create('echo', 'nodejs20.x', 'index.handler', code);
-      await many.create('echo', 'nodejs20.x', 'index.handler', code);
+      await one.create('echo', ownNode, 'index.handler', code);
+      await many.create('echo', ownNode, 'index.handler', code);
       for (let index = 1; index < functions; index += 1) {
         if (index % 50 === 0) progress(`${index} functions`);
-        await many.create(`filler-${index}`, 'nodejs20.x', 'index.handler', code);
+        await many.create(`filler-${index}`, ownNode, 'index.handler', code);
       }
       const ratios: number[] = [];
       for (let round = 0; round <= rounds; round += 1) {

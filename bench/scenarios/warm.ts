@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { Hearth } from '../../test/system/hearth.js';
+import { Hearth, ownNode } from '../../test/system/hearth.js';
 import { type LoadFigures, type LoadTarget, load } from '../load.js';
 import { bareServer, serverlessOfflineInvocation, serverlessOfflineServer } from '../peers.js';
 import { treeCpuSeconds } from '../process.js';
@@ -31,7 +31,7 @@ export const warm: Scenario = {
     const hearth = await Hearth.start('--concurrency', '100000');
     try {
       const file = (...path: string[]) => readFileSync(join(projectRoot, 'bench', 'functions', ...path));
-      await hearth.create('echo', 'nodejs20.x', 'index.handler', { 'index.mjs': file('echo', 'index.mjs') });
+      await hearth.create('echo', ownNode, 'index.handler', { 'index.mjs': file('echo', 'index.mjs') });
       await hearth.create('client', 'provided.al2023', 'none', { bootstrap: file('httpclient', 'bootstrap') });
 
       for (const name of ['echo', 'client']) {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { CreateFunctionCommand, GetFunctionCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import type { Credential } from '../../src/frontend/credentials.js';
-import { Hearth } from './hearth.js';
+import { Hearth, ownNode } from './hearth.js';
 import { send, sign, signedFetch } from './signedfetch.js';
 import { zip } from './zip.js';
 
@@ -16,7 +16,7 @@ describe('who may come in', () => {
   let hearth: Hearth;
   before(async () => {
     hearth = await Hearth.start('--spares', '0');
-    await hearth.create('echo', 'nodejs20.x', 'index.handler', echo);
+    await hearth.create('echo', ownNode, 'index.handler', echo);
   });
   after(() => hearth.remove());
 
@@ -126,7 +126,7 @@ describe('who may come in', () => {
     const created = await theirs.send(
       new CreateFunctionCommand({
         FunctionName: 'echo',
-        Runtime: 'nodejs20.x',
+        Runtime: ownNode,
         Handler: 'index.handler',
         Role: 'arn:aws:iam::210987654321:role/test',
         Code: { ZipFile: await zip({ 'index.mjs': 'export const handler = async () => "theirs";' }) },

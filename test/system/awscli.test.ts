@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stop } from './childprocess.js';
-import { eventually, Hearth, type Ran } from './hearth.js';
+import { eventually, Hearth, ownNode, type Ran } from './hearth.js';
 import { zip } from './zip.js';
 
 const raw = ['--cli-binary-format', 'raw-in-base64-out'];
@@ -51,7 +51,7 @@ describe('a life of a function through the AWS CLI', { skip: missing }, () => {
     const created = await lambda(
       'create-function',
       ...named,
-      ...['--runtime', 'nodejs20.x', '--handler', 'index.handler', '--role', 'arn:aws:iam::123456789012:role/test'],
+      ...['--runtime', ownNode, '--handler', 'index.handler', '--role', 'arn:aws:iam::123456789012:role/test'],
       ...['--zip-file', 'fileb://one.zip', '--environment', 'Variables={VARIABLE=first}', '--description', 'Ünïcode'],
     );
     assert.equal(created.State, 'Pending');
@@ -181,7 +181,7 @@ describe('a life of a function through the AWS CLI', { skip: missing }, () => {
       hearth.aws('lambda', 'get-function', '--function-name', 'nobody'),
       hearth.aws('lambda', 'update-function-configuration', ...named, '--runtime', 'cobol'),
       hearth.aws(
-        ...['lambda', 'create-function', ...named, '--runtime', 'nodejs20.x', '--handler', 'index.handler'],
+        ...['lambda', 'create-function', ...named, '--runtime', ownNode, '--handler', 'index.handler'],
         ...['--role', 'arn:aws:iam::123456789012:role/test', '--zip-file', 'fileb://one.zip'],
       ),
       hearth.aws('lambda', 'get-function'),

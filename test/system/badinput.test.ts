@@ -9,7 +9,7 @@ import {
   UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda';
 import { makeZip } from '../zip.js';
-import { Hearth } from './hearth.js';
+import { Hearth, ownNode } from './hearth.js';
 import { sign, signedFetch } from './signedfetch.js';
 import { zip } from './zip.js';
 
@@ -51,7 +51,7 @@ describe('bad input', () => {
   let hearth: Hearth;
   before(async () => {
     hearth = await Hearth.start('--spares', '0');
-    await hearth.create('good', 'nodejs20.x', 'index.handler', code);
+    await hearth.create('good', ownNode, 'index.handler', code);
   });
   after(() => hearth.remove());
 
@@ -65,7 +65,7 @@ describe('bad input', () => {
       const create = client.send(
         new CreateFunctionCommand({
           FunctionName: 'bad',
-          Runtime: 'nodejs20.x',
+          Runtime: ownNode,
           Handler: 'index.handler',
           Role: 'arn:aws:iam::123456789012:role/test',
           Code: { ZipFile },

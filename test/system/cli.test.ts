@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { processStart } from '../../src/bin/datafolder.js';
 import { cleanEnvironment, stop } from './childprocess.js';
-import { eventually, Hearth, type Ran } from './hearth.js';
+import { eventually, Hearth, ownNode, type Ran } from './hearth.js';
 
 const bin = join(projectRoot, 'bin', 'hearth');
 
@@ -34,7 +34,7 @@ describe('the hearth command', () => {
   let hearth: Hearth;
   before(async () => {
     hearth = await Hearth.start('--spares', '1');
-    await hearth.create('hello', 'nodejs20.x', 'index.handler', code);
+    await hearth.create('hello', ownNode, 'index.handler', code);
   });
   after(() => hearth.remove());
 
@@ -63,7 +63,7 @@ describe('the hearth command', () => {
       doctor.grades.filter(({ usable }: { usable: boolean }) => usable).map(({ grade }: { grade: string }) => grade),
       ['namespaces', 'none'],
     );
-    assert.ok(doctor.runtimes.some(({ name, status }: never) => name === 'nodejs20.x' && status === 'ready'));
+    assert.ok(doctor.runtimes.some(({ name, status }: never) => name === ownNode && status === 'ready'));
     const shown = await hearth.cli('doctor');
     assert.equal(shown.status, 0);
     assert.match(shown.stdout, /This machine runs Hearth with isolation/);
@@ -77,7 +77,7 @@ describe('the hearth command', () => {
       ['hello'],
     );
     const one = good(await hearth.cli('functions', 'hello', '--json'));
-    assert.equal(one.configuration.Runtime, 'nodejs20.x');
+    assert.equal(one.configuration.Runtime, ownNode);
     assert.equal(one.isolation.grade, 'namespaces');
     assert.match((await hearth.cli('functions', 'hello')).stdout, /isolation\s+namespaces/);
     const nobody = await hearth.cli('functions', 'nobody');
@@ -206,7 +206,7 @@ describe('the hearth command', () => {
       assert.equal(greeting.isolation, 'none');
       assert.equal(`${greeting.endpoint}\n`, readFileSync(readyFile, 'utf8'));
       const open = Hearth.at(folder, greeting.endpoint);
-      await open.create('plain', 'nodejs20.x', 'index.handler', code);
+      await open.create('plain', ownNode, 'index.handler', code);
       assert.equal((await open.invoke('plain', { really: 1 })).payload, '{"really":1}');
       assert.equal(good(await open.cli('status', '--json')).isolation.grade, 'none');
       const one = good(await open.cli('functions', 'plain', '--json'));

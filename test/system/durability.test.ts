@@ -16,7 +16,7 @@ import {
   UpdateAliasCommand,
   UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda';
-import { eventually, Hearth } from './hearth.js';
+import { eventually, Hearth, ownNode } from './hearth.js';
 import { Traces } from './traces.js';
 import { zip } from './zip.js';
 
@@ -104,7 +104,7 @@ class Writer {
       client.send(
         new CreateFunctionCommand({
           FunctionName: name,
-          Runtime: 'nodejs20.x',
+          Runtime: ownNode,
           Handler: 'index.handler',
           Role: role,
           Timeout: 60,
@@ -234,7 +234,7 @@ describe('kill -9', () => {
   it('leaves nothing behind, even when nothing is started again', async () => {
     await hearth.create(
       'held',
-      'nodejs20.x',
+      ownNode,
       'index.handler',
       {
         'index.mjs': `import { spawn } from 'node:child_process';
@@ -264,7 +264,7 @@ describe('kill -9', () => {
 
   it('is not needed: an ordinary end leaves nothing either', async () => {
     await hearth.start();
-    await hearth.create('plain', 'nodejs20.x', 'index.handler', files('plain'));
+    await hearth.create('plain', ownNode, 'index.handler', files('plain'));
     assert.equal((await hearth.invoke('plain', { mark: 'x' })).payload, '"plain"');
     const traces = Traces.of(hearth.pid, hearth.folder);
     await hearth.stop();

@@ -14,7 +14,7 @@ import {
   waitUntilFunctionActiveV2,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
-import { Hearth } from './hearth.js';
+import { Hearth, ownNode } from './hearth.js';
 import { zip } from './zip.js';
 
 const role = 'arn:aws:iam::123456789012:role/test';
@@ -34,7 +34,7 @@ describe('the life of a function, through the official SDK', () => {
     const created = await client.send(
       new CreateFunctionCommand({
         FunctionName: 'life',
-        Runtime: 'nodejs20.x',
+        Runtime: ownNode,
         Handler: 'index.handler',
         Role: role,
         Code: { ZipFile },
@@ -78,7 +78,7 @@ describe('the life of a function, through the official SDK', () => {
     const again = client.send(
       new CreateFunctionCommand({
         FunctionName: 'life',
-        Runtime: 'nodejs20.x',
+        Runtime: ownNode,
         Handler: 'index.handler',
         Role: role,
         Code: { ZipFile: await zip({ 'index.mjs': says('two') }) },
@@ -107,7 +107,7 @@ describe('the life of a function, through the official SDK', () => {
     const client = hearth.lambda();
     await hearth.create(
       'env',
-      'nodejs20.x',
+      ownNode,
       'index.handler',
       {
         'index.mjs':
@@ -130,7 +130,7 @@ describe('the life of a function, through the official SDK', () => {
   it('lists in pages', async () => {
     const client = hearth.lambda();
     for (const name of ['list-a', 'list-b', 'list-c']) {
-      await hearth.create(name, 'nodejs20.x', 'index.handler', { 'index.mjs': says(name) });
+      await hearth.create(name, ownNode, 'index.handler', { 'index.mjs': says(name) });
     }
     const first = await client.send(new ListFunctionsCommand({ MaxItems: 2 }));
     assert.equal(first.Functions?.length, 2);

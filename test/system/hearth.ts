@@ -21,6 +21,9 @@ import { zip } from './zip.js';
 
 const role = 'arn:aws:iam::123456789012:role/test';
 
+/** The runtime that every machine has: the Node of these tests and of the platform they start. */
+export const ownNode = `nodejs${process.versions.node.split('.')[0]}.x` as Runtime;
+
 export interface Ran {
   readonly status: number;
   readonly stdout: string;

@@ -13,7 +13,7 @@ import {
   waitUntilFunctionUpdatedV2,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda';
-import { eventually, Hearth } from './hearth.js';
+import { eventually, Hearth, ownNode } from './hearth.js';
 import { zip } from './zip.js';
 
 const waiter = { maxWaitTime: 30, minDelay: 1, maxDelay: 1 };
@@ -22,7 +22,7 @@ describe('Invoke, through the official SDK', () => {
   let hearth: Hearth;
   before(async () => {
     hearth = await Hearth.start();
-    await hearth.create('echo', 'nodejs20.x', 'index.handler', {
+    await hearth.create('echo', ownNode, 'index.handler', {
       'index.mjs': `export const handler = async (event, context) => {
         console.log('got', JSON.stringify(event));
         return event.context ? { ...context, remaining: context.getRemainingTimeInMillis() } : event;
@@ -88,7 +88,7 @@ describe('Invoke, through the official SDK', () => {
   });
 
   it('refuses a response that is too large', async () => {
-    await hearth.create('large', 'nodejs20.x', 'index.handler', {
+    await hearth.create('large', ownNode, 'index.handler', {
       'index.mjs': 'export const handler = async (event) => "x".repeat(event.bytes);',
     });
     assert.equal((await hearth.invoke('large', { bytes: 6_000_000 })).payload.length, 6_000_002);
@@ -104,7 +104,7 @@ describe('Invoke, through the official SDK', () => {
       zip({
         'index.mjs': `export const handler = async (_, context) => [${JSON.stringify(text)}, context.functionVersion, context.invokedFunctionArn];`,
       });
-    await hearth.create('many', 'nodejs20.x', 'index.handler', {}, { Code: { ZipFile: await code('one') } });
+    await hearth.create('many', ownNode, 'index.handler', {}, { Code: { ZipFile: await code('one') } });
     const one = await client.send(new PublishVersionCommand({ FunctionName: 'many' }));
     assert.equal(one.Version, '1');
     const same = await client.send(new PublishVersionCommand({ FunctionName: 'many' }));
@@ -142,7 +142,7 @@ describe('Invoke, through the official SDK', () => {
     const client = hearth.lambda();
     await hearth.create(
       'reserved',
-      'nodejs20.x',
+      ownNode,
       'index.handler',
       {
         'index.mjs':

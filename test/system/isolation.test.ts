@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually, Hearth } from './hearth.js';
+import { eventually, Hearth, ownNode } from './hearth.js';
 
 /** What a curious function of either language finds out; each entry the same in both. */
 const nodeSpy = `
@@ -127,7 +127,7 @@ describe('what a function can reach', () => {
 
   for (const language of ['node', 'python'] as const) {
     it(`holds a ${language} function`, async (test) => {
-      const runtime = language === 'node' ? 'nodejs20.x' : python;
+      const runtime = language === 'node' ? ownNode : python;
       if (runtime === null) return test.skip('no Python of a Lambda runtime on this machine');
       const name = `spy-${language}`;
       const files: Record<string, string> = language === 'node' ? { 'index.mjs': nodeSpy } : { 'index.py': pythonSpy };
@@ -238,8 +238,8 @@ describe('what a function can reach', () => {
           return Promise.all(others.map(async (address) => [address, await reach(address, Number(port))]));
         };`,
     };
-    await hearth.create('holder', 'nodejs20.x', 'index.handler', code, { Timeout: 60 });
-    await hearth.create('prober', 'nodejs20.x', 'index.handler', code, { Timeout: 60 });
+    await hearth.create('holder', ownNode, 'index.handler', code, { Timeout: 60 });
+    await hearth.create('prober', ownNode, 'index.handler', code, { Timeout: 60 });
     const held = hearth.invoke('holder', { hold: true });
     const line = await eventually(
       async () => /holding (.*)/.exec((await hearth.cli('logs', 'holder')).stdout)?.[1],
@@ -257,7 +257,7 @@ describe('what a function can reach', () => {
     if (!limit?.inForce) return test.skip(`no process limit here: ${limit?.detail}`);
     await hearth.create(
       'bomb',
-      'nodejs20.x',
+      ownNode,
       'index.handler',
       {
         'index.mjs': `
@@ -293,7 +293,7 @@ describe('what a function can reach', () => {
   });
 
   it('lets nothing run between invocations', async () => {
-    await hearth.create('ticking', 'nodejs20.x', 'index.handler', {
+    await hearth.create('ticking', ownNode, 'index.handler', {
       'index.mjs': `
         let ticks = 0;
         setInterval(() => { ticks += 1; }, 1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { UpdateFunctionCodeCommand, waitUntilFunctionUpdatedV2 } from '@aws-sdk/client-lambda';
-import { eventually, Hearth } from './hearth.js';
+import { eventually, Hearth, ownNode } from './hearth.js';
 import { zip } from './zip.js';
 
 const requestId = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
@@ -14,7 +14,7 @@ describe('the life cycle of execution environments', () => {
   after(() => hearth.remove());
 
   const node = (name: string, code: string, more = {}) =>
-    hearth.create(name, 'nodejs20.x', 'index.handler', { 'index.mjs': code }, more);
+    hearth.create(name, ownNode, 'index.handler', { 'index.mjs': code }, more);
 
   it('keeps globals between invocations, with START, END and REPORT in the log tail', async () => {
     await node('warm', 'let n = 0; export const handler = async () => { console.log("n is", n); return ++n; };');
