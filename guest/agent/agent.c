@@ -4,7 +4,8 @@
  *      worker over the IPC channel of Node's child_process (descriptor 4);
  *   2. becomes the runtime: with a command in its arguments (managed runtimes) at once, else (`provided.*`) after one
  *      start message on descriptor 3: u32 little-endian length, then the arguments, each ended by NUL, an empty
- *      string, and the environment, each entry ended by NUL.
+ *      string, and the environment, each entry ended by NUL. The length's highest bit: the program keeps
+ *      descriptor 3 (a managed runtime whose start had to wait for its function).
  *
  * It never returns: exec or exit. Nothing but descriptors 0-2 (and 3 for managed runtimes) survives the exec.
  */
@@ -24,6 +25,7 @@ enum { CHANNEL_FD = 3, IPC_FD = 4, RUNTIME_API_PORT = 9001, BACKLOG = 128 };
 
 /* Environment 4 KB by Lambda's limit, plus what the platform adds; 1 MiB is far above both. */
 static const uint32_t start_bytes_max = 1 << 20;
+static const uint32_t keeps_channel = 1u << 31;
 
 static void die(const char *what)
 {
@@ -112,12 +114,14 @@ static char *split(char *at, char *end, char **list, size_t *count)
 static void start_from_message(void)
 {
 	uint8_t head[4];
-	uint32_t bytes;
+	uint32_t bytes, flags;
 	char *text, **arguments, **environment;
 	size_t argument_count = 0, environment_count = 0;
 
 	read_exactly(head, sizeof head);
 	bytes = (uint32_t)head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
+	flags = bytes & keeps_channel;
+	bytes &= ~keeps_channel;
 	if (bytes > start_bytes_max) {
 		errno = EMSGSIZE;
 		die("start message");
@@ -135,7 +139,8 @@ static void start_from_message(void)
 		errno = EINVAL;
 		die("start message");
 	}
-	close(CHANNEL_FD);
+	if (!flags)
+		close(CHANNEL_FD);
 	if (chdir("/var/task") < 0)
 		die("/var/task");
 	execve(arguments[0], arguments, environment);

@@ -55,9 +55,18 @@ function hideBootstrap() {
   for (const file of Object.keys(require.cache)) if (file.startsWith(__dirname)) delete require.cache[file];
 }
 
-async function init({ env, handler, taskRoot }) {
+/** Of an environment that was there at the start: all but the flags that we have put before the function's own. */
+function tidyOptions() {
+  const options = process.env.NODE_OPTIONS ?? '';
+  const own = options.replace(/--no-experimental-(require|detect)-module ?/g, '').trim();
+  if (own === '') delete process.env.NODE_OPTIONS;
+  else if (own !== options) process.env.NODE_OPTIONS = own;
+}
+
+async function init({ env, handler, taskRoot, inherited }) {
   waiting(false);
-  setEnvironment(env);
+  if (inherited) tidyOptions();
+  else setEnvironment(env);
   process.chdir(taskRoot);
   // NODE_PATH counts when a process starts; this one started before it knew the function.
   Module._initPaths();

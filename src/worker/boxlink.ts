@@ -3,7 +3,7 @@ import { secondMs } from '../kernel/units.js';
 import { type FrameType, frameType } from '../wire/channel/frames.js';
 import { FrameReader } from './channel.js';
 import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi.js';
-import type { Box, BoxExit } from './sandbox/driver.js';
+import type { Box, BoxExit, RuntimeLaunch } from './sandbox/driver.js';
 
 /** Who owns the box now. A spare has no owner: what it says besides HELLO is dropped. */
 export interface BoxOwner extends RuntimeApiEvents {
@@ -40,7 +40,9 @@ export class BoxLink {
   readonly api: RuntimeApi;
   /** The box takes INIT and INVOKE over the channel; false: it uses the Runtime API. */
   readonly managed: boolean;
-  /** Resolves true on HELLO (at once for `provided.*`), false when the box ended or broke before. */
+  /** A managed runtime that was not started yet: it has to start with its function's variables. */
+  readonly held: RuntimeLaunch | null;
+  /** Resolves true on HELLO (at once for what is started later), false when the box ended or broke before. */
   readonly greeted: Promise<boolean>;
   exited = false;
   #owner: BoxOwner = nobody;
@@ -48,9 +50,10 @@ export class BoxLink {
   #frozen = false;
   #killed: Promise<void> | null = null;
 
-  constructor(box: Box, managed: boolean) {
+  constructor(box: Box, managed: boolean, held: RuntimeLaunch | null = null) {
     this.box = box;
     this.managed = managed;
+    this.held = held;
     this.greeted = new Promise((resolve) => {
       this.#greet = resolve;
     });
@@ -64,7 +67,7 @@ export class BoxLink {
     this.#listen(box.stderr, 'stderr');
     box.channel.on('error', () => box.channel.destroy());
     if (managed) this.#read();
-    else this.#greet(true);
+    if (!managed || held !== null) this.#greet(true);
     box.exited.then((exit) => afterPoll(() => this.#end(exit)));
   }
 

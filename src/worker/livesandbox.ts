@@ -26,8 +26,8 @@ export interface Surroundings {
   readonly options: WorkerOptions;
   readonly clock: Clock;
   readonly events: WorkerEvents;
-  /** A spare, or a box booted now. */
-  box(spec: FunctionSpec, startEnvironment: Readonly<Record<string, string>> | undefined): Promise<BoxLink>;
+  /** A spare, or a box booted now; `held`: one whose runtime waits to be started with the function's variables. */
+  box(spec: FunctionSpec, held: boolean): Promise<BoxLink>;
   arm(sandbox: LiveSandbox, atMs: number): void;
   /**
    * Runs at the end of this turn of the event loop. What a runtime wrote to its pipes before its answer is ready when
@@ -277,9 +277,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const { options } = this.#around;
     try {
       this.#code ??= await options.code.acquire(this.spec);
-      const startVariables = options.runtimes.startVariables(this.spec);
-      const start = Object.keys(startVariables).length > 0 ? startVariables : undefined;
-      const [link] = await Promise.all([this.#around.box(this.spec, start), this.#ensureScratch()]);
+      const held = Object.keys(options.runtimes.startVariables(this.spec)).length > 0;
+      const [link] = await Promise.all([this.#around.box(this.spec, held), this.#ensureScratch()]);
       const { codeDirectory, layersDirectory } = this.#code;
       // Known once the runtime was found, and that was before its box booted.
       this.#facts.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
@@ -337,7 +336,14 @@ export class LiveSandbox implements BoxOwner, Alarmed {
       ...link.box.environment,
     };
     if (link.managed) {
-      const body = JSON.stringify({ env, handler: spec.handler, taskRoot });
+      const { held } = link;
+      if (held !== null) {
+        // The code is there by now: these variables may name files in it.
+        const { AWS_LAMBDA_EXEC_WRAPPER: wrapper } = spec.environment;
+        const command = wrapper ? [wrapper, ...held.command!] : held.command!;
+        link.box.start(command, { ...held.environment, ...env, ...options.runtimes.startVariables(spec) }, true);
+      }
+      const body = JSON.stringify({ env, handler: spec.handler, taskRoot, inherited: held !== null });
       link.box.channel.write(encodeFrame(frameType.init, Buffer.from(body)));
       return;
     }

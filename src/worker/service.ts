@@ -151,9 +151,8 @@ class Worker implements WorkerService {
       options,
       clock,
       events,
-      box: async (spec, startEnvironment) =>
-        (startEnvironment === undefined ? this.#spares.take(spec.runtime) : null) ??
-        this.#spares.boot(spec.runtime, startEnvironment),
+      box: async (spec, held) =>
+        (held ? null : this.#spares.take(spec.runtime)) ?? this.#spares.boot(spec.runtime, held),
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
       settle: (action) => {
         this.#settling.push(action);

@@ -75,15 +75,18 @@ export class Spares {
     return null;
   }
 
-  /** Boots a box now; rejects with DriverError. Also for functions no spare can serve (`startEnvironment`). */
-  async boot(runtime: RuntimeName, startEnvironment?: Readonly<Record<string, string>>): Promise<BoxLink> {
+  /**
+   * Boots a box now; rejects with DriverError. `held`: for a function that no spare can serve, since its runtime must
+   * start with the function's variables; a managed runtime is then not started yet.
+   */
+  async boot(runtime: RuntimeName, held = false): Promise<BoxLink> {
     const launch = await this.#options.launch(runtime);
+    const waits = held && launch.command !== null;
     const box = await this.#options.driver.boot({
       boxId: this.#options.boxId(),
-      runtime: launch,
-      ...(startEnvironment === undefined ? {} : { startEnvironment }),
+      runtime: waits ? { ...launch, command: null } : launch,
     });
-    const link = new BoxLink(box, launch.command !== null);
+    const link = new BoxLink(box, launch.command !== null, waits ? launch : null);
     const timer = setTimeout(() => void link.kill(), helloMsMax);
     const alive = await link.greeted;
     clearTimeout(timer);

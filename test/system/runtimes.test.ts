@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { eventually, Hearth } from './hearth.js';
+import { eventually, Hearth, ownNode } from './hearth.js';
 
 const bootstrap = (file: string) => readFileSync(join(projectRoot, 'test', 'system', 'fixtures', 'bootstraps', file));
 
@@ -28,7 +28,7 @@ describe('language runtimes', () => {
   });
   after(() => hearth.remove());
 
-  const node = (name: string, files: Record<string, string>, more = {}, runtime = 'nodejs20.x') =>
+  const node = (name: string, files: Record<string, string>, more = {}, runtime = ownNode) =>
     hearth.create(name, runtime, 'index.handler', files, more);
   const result = async (name: string, payload: unknown = {}) => {
     const invoked = await hearth.invoke(name, payload);
@@ -167,6 +167,41 @@ def handler(event, context):
       { Environment: { Variables: { AWS_LAMBDA_EXEC_WRAPPER: '/var/task/wrapper' } } },
     );
     assert.match(await result('wrapped'), /^wrapped \d+$/);
+    await node(
+      'unstartable',
+      { 'index.mjs': 'export const handler = async () => 1;' },
+      { Environment: { Variables: { NODE_OPTIONS: '--require /var/task/nowhere.cjs' } } },
+    );
+    const broken = await hearth.invoke('unstartable');
+    assert.equal(broken.functionError, 'Unhandled');
+    assert.equal(JSON.parse(broken.payload).errorType, 'Runtime.ExitError');
+    assert.match(broken.log, /Cannot find module '\/var\/task\/nowhere\.cjs'/);
+  });
+
+  it('starts Python with its own variables, and through a wrapper', async (test) => {
+    const ready = runtimes.filter(({ name, status }) => name.startsWith('python') && status === 'ready').at(-1);
+    if (ready === undefined) return test.skip('no Python of a Lambda runtime on this machine');
+    await hearth.create(
+      'pywrapped',
+      ready.name,
+      'app.handler',
+      {
+        'app.py':
+          'import os, sys\nimport extra\ndef handler(event, context):\n    return [extra.word, os.environ["FROM_WRAPPER"], sys.flags.dont_write_bytecode]\n',
+        'lib/extra.py': 'word = "found"\n',
+        wrapper: '#!/bin/bash\nexport FROM_WRAPPER=yes\nexec "$@"\n',
+      },
+      {
+        Environment: {
+          Variables: {
+            AWS_LAMBDA_EXEC_WRAPPER: '/var/task/wrapper',
+            PYTHONPATH: '/var/task/lib',
+            PYTHONDONTWRITEBYTECODE: '1',
+          },
+        },
+      },
+    );
+    assert.deepEqual(await result('pywrapped'), ['found', 'yes', 1]);
   });
 
   it('takes 4 KB of environment variables, and no more', async () => {

@@ -186,7 +186,8 @@ def main():
     reader = channel.Reader()
     _, body = reader.next()
     init = loads(body)
-    _environment(init["env"])
+    if not init.get("inherited"):
+        _environment(init["env"])
     os.chdir(init["taskRoot"])
     _search_path(init["taskRoot"])
     output.patch_streams()

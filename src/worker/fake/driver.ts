@@ -115,11 +115,7 @@ export class FakeDriver implements SandboxDriver {
     return [];
   }
 
-  async boot(request: {
-    readonly boxId: string;
-    readonly runtime: RuntimeLaunch;
-    readonly startEnvironment?: Readonly<Record<string, string>>;
-  }): Promise<Box> {
+  async boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box> {
     if (this.bootProblem !== null) throw new Error(this.bootProblem);
     const box = new FakeBox(request.boxId, request.runtime);
     this.boxes.push(box);

@@ -19,7 +19,8 @@ export interface RuntimeLaunch {
   readonly mounts: readonly { readonly hostPath: string; readonly sandboxPath: string }[];
   /**
    * Command of a managed runtime's bootstrap inside the sandbox; it inherits the channel as descriptor 3.
-   * Null for `provided.*`: the box boots to the agent and waits for `start`.
+   * Null for `provided.*`, and for a runtime that has to start with its function's variables: the box boots to the
+   * agent and waits for `start`.
    */
   readonly command: readonly string[] | null;
   /** Environment the bootstrap process starts with (a spare knows no function yet). */
@@ -65,8 +66,11 @@ export interface Box {
   readonly environment: Readonly<Record<string, string>>;
   /** Mounts code, layers and `/tmp`, sets memory, pid and CPU limits. Once per box, before INIT or `start`. */
   bind(binding: BoxBinding): Promise<void>;
-  /** `provided.*`: the waiting agent executes `command` with exactly this environment. */
-  start(command: readonly string[], environment: Readonly<Record<string, string>>): void;
+  /**
+   * The waiting agent executes `command` with exactly this environment. `keepsChannel`: it inherits the channel as
+   * descriptor 3; what is written to the channel from now on is for it. Else (`provided.*`) the channel ends.
+   */
+  start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel?: boolean): void;
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
@@ -83,12 +87,7 @@ export interface SandboxDriver {
   readonly grade: IsolationGrade;
   protections(): readonly Protection[];
   /** Boots a box that waits for its function. Rejects with DriverError; leaves nothing behind then. */
-  boot(request: {
-    readonly boxId: string;
-    readonly runtime: RuntimeLaunch;
-    /** Variables that must be there when the process starts (`NODE_OPTIONS`, …), on top of the runtime's. */
-    readonly startEnvironment?: Readonly<Record<string, string>>;
-  }): Promise<Box>;
+  boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box>;
   createScratch(mib: number): Promise<Scratch>;
   /** Kills every box and removes everything of this driver from the machine. */
   close(): Promise<void>;

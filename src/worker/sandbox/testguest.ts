@@ -66,7 +66,8 @@ export class Guest {
   }
 
   static async boot(driver: SandboxDriver, boxId: string, environment: Record<string, string> = {}): Promise<Guest> {
-    const box = await driver.boot({ boxId, runtime: guestRuntime, startEnvironment: environment });
+    const runtime = { ...guestRuntime, environment: { ...guestRuntime.environment, ...environment } };
+    const box = await driver.boot({ boxId, runtime });
     const guest = new Guest(box);
     await guest.answer();
     return guest;

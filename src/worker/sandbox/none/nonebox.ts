@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import { type Duplex, duplexPair, PassThrough, type Readable } from 'node:stream';
 import { assert } from '../../../kernel/assert.js';
 import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
@@ -22,8 +22,9 @@ export class NoneBox implements Box {
   readonly runtimeApi: Server;
   readonly runtimeApiAddress: string;
   readonly exited: Promise<BoxExit>;
-  /** Until the process starts, and for `provided.*`, which has no channel: a stream without another end. */
-  channel: Duplex = new PassThrough();
+  channel: Duplex;
+  /** The other end of the channel while no process has it: of a process that starts later, or (`provided.*`) never. */
+  private readonly farEnd: Duplex;
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   taskRoot = '/var/task';
@@ -44,6 +45,7 @@ export class NoneBox implements Box {
     },
   ) {
     this.id = parts.id;
+    [this.channel, this.farEnd] = duplexPair();
     this.runtimeApi = parts.runtimeApi;
     this.runtimeApiAddress = `127.0.0.1:${(parts.runtimeApi.address() as AddressInfo).port}`;
     this.exited = new Promise((resolve) => {
@@ -90,9 +92,21 @@ export class NoneBox implements Box {
     this.environment = { TMPDIR: binding.scratch.directory };
   }
 
-  start(command: readonly string[], environment: Readonly<Record<string, string>>): void {
+  start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel = false): void {
     if (this.over || this.child) return;
-    this.spawn(command.map(this.parts.translate), environment, this.taskRoot).then((problem) => {
+    const nearEnd = this.channel;
+    // A program of the function's own gets exactly its environment; a managed runtime's names places of a sandbox.
+    const translate = (text: string) => this.parts.translate(text).replaceAll('/var/task', this.taskRoot);
+    const given = keepsChannel
+      ? Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, translate(value)]))
+      : environment;
+    const started = this.spawn(command.map(translate), given, this.taskRoot);
+    if (keepsChannel) {
+      this.channel.pipe(this.farEnd);
+      this.farEnd.pipe(this.channel);
+      this.channel = nearEnd;
+    }
+    started.then((problem) => {
       if (problem !== null) this.stderr.write(`${command[0]}: ${problem}\n`);
     });
   }

@@ -54,21 +54,14 @@ export class NoneDriver implements SandboxDriver {
     ];
   }
 
-  async boot(request: {
-    readonly boxId: string;
-    readonly runtime: RuntimeLaunch;
-    readonly startEnvironment?: Readonly<Record<string, string>>;
-  }): Promise<Box> {
+  async boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box> {
     const { boxId, runtime } = request;
     assert(!this.boxes.has(boxId), `box ${boxId} exists`);
     if (this.closing) throw new DriverError('the driver is closed');
     if (this.boxes.size >= boxesMax) throw new DriverError(`${boxesMax} sandboxes exist: no more in one worker`);
     const translate = (text: string) => hostPaths(text, runtime.mounts);
     const environment = Object.fromEntries(
-      Object.entries({ ...runtime.environment, ...request.startEnvironment }).map(([name, value]) => [
-        name,
-        translate(value),
-      ]),
+      Object.entries(runtime.environment).map(([name, value]) => [name, translate(value)]),
     );
     const server = await runtimeApiServer();
     const box = new NoneBox({

@@ -32,7 +32,6 @@ export interface BootPlace {
 export interface BootRequest {
   readonly boxId: string;
   readonly runtime: RuntimeLaunch;
-  readonly environment: Readonly<Record<string, string>>;
   /** Where an unprivileged process can reach each of the runtime's host paths. */
   readonly files: ReadonlyMap<string, string>;
   readonly slot: Slot;
@@ -86,7 +85,7 @@ function bwrapArguments(skeleton: readonly string[], request: BootRequest): stri
     ...skeleton,
     // Read-only /dev: as in Lambda there is no usable /dev/shm, and no memory to write to outside /tmp.
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
-    ...['--clearenv', ...Object.entries(request.environment).flatMap((entry) => ['--setenv', ...entry])],
+    ...['--clearenv', ...Object.entries(request.runtime.environment).flatMap((entry) => ['--setenv', ...entry])],
     ...[
       '--chdir',
       '/',

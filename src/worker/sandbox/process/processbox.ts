@@ -83,9 +83,9 @@ export class ProcessBox implements Box {
     ]);
   }
 
-  start(command: readonly string[], environment: Readonly<Record<string, string>>): void {
+  start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel = false): void {
     if (this.over || this.cleaned) return;
-    this.channel.write(startMessage(command, environment));
+    this.channel.write(startMessage(command, environment, keepsChannel));
   }
 
   freeze(): void {

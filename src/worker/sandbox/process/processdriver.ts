@@ -93,17 +93,13 @@ export class ProcessDriver implements SandboxDriver {
     return protectionsOf(this.cgroups, this.scratches.loopFailure, this.network, this.privileged);
   }
 
-  async boot(request: {
-    readonly boxId: string;
-    readonly runtime: RuntimeLaunch;
-    readonly startEnvironment?: Readonly<Record<string, string>>;
-  }): Promise<Box> {
+  async boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box> {
     const { boxId, runtime } = request;
     assert(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(boxId), `a box id names folders: ${boxId}`);
     assert(!this.boxes.has(boxId), `box ${boxId} exists`);
     if (this.closing) throw new DriverError('the driver is closed');
     if (this.boxes.size >= boxesMax) throw new DriverError(`${boxesMax} sandboxes exist: no more in one worker`);
-    const box = this.bootNow(boxId, runtime, { ...runtime.environment, ...request.startEnvironment });
+    const box = this.bootNow(boxId, runtime);
     this.boxes.set(boxId, box);
     box.catch(() => this.boxes.delete(boxId));
     return box;
@@ -129,17 +125,13 @@ export class ProcessDriver implements SandboxDriver {
     await this.janitor.finish();
   }
 
-  private async bootNow(
-    boxId: string,
-    runtime: RuntimeLaunch,
-    environment: Readonly<Record<string, string>>,
-  ): Promise<ProcessBox> {
+  private async bootNow(boxId: string, runtime: RuntimeLaunch): Promise<ProcessBox> {
     const files = await this.show(runtime);
     if (this.closing) throw new DriverError('the driver is closed');
     const slot = await this.slots.take();
     try {
       const released = () => this.boxes.delete(boxId);
-      return await bootBox(this.place, { boxId, runtime, environment, files, slot, released });
+      return await bootBox(this.place, { boxId, runtime, files, slot, released });
     } finally {
       setImmediate(() => this.slots.refill());
     }
