@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AcquireListener, AssignmentService, Grant, RefuseReason } from '../assignment/service.js';
+import type { CountingInput } from '../counting/messages.js';
+import { apiFailure } from '../kernel/errors.js';
+import type { AccountId, Region, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import { InvocationDispatcher } from './dispatcher.js';
+import { fakeResolved } from './fakedoor.js';
+
+const arrivedMs = 1_000_000;
+const grant: Grant = { sandboxId: 's' as SandboxId, workerId: 'w' as WorkerId, epoch: 1, warm: true };
+const success: InvocationOutcome = { kind: 'success', payload: Buffer.from('1'), logTail: null };
+const refused: InvocationOutcome = {
+  kind: 'refused',
+  failure: apiFailure('ServiceUnavailableException', 'The sandbox is busy.'),
+};
+
+function makeInvocation(): Invocation {
+  const account = '123456789012' as AccountId;
+  const { spec, invokedFunctionArn } = fakeResolved(account, 'us-east-1' as Region, 'f', null);
+  return {
+    requestId: 'r' as RequestId,
+    spec,
+    invokedFunctionArn,
+    payload: Buffer.from('{}'),
+    clientContext: null,
+    cognitoIdentity: null,
+    traceHeader: '',
+    tail: false,
+    arrivedMs,
+  };
+}
+
+/** A dispatcher between a counting that says yes (or no), and workers that answer one outcome after the other. */
+function dispatch(
+  world: { readonly outcomes?: InvocationOutcome[]; readonly refuse?: RefuseReason; readonly throttle?: true } = {},
+) {
+  const counted: string[] = [];
+  const waits: number[] = [];
+  const outcomes = [...(world.outcomes ?? [success])];
+  let ended: InvocationOutcome | null = null;
+  const dispatcher = new InvocationDispatcher(
+    {
+      step: (input: CountingInput) => {
+        counted.push(input.kind);
+        if (input.kind === 'release') return [];
+        const { requestId } = input;
+        return world.throttle
+          ? [{ kind: 'throttled', requestId, reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' }]
+          : [{ kind: 'admitted', requestId }];
+      },
+    },
+    {
+      acquire: (_id: RequestId, _spec: object, waitUntilMs: number, listener: AcquireListener) => {
+        waits.push(waitUntilMs);
+        if (world.refuse === undefined) listener.granted(grant);
+        else listener.refused(world.refuse);
+      },
+    } as unknown as AssignmentService,
+    { invoke: (_grant, _invocation, onEnd) => onEnd(outcomes.shift() ?? success) },
+    () => 0,
+    { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
+  );
+  dispatcher.invoke(makeInvocation(), (outcome) => {
+    assert.equal(ended, null, 'an invocation ends once');
+    ended = outcome;
+  });
+  assert.ok(ended !== null);
+  return { counted, waits, outcome: ended as InvocationOutcome };
+}
+
+test('an invocation waits 30 seconds from its arrival for a sandbox, and is released whatever happens', () => {
+  const { counted, waits, outcome } = dispatch();
+  assert.equal(outcome, success);
+  assert.deepEqual(waits, [arrivedMs + 30_000]);
+  assert.deepEqual(counted, ['admit', 'release']);
+  for (const [reason, code] of [
+    ['wait-expired', 'ServiceException'],
+    ['start-failed', 'ServiceException'],
+    ['no-capacity', 'TooManyRequestsException'],
+  ] as const) {
+    const failed = dispatch({ refuse: reason });
+    assert.ok(failed.outcome.kind === 'refused' && failed.outcome.failure.code === code, reason);
+    assert.deepEqual(failed.counted, ['admit', 'release']);
+  }
+});
+
+test('a sandbox that refuses costs another attempt, four in all, within the same wait', () => {
+  const second = dispatch({ outcomes: [refused, success] });
+  assert.equal(second.outcome, success);
+  assert.deepEqual(second.waits, [arrivedMs + 30_000, arrivedMs + 30_000]);
+  const never = dispatch({ outcomes: [refused, refused, refused, refused, success] });
+  assert.equal(never.outcome, refused);
+  assert.equal(never.waits.length, 4);
+  assert.deepEqual(never.counted, ['admit', 'release']);
+});
+
+test('a throttled invocation is told why and when to come again, and never asks for a sandbox', () => {
+  const { counted, waits, outcome } = dispatch({ throttle: true });
+  assert.ok(outcome.kind === 'refused');
+  assert.equal(outcome.failure.code, 'TooManyRequestsException');
+  assert.deepEqual(outcome.failure.members, { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' });
+  assert.deepEqual(outcome.failure.headers, { 'Retry-After': '1' });
+  assert.deepEqual([counted, waits], [['admit'], []]);
+});

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { FakeDriver } from './fake/driver.js';
+import { makeSpec, World } from './fake/world.js';
+import { RuntimeApi } from './runtimeapi.js';
+
+test('a worker at its number of sandboxes starts no further one, and says so', async () => {
+  const world = new World(new FakeDriver(), { sandboxesMax: 1 });
+  const first = await world.start(makeSpec());
+  await assert.rejects(world.start(makeSpec()), /the worker runs its 1 sandboxes already/);
+  await world.stop(first);
+  await world.start(makeSpec());
+  await world.worker.close();
+});
+
+test('unless told otherwise, two spares wait for each runtime in use, each counted as 64 MiB', async () => {
+  // The test world's own default is none.
+  const world = new World(new FakeDriver(), { sparesPerRuntime: undefined as never });
+  world.worker.prewarm('nodejs20.x');
+  await world.worker.spared();
+  assert.deepEqual(world.worker.capacity().spares, { 'nodejs20.x': 2 });
+  assert.equal(world.worker.capacity().memoryUsedMib, 128);
+  await world.worker.close();
+});
+
+test('a sandbox has 32 connections to its Runtime API; further ones are closed at once', async () => {
+  const server = createServer();
+  const api = new RuntimeApi(server, true, { onInitDone() {}, onInitError() {}, onResponse() {}, onError() {} });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const open: Socket[] = [];
+  let last: Socket | null = null;
+  for (let index = 0; index < 33; index += 1) {
+    const accepted = once(server, 'connection');
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    await accepted;
+    open.push(socket);
+    last = socket;
+  }
+  await once(last!.resume(), 'close');
+  assert.equal(open.filter((socket) => !socket.closed).length, 32);
+  api.close();
+  for (const socket of open) socket.destroy();
+  server.close();
+});
