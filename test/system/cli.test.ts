@@ -208,6 +208,17 @@ describe('the hearth command', () => {
       const open = Hearth.at(folder, greeting.endpoint);
       await open.create('plain', ownNode, 'index.handler', code);
       assert.equal((await open.invoke('plain', { really: 1 })).payload, '{"really":1}');
+      await open.create(
+        'preload',
+        'nodejs20.x',
+        'index.handler',
+        {
+          'index.mjs': 'export const handler = async () => globalThis.preloaded;',
+          'preload.cjs': 'globalThis.preloaded = "yes";',
+        },
+        { Environment: { Variables: { NODE_OPTIONS: '--require /var/task/preload.cjs' } } },
+      );
+      assert.equal((await open.invoke('preload')).payload, '"yes"');
       assert.equal(good(await open.cli('status', '--json')).isolation.grade, 'none');
       const one = good(await open.cli('functions', 'plain', '--json'));
       assert.equal(one.isolation.grade, 'none');
