@@ -210,7 +210,7 @@ describe('the hearth command', () => {
       assert.equal((await open.invoke('plain', { really: 1 })).payload, '{"really":1}');
       await open.create(
         'preload',
-        'nodejs20.x',
+        ownNode,
         'index.handler',
         {
           'index.mjs': 'export const handler = async () => globalThis.preloaded;',

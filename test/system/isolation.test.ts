@@ -229,7 +229,7 @@ describe('what a function can reach', () => {
           const own = Object.values(networkInterfaces()).flat().filter((one) => one.family === 'IPv4').map((one) => one.address);
           if (event.hold) {
             console.log('holding ' + own.join(' '));
-            await new Promise((resolve) => setTimeout(resolve, 8_000));
+            await new Promise((resolve) => setTimeout(resolve, 500));
             return own;
           }
           const others = event.addresses.filter((address) => !own.includes(address));

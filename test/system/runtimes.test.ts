@@ -36,6 +36,13 @@ describe('language runtimes', () => {
     return JSON.parse(invoked.payload);
   };
 
+  /** Makes a Node runtime ready; the reason when the registry does not give it. */
+  async function missing(name: string): Promise<string | null> {
+    if (runtimes.find((one) => one.name === name)?.status === 'ready') return null;
+    const added = await hearth.cli('runtimes', 'add', name, '--json');
+    return added.status === 0 ? null : `the registry gave no ${name}: ${added.stderr.trim().split('\n')[0]}`;
+  }
+
   it('runs Python', async (test) => {
     const ready = runtimes.filter(({ name, status }) => name.startsWith('python') && status === 'ready').at(-1);
     if (ready === undefined) return test.skip('no Python of a Lambda runtime on this machine');
@@ -110,13 +117,10 @@ def handler(event, context):
     assert.match(exits.errorMessage, /exit status 7/);
   });
 
-  for (const name of ['nodejs22.x', 'nodejs24.x'] as const) {
+  for (const name of ['nodejs20.x', 'nodejs22.x', 'nodejs24.x'] as const) {
     it(`adds ${name} on demand, and runs it`, async (test) => {
-      const before = runtimes.find((one) => one.name === name);
-      if (before?.status !== 'ready') {
-        const added = await hearth.cli('runtimes', 'add', name, '--json');
-        if (added.status !== 0) return test.skip(`the registry gave no Node: ${added.stderr.trim().split('\n')[0]}`);
-      }
+      const reason = await missing(name);
+      if (reason !== null) return test.skip(reason);
       await node(
         name.replace('.', '-'),
         { 'index.mjs': 'export const handler = async () => process.version;' },
@@ -130,10 +134,6 @@ def handler(event, context):
   it('takes every form of a Node handler', async () => {
     const forms: Readonly<Record<string, Record<string, string>>> = {
       commonjs: { 'index.js': 'exports.handler = async (event) => ({ got: event });' },
-      callback: { 'index.js': 'exports.handler = (event, context, callback) => callback(null, { got: event });' },
-      legacy: {
-        'index.js': 'exports.handler = (event, context) => { setTimeout(() => context.succeed({ got: event }), 1); };',
-      },
       module: { 'index.mjs': 'await null; export const handler = async (event) => ({ got: event });' },
       typemodule: {
         'package.json': '{"type":"module"}',
@@ -143,6 +143,17 @@ def handler(event, context):
     };
     await Promise.all(Object.entries(forms).map(([name, files]) => node(`form-${name}`, files)));
     for (const name of Object.keys(forms)) assert.deepEqual(await result(`form-${name}`, { n: 1 }), { got: { n: 1 } });
+  });
+
+  it('takes callbacks up to Node 22', async (test) => {
+    const reason = await missing('nodejs20.x');
+    if (reason !== null) return test.skip(reason);
+    const succeed = 'exports.handler = (event, context) => { setTimeout(() => context.succeed({ got: event }), 1); };';
+    const callback = 'exports.handler = (event, context, callback) => callback(null, { got: event });';
+    await node('succeed', { 'index.js': succeed }, {}, 'nodejs20.x');
+    await node('callback', { 'index.js': callback }, {}, 'nodejs20.x');
+    assert.deepEqual(await result('succeed', { n: 1 }), { got: { n: 1 } });
+    assert.deepEqual(await result('callback', { n: 1 }), { got: { n: 1 } });
   });
 
   it('starts a process of its own for variables that count at the start', async () => {
