@@ -20,15 +20,9 @@ function tooLarge(limit: BodyLimit) {
   );
 }
 
-/** Length announced by the client; null: it sends chunks, or nothing. node:http has checked that it is a number. */
-function announcedBytes(exchange: Exchange): number | null {
-  const text = exchange.req.headers['content-length'];
-  return text === undefined ? null : Number(text);
-}
-
 /** Refuses a body that is announced as too large, before a byte of it is read. True: refused. */
 export function refusedByLength(exchange: Exchange, limit: BodyLimit): boolean {
-  const bytes = announcedBytes(exchange);
+  const bytes = exchange.announcedBytes;
   if (bytes === null || bytes <= limit.bytesMax) return false;
   exchange.refuse(tooLarge(limit));
   return true;
@@ -40,8 +34,8 @@ export function refusedByLength(exchange: Exchange, limit: BodyLimit): boolean {
  */
 export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256Hex: string) => void): void {
   const { req } = exchange;
-  const announced = announcedBytes(exchange);
-  if (announced === 0 || (announced === null && req.headers['transfer-encoding'] === undefined)) {
+  const announced = exchange.announcedBytes;
+  if (announced === 0) {
     done(emptyBodySha256);
     return;
   }
@@ -50,6 +44,13 @@ export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256
   let bytes = 0;
   let hash: Hash | null = announced === null || announced > hashedAtOnceBytesMax ? createHash('sha256') : null;
 
+  const whole = () => {
+    if (exchange.answered) return;
+    exchange.body = chunks !== null ? Buffer.concat(chunks, bytes) : (first ?? emptyBody);
+    first = null;
+    chunks = null;
+    done(hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
+  };
   req.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > limit.bytesMax) {
@@ -74,14 +75,11 @@ export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256
     if (first === null) first = chunk;
     else if (chunks === null) chunks = [first, chunk];
     else chunks.push(chunk);
+    // All of it is here: waiting for `end` would cost another turn.
+    if (bytes === announced) whole();
   });
-  req.on('end', () => {
-    if (exchange.answered) return;
-    exchange.body = chunks !== null ? Buffer.concat(chunks, bytes) : (first ?? emptyBody);
-    first = null;
-    chunks = null;
-    done(hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
-  });
+  // A body in chunks is over when it says so.
+  if (announced === null) req.on('end', whole);
   req.on('close', () => {
     if (!req.complete) exchange.release();
   });

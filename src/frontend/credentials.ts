@@ -14,7 +14,6 @@ import {
 import { dirname, join } from 'node:path';
 import { assert } from '../kernel/assert.js';
 import type { AccountId, Region } from '../kernel/ids.js';
-import { secondMs } from '../kernel/units.js';
 
 export interface Credential {
   readonly account: AccountId;
@@ -43,8 +42,6 @@ interface CredentialFile {
 
 export const defaultAccount = '123456789012' as AccountId;
 export const defaultRegion = 'us-east-1' as Region;
-/** After an unknown key the file may be read again, but not more often: guessing keys must not cost disk reads. */
-const rereadMsMin = 1 * secondMs;
 /** More than any installation has; keeps a damaged file from filling the memory. */
 const credentialsMax = 100_000;
 
@@ -63,22 +60,21 @@ export function newCredential(account: AccountId): Credential {
  */
 export class CredentialStore implements CredentialLookup {
   readonly #path: string;
-  readonly #now: () => number;
   #file: CredentialFile;
   #byKey = new Map<string, Credential>();
   #stamp = '';
-  #rereadAtMs = 0;
   generation = 0;
 
-  private constructor(path: string, now: () => number, file: CredentialFile) {
+  private constructor(path: string) {
     this.#path = path;
-    this.#now = now;
-    this.#file = file;
+    // Before the file: one replaced in between must look like another one the next time.
+    this.#stamp = fileStamp(path);
+    this.#file = read(path);
     this.#index();
   }
 
   /** Loads the folder's credentials; on first use makes the default account with one key. Throws on a damaged file. */
-  static open(folder: string, now: () => number = Date.now): CredentialStore {
+  static open(folder: string): CredentialStore {
     const path = join(folder, 'credentials.json');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!fileStamp(path)) {
@@ -89,7 +85,7 @@ export class CredentialStore implements CredentialLookup {
         credentials: [newCredential(defaultAccount)],
       });
     }
-    return new CredentialStore(path, now, read(path));
+    return new CredentialStore(path);
   }
 
   get defaultRegion(): Region {
@@ -109,11 +105,13 @@ export class CredentialStore implements CredentialLookup {
   lookup(accessKeyId: string): Credential | undefined {
     const found = this.#byKey.get(accessKeyId);
     if (found) return found;
-    const nowMs = this.#now();
-    if (nowMs < this.#rereadAtMs) return undefined;
-    this.#rereadAtMs = nowMs + rereadMsMin;
+    // Guessing keys costs a look at the file's state (some microseconds), never a read of an unchanged file.
     if (fileStamp(this.#path) === this.#stamp) return undefined;
-    this.#reread();
+    try {
+      this.#reread();
+    } catch {
+      return undefined; // Damaged while we run: what was read before counts, until it changes once more.
+    }
     return this.#byKey.get(accessKeyId);
   }
 
@@ -128,12 +126,12 @@ export class CredentialStore implements CredentialLookup {
   }
 
   #reread(): void {
+    this.#stamp = fileStamp(this.#path);
     this.#file = read(this.#path);
     this.#index();
   }
 
   #index(): void {
-    this.#stamp = fileStamp(this.#path);
     this.#byKey = new Map(this.#file.credentials.map((credential) => [credential.accessKeyId, credential]));
     this.generation++;
   }
