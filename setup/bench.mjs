@@ -1,9 +1,10 @@
 // npm run bench [-- SCENARIO…]: prepares what the benchmarks need, then runs them.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { prepare, root } from './prepare.mjs';
+import { ensureCache, prepare, root } from './prepare.mjs';
 
 await prepare(['run', 'bench']);
+ensureCache();
 const environment = { ...process.env };
 delete environment.NODE_EXTRA_CA_CERTS;
 const ended = spawnSync(process.execPath, [join(root, 'dist', 'bench', 'run.js'), ...process.argv.slice(2)], {

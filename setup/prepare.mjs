@@ -127,9 +127,22 @@ export function buildTypeScript() {
   mustRun(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc')]);
 }
 
+/** Without its native parts Hearth only serves `--isolation none`; native.mjs has said what is missing. */
 export async function buildNative() {
   const { buildNative: build } = await import('./native.mjs');
   await build();
+}
+
+/**
+ * `.cache` holds what tests and benchmarks fetch and compile (other Node versions, official runtime clients, peers):
+ * half a gigabyte and minutes of work, so all clones of a user share one.
+ */
+export function ensureCache() {
+  const link = join(root, '.cache');
+  if (existsSync(link)) return;
+  const shared = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hearth');
+  mkdirSync(shared, { recursive: true });
+  symlinkSync(shared, link);
 }
 
 /** All of it, in order. `purposes`: which Debian packages are wanted. */

@@ -3,11 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { prepare, root } from './prepare.mjs';
-
-await prepare(['run', 'test']);
+import { ensureOfficialClients } from './officialclients.mjs';
+import { ensureCache, prepare, root } from './prepare.mjs';
 
 const patterns = process.argv.slice(2);
+await prepare(['run', 'test']);
+ensureCache();
+if (patterns.length === 0 || patterns.some((pattern) => /differential|runtimes/.test(pattern))) ensureOfficialClients();
+
 const environment = { ...process.env };
 // Costs every Node process of the tests 30 ms; nothing in them talks to anything but this machine.
 delete environment.NODE_EXTRA_CA_CERTS;
