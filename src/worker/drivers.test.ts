@@ -85,9 +85,9 @@ for (const [name, open] of [
         assert.equal(first.value.calls, 1);
         assert.ok(world.logs.lines.some((line) => line.includes('INFO\thello')));
         assert.ok(world.logs.lines.some((line) => line === 'raw words\n'));
-        // Without cgroups nobody counts memory, and REPORT says nothing rather than something untrue.
-        const report = name === 'none' ? /\tInit Duration: / : /\tMax Memory Used: \d+ MB\tInit Duration: /;
-        assert.match(world.logs.lines.at(-1)!, report);
+        // A bare Node holds 40 MiB and more; what a cgroup counts of it may be a fifth.
+        const used = /\tMax Memory Used: (\d+) MB\tInit Duration: /.exec(world.logs.lines.at(-1)!);
+        assert.ok(Number(used?.[1]) >= 25 && Number(used?.[1]) <= 128, used?.[0]);
         assert.equal((await call(id, spec, {})).value.calls, 2);
         await world.stop(id);
         await world.worker.spared();

@@ -144,6 +144,38 @@ for (const [name, open] of Object.entries(drivers)) {
       await scratch.dispose();
     });
 
+    point('starts a managed runtime late, through a program of the code, with the channel', async (driver) => {
+      const code = join(folder.path, `late-${name}`);
+      mkdirSync(code);
+      writeFileSync(join(code, 'wrapper'), '#!/bin/sh\nexport ADDED=yes\nexec "$@"\n', { mode: 0o755 });
+      const box = await driver.boot({ boxId: 'late', runtime: { ...guestRuntime, command: null } });
+      const scratch = await driver.createScratch(512);
+      await box.bind({ codeDirectory: code, layersDirectory: null, scratch, memoryMib: 256 });
+      const guest = new Guest(box);
+      const hello = guest.answer();
+      box.start([`${box.taskRoot}/wrapper`, ...guestRuntime.command!], { A: 'x=y z' }, true);
+      // Said before the runtime reads: it waits in the channel.
+      const answer = guest.run('return [process.env.ADDED, process.env.A, process.cwd()]');
+      assert.equal(await hello, 'HELLO');
+      assert.deepEqual(await answer, ['yes', 'x=y z', box.taskRoot]);
+      await box.kill();
+      await scratch.dispose();
+    });
+
+    point('tells what memory the runtime took', async (driver) => {
+      const guest = await Guest.boot(driver, 'memory');
+      const scratch = await driver.createScratch(512);
+      await folder.bind(guest, scratch, 512);
+      const before = guest.box.memoryPeakMib();
+      assert.ok(before !== null && before >= 20 && before < 150, `a Node takes ${before} MiB`);
+      await guest.run('globalThis.kept = Buffer.alloc(200 << 20, 1); globalThis.kept = null');
+      const after = guest.box.memoryPeakMib();
+      assert.ok(after !== null && after >= 200 && after <= 512, `${after} MiB`);
+      await guest.box.kill();
+      assert.ok((guest.box.memoryPeakMib() ?? 0) >= 200, 'known after the end');
+      await scratch.dispose();
+    });
+
     point('freezes and thaws', async (driver) => {
       const guest = await Guest.boot(driver, 'freeze');
       guest.box.freeze();

@@ -74,7 +74,10 @@ export interface Box {
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
-  /** High-water mark of memory since boot, MiB rounded up, from the kernel; null where the kernel gives none. */
+  /**
+   * High-water mark of memory since boot, MiB rounded up, from the kernel: the larger of what the cgroup counted and
+   * what one process held resident, libraries included; null while the kernel tells neither. Some 100 µs.
+   */
   memoryPeakMib(): number | null;
   /** SIGTERM to the runtime process (shutdown phase). */
   terminate(): void;

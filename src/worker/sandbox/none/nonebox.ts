@@ -4,6 +4,7 @@ import { type Duplex, duplexPair, PassThrough, type Readable } from 'node:stream
 import { assert } from '../../../kernel/assert.js';
 import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
+import { residentPeakMib } from '../process/processes.js';
 import { DirectoryScratch } from './directoryscratch.js';
 
 /** The Runtime API's listener, in our own process: without a network namespace every port is the machine's. */
@@ -33,6 +34,7 @@ export class NoneBox implements Box {
   private ended: (exit: BoxExit) => void = () => {};
   private over = false;
   private bound = false;
+  private peakMib = 0;
   private frozen = false;
 
   constructor(
@@ -122,7 +124,9 @@ export class NoneBox implements Box {
   }
 
   memoryPeakMib(): number | null {
-    return null;
+    const pid = this.child?.pid;
+    if (!this.over && pid !== undefined) this.peakMib = Math.max(this.peakMib, residentPeakMib(pid) ?? 0);
+    return this.peakMib || null;
   }
 
   terminate(): void {

@@ -7,7 +7,7 @@ import { exitOf } from '../exit.js';
 import { startMessage } from '../startmessage.js';
 import type { Mounts } from './mounts.js';
 import type { Network } from './network.js';
-import { descendants, mainProcess, signal } from './processes.js';
+import { descendants, mainProcess, residentPeakMib, signal } from './processes.js';
 import { MountedScratch } from './scratch.js';
 import { removeSkeleton, type Skeleton } from './skeleton.js';
 import { channelFd, type Slot } from './slots.js';
@@ -39,6 +39,8 @@ export class ProcessBox implements Box {
   readonly exited: Promise<BoxExit>;
   private readonly mounted: string[] = [];
   private bound = false;
+  private residentMib = 0;
+  private limitMib = Number.POSITIVE_INFINITY;
   private frozen = false;
   private over = false;
   private cleaned: Promise<void> | null = null;
@@ -70,6 +72,7 @@ export class ProcessBox implements Box {
     const { scratch } = binding;
     if (!(scratch instanceof MountedScratch)) throw new DriverError('the scratch space is of another driver');
     slot.cgroup.setLimits(binding.memoryMib);
+    this.limitMib = binding.memoryMib;
     const owned = scratch.giveTo(slot.uid);
     const show = async (how: 'bind' | 'repeat', source: string, path: string) => {
       const target = join(skeleton.root, path);
@@ -103,7 +106,14 @@ export class ProcessBox implements Box {
   }
 
   memoryPeakMib(): number | null {
-    return this.parts.slot.cgroup.peakMib();
+    if (!this.over && !this.cleaned) {
+      const main = mainProcess(this.parts.initPid);
+      this.residentMib = Math.max(this.residentMib, (main === null ? null : residentPeakMib(main)) ?? 0);
+    }
+    const countedMib = this.parts.slot.cgroup.peakMib();
+    // Pages shared with other sandboxes do not count against the limit: more than the limit would look impossible.
+    if (countedMib !== null) return Math.max(countedMib, Math.min(this.residentMib, this.limitMib));
+    return this.residentMib || null;
   }
 
   terminate(): void {
