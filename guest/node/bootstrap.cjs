@@ -80,7 +80,9 @@ async function init({ env, handler, taskRoot, inherited }) {
   hideBootstrap();
   let loaded;
   try {
-    loaded = await loadHandler({ root: taskRoot, handler, userRequire, modern });
+    // A wrapper may have put its own handler before the function's: tracing layers do.
+    const wanted = inherited ? (process.env._HANDLER ?? handler) : handler;
+    loaded = await loadHandler({ root: taskRoot, handler: wanted, userRequire, modern });
   } catch (error) {
     // Before Node 24 an uncaught exception like any other; since then reported, and then nobody catches it.
     if (!modern) return process.emit('uncaughtException', error, 'unhandledRejection');

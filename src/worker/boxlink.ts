@@ -84,6 +84,13 @@ export class BoxLink {
     this.#owner = nobody;
   }
 
+  /** Starts a held runtime, through the function's wrapper if it has one; the channel is the runtime's from then on. */
+  startHeld(environment: Readonly<Record<string, string>>, wrapper = ''): void {
+    if (this.held === null) return;
+    const command = wrapper === '' ? this.held.command! : [wrapper, ...this.held.command!];
+    this.box.start(command, { ...this.held.environment, ...environment }, true);
+  }
+
   freeze(): void {
     if (this.#frozen || !this.alive) return;
     this.#frozen = true;

@@ -33,3 +33,11 @@ export function findBootstrap(
     ? { problem: `fork/exec ${forbidden}: permission denied` }
     : { problem: `Couldn't find valid bootstrap(s): [${places.join(' ')}]` };
 }
+
+export const invalidEntrypoint = 'Runtime.InvalidEntrypoint';
+
+/** The error object of an init without an executable, as a runtime would report it. */
+export function entrypointReport(requestId: string | undefined, problem: string): Buffer {
+  const errorMessage = `RequestId: ${requestId ?? ''} Error: ${problem}`;
+  return Buffer.from(JSON.stringify({ errorType: invalidEntrypoint, errorMessage }));
+}

@@ -7,7 +7,7 @@ import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
 import { afterPoll, type BoxLink, type BoxOwner } from './boxlink.js';
 import { encodeFrame, writeInvoke } from './channel.js';
-import { findBootstrap } from './entrypoint.js';
+import { entrypointReport, findBootstrap, invalidEntrypoint } from './entrypoint.js';
 import { captureLogFrame } from './framedevent.js';
 import { LogCapture } from './logcapture.js';
 import { formatLine, type LineFacts, logStreamName } from './loglines.js';
@@ -244,6 +244,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         this.#kill(effect.boot);
         break;
       case 'ready':
+        // A figure for a first invocation that ends with its process.
+        this.#peak();
         this.#rest();
         this.#around.wanted(this.spec.runtime);
         this.#around.events.onReady(this.id);
@@ -278,25 +280,29 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     try {
       this.#code ??= await options.code.acquire(this.spec);
       const held = Object.keys(options.runtimes.startVariables(this.spec)).length > 0;
-      const [link] = await Promise.all([this.#around.box(this.spec, held), this.#ensureScratch()]);
-      const { codeDirectory, layersDirectory } = this.#code;
-      // Known once the runtime was found, and that was before its box booted.
-      this.#facts.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
+      // Both to their end: what there is must be found and cleared away when there is not the other.
+      const [box, scratch] = await Promise.allSettled([
+        this.#around.box(this.spec, held),
+        this.#scratch ?? options.driver.createScratch(this.spec.ephemeralMib),
+      ]);
+      if (scratch.status === 'fulfilled') this.#scratch = scratch.value;
+      if (box.status === 'rejected') throw box.reason;
+      const link = box.value;
       // A kill asked for meanwhile stands behind us in the sequence and finds the link.
       this.#link = link;
       link.own(this);
+      if (scratch.status === 'rejected') throw scratch.reason;
+      const { codeDirectory, layersDirectory } = this.#code;
+      // Known once the runtime was found, and that was before its box booted.
+      this.#facts.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
       if (!link.alive) throw new Error('the box ended while it waited');
-      await link.box.bind({ codeDirectory, layersDirectory, scratch: this.#scratch!, memoryMib: this.spec.memoryMib });
+      await link.box.bind({ codeDirectory, layersDirectory, scratch: scratch.value, memoryMib: this.spec.memoryMib });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#step({ kind: 'boot-failed', nowMs: this.#now(), boot, message });
       return;
     }
     this.#step({ kind: 'booted', nowMs: this.#now(), boot });
-  }
-
-  async #ensureScratch(): Promise<void> {
-    this.#scratch ??= await this.#around.options.driver.createScratch(this.spec.ephemeralMib);
   }
 
   #kill(boot: number): void {
@@ -336,25 +342,15 @@ export class LiveSandbox implements BoxOwner, Alarmed {
       ...link.box.environment,
     };
     if (link.managed) {
-      const { held } = link;
-      if (held !== null) {
-        // The code is there by now: these variables may name files in it.
-        const { AWS_LAMBDA_EXEC_WRAPPER: wrapper } = spec.environment;
-        const command = wrapper ? [wrapper, ...held.command!] : held.command!;
-        link.box.start(command, { ...held.environment, ...env, ...options.runtimes.startVariables(spec) }, true);
-      }
-      const body = JSON.stringify({ env, handler: spec.handler, taskRoot, inherited: held !== null });
+      // The code is there by now: these variables may name files in it.
+      link.startHeld({ ...env, ...options.runtimes.startVariables(spec) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
+      const body = JSON.stringify({ env, handler: spec.handler, taskRoot, inherited: link.held !== null });
       link.box.channel.write(encodeFrame(frameType.init, Buffer.from(body)));
       return;
     }
     const found = findBootstrap(this.#code!.codeDirectory, this.#code!.layersDirectory, taskRoot);
-    if ('path' in found) {
-      link.box.start([found.path], env);
-      return;
-    }
-    const errorType = 'Runtime.InvalidEntrypoint';
-    const errorMessage = `RequestId: ${this.#invocation?.requestId ?? ''} Error: ${found.problem}`;
-    this.onInitError(errorType, Buffer.from(JSON.stringify({ errorType, errorMessage })));
+    if ('path' in found) link.box.start([found.path], env);
+    else this.onInitError(invalidEntrypoint, entrypointReport(this.#invocation?.requestId, found.problem));
   }
 
   #sendInvoke(deadlineMs: number): void {
@@ -395,11 +391,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   async #leave(problem: string | null): Promise<void> {
     this.alarmAtMs = Number.POSITIVE_INFINITY;
     this.#code?.release();
-    try {
-      await this.#scratch?.dispose();
-    } catch {
-      // Left to the driver's janitor.
-    }
+    await this.#scratch?.dispose().catch(() => {}); // Left to the driver's janitor.
     this.#around.gone(this, problem);
   }
 }

@@ -241,6 +241,25 @@ test('a box that does not boot ends the sandbox with the reason', async () => {
   await world.worker.close();
 });
 
+test('a box is not left alone when there is no scratch for it, nor a scratch when there is no box', async () => {
+  const driver = new FakeDriver();
+  driver.scratchProblem = 'no space left';
+  const world = new World(driver);
+  await assert.rejects(world.start(spec), /no space left/);
+  assert.deepEqual(
+    driver.boxes.map(({ killed }) => killed),
+    [true],
+  );
+  driver.scratchProblem = null;
+  driver.bootProblem = 'bwrap: not found';
+  await assert.rejects(world.start(spec), /bwrap: not found/);
+  assert.deepEqual(
+    driver.scratches.map(({ disposed }) => disposed),
+    [true],
+  );
+  await world.worker.close();
+});
+
 test('provided.al2023: bootstrap started with its environment, raw output before the response is in the log', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'hearth-worker-'));
   writeFileSync(join(directory, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });

@@ -186,8 +186,12 @@ def main():
     reader = channel.Reader()
     _, body = reader.next()
     init = loads(body)
+    name = init["handler"]
     if not init.get("inherited"):
         _environment(init["env"])
+    else:
+        # A wrapper may have put its own handler before the function's: tracing layers do.
+        name = os.environ.get("_HANDLER", name)
     os.chdir(init["taskRoot"])
     _search_path(init["taskRoot"])
     output.patch_streams()
@@ -195,7 +199,7 @@ def main():
     plain_ascii = init["env"].get("AWS_EXECUTION_ENV") in {"AWS_Lambda_python3." + minor for minor in ("9", "10", "11")}
     encode = Encoder(ascii_only=plain_ascii).encode
     try:
-        handler = _load(init["handler"])
+        handler = _load(name)
     except _Fault as fault:
         _fail_init(_report_fault(fault), encode)
     except Exception:

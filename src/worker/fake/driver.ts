@@ -105,6 +105,7 @@ export class FakeDriver implements SandboxDriver {
   readonly boxes: FakeBox[] = [];
   readonly scratches: { mib: number; disposed: boolean }[] = [];
   bootProblem: string | null = null;
+  scratchProblem: string | null = null;
   readonly #runtime: FakeRuntime;
 
   constructor(runtime: FakeRuntime = {}) {
@@ -145,6 +146,7 @@ export class FakeDriver implements SandboxDriver {
   }
 
   async createScratch(mib: number): Promise<Scratch> {
+    if (this.scratchProblem !== null) throw new Error(this.scratchProblem);
     const scratch = { mib, disposed: false };
     this.scratches.push(scratch);
     return {
