@@ -8,9 +8,10 @@ import { projectRoot } from '../src/adapters/projectroot.js';
 import { type Figure, met, type Scenario } from './scenario.js';
 import { cold } from './scenarios/cold.js';
 import { scale } from './scenarios/scale.js';
+import { simulator } from './scenarios/simulator.js';
 import { warm } from './scenarios/warm.js';
 
-const scenarios: readonly Scenario[] = [warm, cold, scale];
+const scenarios: readonly Scenario[] = [warm, cold, scale, simulator];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);

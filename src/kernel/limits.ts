@@ -22,7 +22,7 @@ export const limits = {
   timeoutSecondsDefault: 3,
   memoryMibDefault: 128,
   ephemeralMibDefault: 512,
-  /** 1,769 MB of memory have the share of one vCPU. */
+  /** Memory that has the share of one vCPU (developer guide, "Configure Lambda function memory"). */
   memoryMibPerVcpu: 1_769,
   accountConcurrency: 1_000,
   /** Reserved concurrency must leave this much of the account's concurrency to all others. */
@@ -31,7 +31,6 @@ export const limits = {
   /** The init phase; after it, init runs again inside the first invocation under the function's timeout. */
   initMsMax: 10 * secondMs,
   asyncEventAgeMsMax: 6 * hourMs,
-  asyncRetriesMax: 2,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,
   /** Presigned URLs: largest X-Amz-Expires (7 days). */

@@ -2,14 +2,13 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, writ
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { limits } from '../../../kernel/limits.js';
 import { DriverError } from '../driver.js';
 import type { OwnedHierarchy } from './cgroups.js';
 import type { Controller } from './hierarchies.js';
 
 /** Lambda's limit of processes and threads of one execution environment (Lambda quotas page). */
 const pidsMax = 1024;
-/** Memory at which a function has one vCPU (Lambda developer guide, "Configure Lambda function memory"). */
-const vcpuMib = 1769;
 /** Weights of one vCPU: the kernels' defaults, so that a sandbox of 1,769 MB weighs as much as any other process. */
 const sharesPerVcpu = 1024;
 const weightPerVcpu = 100;
@@ -72,8 +71,8 @@ export class BoxCgroup {
       this.attempt('memory', 'memory.oom.group', '1');
     }
     const cpu = this.file('cpu', 'cpu.shares', 'cpu.weight');
-    const shares = Math.max(2, Math.round((sharesPerVcpu * memoryMib) / vcpuMib));
-    const weight = Math.min(10_000, Math.max(1, Math.round((weightPerVcpu * memoryMib) / vcpuMib)));
+    const shares = Math.max(2, Math.round((sharesPerVcpu * memoryMib) / limits.memoryMibPerVcpu));
+    const weight = Math.min(10_000, Math.max(1, Math.round((weightPerVcpu * memoryMib) / limits.memoryMibPerVcpu)));
     if (cpu) writeFileSync(cpu, String(this.find('cpu')?.hierarchy.version === 1 ? shares : weight));
   }
 

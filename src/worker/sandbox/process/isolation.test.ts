@@ -187,6 +187,13 @@ describe('isolation of the process driver', () => {
     1024,
   );
 
+  point('has at most 1,024 open files', async (guest) => {
+    assert.match(
+      String(await guest.run(`return fs.readFileSync('/proc/self/limits', 'utf8')`)),
+      /^Max open files +1024 +1024 /m,
+    );
+  });
+
   point('has a /tmp of the configured size, which is not memory', async (guest) => {
     const written = await guest.run(`
       const file = fs.openSync('/tmp/big', 'w');
