@@ -16,11 +16,11 @@ async function list(client: LambdaClient): Promise<FunctionConfiguration[]> {
 function renderList(found: readonly FunctionConfiguration[]): string {
   if (found.length === 0) return 'No functions yet. README.md has a 30-second example.';
   return table(
-    ['NAME', 'RUNTIME', 'STATE', 'MEMORY', 'TIMEOUT', 'CODE', 'MODIFIED'],
+    // As in the service, a list does not tell states; `hearth functions NAME` does.
+    ['NAME', 'RUNTIME', 'MEMORY', 'TIMEOUT', 'CODE', 'MODIFIED'],
     found.map((one) => [
       one.FunctionName ?? '',
       one.Runtime ?? '',
-      one.State ?? '',
       `${one.MemorySize} MB`,
       `${one.Timeout} s`,
       `${((one.CodeSize ?? 0) / 1024).toFixed(1)} KiB`,

@@ -73,7 +73,9 @@ export const up = defineCommand({
     const terminal = new Terminal(options.json);
     const folder = new DataFolder(options.data);
     const { port } = options;
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new CommandError(`no port ${port}`, 64);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new CommandError('--port takes a whole number from 0 to 65535', 64);
+    }
     if (!Number.isInteger(options.spares) || options.spares < 0 || options.spares > 16) {
       throw new CommandError('--spares takes a whole number from 0 to 16', 64);
     }

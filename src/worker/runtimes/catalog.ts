@@ -73,7 +73,13 @@ export class MachineRuntimes implements Runtimes {
   }
 
   async launch(name: RuntimeName): Promise<RuntimeLaunch> {
-    const found = await this.#find(name);
+    let found = await this.#find(name);
+    const adding = this.#adding.get(name);
+    if (found === null && adding !== undefined) {
+      // On its way, for a function that was just created: its first invocation waits rather than fails.
+      await adding;
+      found = await this.#find(name);
+    }
     if (found !== null) return found.launch;
     const { status, detail } = await this.#describe(name);
     const how = status === 'installable' ? `add it with: hearth runtimes add ${name}` : detail;
