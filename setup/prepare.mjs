@@ -96,13 +96,16 @@ function stampOf(files) {
   return hash.digest('hex');
 }
 
-/** `npm ci` when the lock file changed since the last one. */
+/**
+ * Installs when the lock file changed since the last time. Not `npm ci`: that insists on the lock naming the optional
+ * packages of every platform, and registries that mirror only what is used do not have them all.
+ */
 export function ensureDependencies() {
   const stampFile = join(root, 'node_modules', '.hearth-stamp');
   const stamp = stampOf(['package.json', 'package-lock.json']);
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
-  say('• npm packages (npm ci)');
-  mustRun('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false']);
+  say('• npm packages');
+  mustRun('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false']);
   writeFileSync(stampFile, stamp);
 }
 
