@@ -128,7 +128,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   onFrame(type: FrameType, body: Buffer): void {
     switch (type) {
       case frameType.log:
-        if (!captureLogFrame(body, this.#log)) this.#link?.break();
+        if (!captureLogFrame(body, this.#log, this.#around.clock.nowMs())) this.#link?.break();
         break;
       case frameType.response:
         this.#answered('response', this.#invocation?.requestId, '', body, body.length);

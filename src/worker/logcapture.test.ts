@@ -58,16 +58,16 @@ test('a line without end is split at the size of one event', () => {
 
 test('framed events: newlines kept, long ones split between characters, malformed ones refused', () => {
   const { log, events } = capture();
-  assert.ok(captureLogFrame(frame(2, 'a\nb\n'), log));
-  assert.ok(captureLogFrame(frame(2, `x${'é'.repeat(limits.logEventBytesMax)}`), log));
+  assert.ok(captureLogFrame(frame(2, 'a\nb\n'), log, 0));
+  assert.ok(captureLogFrame(frame(2, `x${'é'.repeat(limits.logEventBytesMax)}`), log, 0));
   assert.equal(events[0], 'a\nb\n');
   assert.equal(events.slice(1).join(''), `x${'é'.repeat(limits.logEventBytesMax)}`);
   assert.ok(events.every((event) => Buffer.byteLength(event) <= limits.logEventBytesMax));
-  assert.equal(captureLogFrame(Buffer.from([2]), log), false);
-  assert.equal(captureLogFrame(frame(9, 'x'), log), false);
+  assert.equal(captureLogFrame(Buffer.from([2]), log, 0), false);
+  assert.equal(captureLogFrame(frame(9, 'x'), log, 0), false);
   const timeless = frame(2, 'x');
   timeless.writeDoubleLE(Number.NaN, 1);
-  assert.equal(captureLogFrame(timeless, log), false);
+  assert.equal(captureLogFrame(timeless, log, 0), false);
 });
 
 test('the tail keeps the last 4 KiB, only from its start on, and is given once', () => {

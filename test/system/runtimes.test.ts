@@ -64,6 +64,8 @@ def handler(event, context):
     assert.equal(first.version, ready.version);
     assert.equal(first.ms, true);
     assert.match(first.id, /^[0-9a-f-]{36}$/);
+    const read = await hearth.cli('logs', 'python');
+    assert.match(read.stdout, /START RequestId.*\n.*printed \{\}\n.*\[WARNING\].*warned\n.*END RequestId/);
     const failed = await hearth.invoke('python', { fail: true });
     assert.equal(failed.functionError, 'Unhandled');
     const error = JSON.parse(failed.payload);

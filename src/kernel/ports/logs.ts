@@ -1,6 +1,6 @@
 /** Writes one log stream. Calls are synchronous and cheap; `LogStore.flush` makes them survive a `kill -9`. */
 export interface LogStreamWriter {
-  /** One event. Messages beyond 256 KiB are split; the bytes are kept as given. */
+  /** One event, its time in whole epoch milliseconds. Messages beyond 256 KiB are split; the bytes are kept as given. */
   append(timestampMs: number, message: string): void;
 }
 
