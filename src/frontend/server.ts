@@ -139,33 +139,37 @@ export class FrontEnd {
 
   #begin(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
     const exchange = new Exchange(req, res, this.#budget, this.#now());
-    const endpoint = this.#endpointOf(exchange);
-    if (endpoint === null) return;
-    exchange.protocol = endpoint.protocol;
-    let claim: Claim | null = null;
-    if (endpoint.service !== null) {
-      const claimed = this.#verifier.claim(exchange, endpoint.service, exchange.arrivedMs);
-      if (!claimed.ok) {
-        exchange.refuse(claimed.failure);
-        return;
+    try {
+      const endpoint = this.#endpointOf(exchange);
+      if (endpoint === null) return;
+      exchange.protocol = endpoint.protocol;
+      let claim: Claim | null = null;
+      if (endpoint.service !== null) {
+        const claimed = this.#verifier.claim(exchange, endpoint.service, exchange.arrivedMs);
+        if (!claimed.ok) {
+          exchange.refuse(claimed.failure);
+          return;
+        }
+        claim = claimed.value;
       }
-      claim = claimed.value;
+      if (refusedByLength(exchange, endpoint.limit)) return;
+      if (expectsContinue) res.writeContinue();
+      readBody(exchange, endpoint.limit, (bodySha256Hex) => this.#proceed(exchange, endpoint, claim, bodySha256Hex));
+    } catch (error) {
+      this.#failed(exchange, error);
     }
-    if (refusedByLength(exchange, endpoint.limit)) return;
-    if (expectsContinue) res.writeContinue();
-    readBody(exchange, endpoint.limit, (bodySha256Hex) => this.#proceed(exchange, endpoint, claim, bodySha256Hex));
   }
 
   #proceed(exchange: Exchange, endpoint: Endpoint, claim: Claim | null, bodySha256Hex: string): void {
-    if (claim !== null) {
-      const caller = this.#verifier.verify(claim, exchange, bodySha256Hex);
-      if (!caller.ok) {
-        exchange.fail(caller.failure);
-        return;
-      }
-      exchange.caller = caller.value;
-    }
     try {
+      if (claim !== null) {
+        const caller = this.#verifier.verify(claim, exchange, bodySha256Hex);
+        if (!caller.ok) {
+          exchange.fail(caller.failure);
+          return;
+        }
+        exchange.caller = caller.value;
+      }
       endpoint.handle(exchange)?.catch((error: unknown) => this.#failed(exchange, error));
     } catch (error) {
       this.#failed(exchange, error);
