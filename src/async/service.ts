@@ -22,6 +22,7 @@ export class AsyncService {
   private readonly inFlight = new Map<string, Delivery<AsyncEvent>>();
   private disarm: () => void = () => {};
   private closed = false;
+  /** What the queue has been told and has not confirmed. */
   private readonly running = new Set<Promise<void>>();
 
   constructor(
@@ -66,7 +67,8 @@ export class AsyncService {
         this.track(this.queue.extend(effect.id, effect.leaseUntilMs));
         return;
       case 'attempt':
-        this.track(this.run(effect.id, effect.event));
+        // Not waited for at the end: it may run for as long as the function does.
+        this.run(effect.id, effect.event).catch(this.onProblem);
         return;
       case 'ack':
         this.inFlight.delete(effect.id);
@@ -88,6 +90,8 @@ export class AsyncService {
       this.onProblem(error);
       return null;
     });
+    // What was leased meanwhile is delivered again by the next run.
+    if (this.closed) return;
     for (const delivery of deliveries ?? []) this.inFlight.set(delivery.id, delivery);
     this.input({
       kind: 'pulled',
@@ -115,10 +119,11 @@ export class AsyncService {
     this.running.add(tracked);
   }
 
-  /** Stops polling. Events whose attempt has not ended stay in the queue. */
+  /** Stops polling; what the queue was told before is on disk then. Events whose attempt has not ended stay in it. */
   async close(): Promise<void> {
     this.closed = true;
     this.disarm();
+    await Promise.all(this.running);
     await this.queue.close();
   }
 }
