@@ -79,6 +79,13 @@ export const up = defineCommand({
     if (!Number.isInteger(options.spares) || options.spares < 0 || options.spares > 16) {
       throw new CommandError('--spares takes a whole number from 0 to 16', 64);
     }
+    // One sandbox of the smallest function must fit.
+    if (options.memory !== undefined && !(Number.isInteger(options.memory) && options.memory >= 128)) {
+      throw new CommandError('--memory takes a whole number of MiB, 128 or more', 64);
+    }
+    if (options.concurrency !== undefined && !(Number.isInteger(options.concurrency) && options.concurrency >= 1)) {
+      throw new CommandError('--concurrency takes a whole number, 1 or more', 64);
+    }
     const running = folder.platform();
     if (running !== null) {
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
