@@ -60,9 +60,11 @@ export interface Platform {
 
 /** Sandboxes that may exist at once: each costs a handful of processes and descriptors. */
 export const sandboxesMax = 1_000;
-/** Memory for sandboxes unless told otherwise: the rest is for the platform, the file cache and everybody else. */
+/** Part of the machine's memory for sandboxes: the rest is for the platform, the file cache and everybody else. */
+export const sandboxMemoryShare = 0.75;
+/** Memory for sandboxes unless told otherwise. */
 export function sandboxMemoryMib(): number {
-  return Math.floor((totalmem() / 2 ** 20) * 0.75);
+  return Math.floor((totalmem() / 2 ** 20) * sandboxMemoryShare);
 }
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;

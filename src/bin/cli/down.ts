@@ -5,6 +5,22 @@ import { Terminal } from './terminal.js';
 /** Longest wait for a platform to end its work; after it the processes are killed. */
 const stopMsMax = 20_000;
 
+/** Ends the process of a platform: asks it to, and kills it when it takes longer than `msMax`. */
+export async function stopProcess(
+  platform: { readonly pid: number; readonly processStart: string },
+  msMax = stopMsMax,
+): Promise<void> {
+  process.kill(platform.pid, 'SIGTERM');
+  const deadlineMs = Date.now() + msMax;
+  while (processStart(platform.pid) === platform.processStart) {
+    if (Date.now() > deadlineMs) {
+      process.kill(platform.pid, 'SIGKILL');
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 export const down = defineCommand({
   command: 'down',
   describe: 'Stop the platform that serves from the data folder',
@@ -17,15 +33,7 @@ export const down = defineCommand({
       terminal.result({ stopped: false }, () => `No platform serves from ${folder.path}.`);
       return;
     }
-    process.kill(platform.pid, 'SIGTERM');
-    const deadlineMs = Date.now() + stopMsMax;
-    while (processStart(platform.pid) === platform.processStart) {
-      if (Date.now() > deadlineMs) {
-        process.kill(platform.pid, 'SIGKILL');
-        break;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await stopProcess(platform);
     terminal.result({ stopped: true, pid: platform.pid }, () => `Stopped ${platform.endpoint} (pid ${platform.pid}).`);
   },
 });
