@@ -195,7 +195,10 @@ describe('the hearth command', () => {
     const folder = mkdtempSync(join(tmpdir(), 'hearth-system-'));
     const readyFile = join(folder, 'ready');
     const args = ['up', '--data', folder, '--port', '0', '--isolation', 'none', '--ready-file', readyFile, '--json'];
-    const child = spawn(bin, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', bin, ...args], {
+      env: cleanEnvironment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     try {
       let printed = '';
       child.stdout.on('data', (chunk) => {

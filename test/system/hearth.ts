@@ -76,7 +76,9 @@ export class Hearth {
     rmSync(readyFile, { force: true });
     const startedMs = performance.now();
     const args = ['up', '--port', '0', '--data', this.folder, '--ready-file', readyFile, ...this.args];
-    this.#child = spawn(join(projectRoot, 'bin', 'hearth'), args, {
+    // It ends with this process, also when this one is killed. (exec all along: the number stays that of the platform.)
+    const mortal = ['--pdeathsig', 'TERM', '--', join(projectRoot, 'bin', 'hearth')];
+    this.#child = spawn('setpriv', [...mortal, ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: cleanEnvironment(),
     });
