@@ -12,7 +12,8 @@ ensureCache();
 if (patterns.length === 0 || patterns.some((pattern) => /differential|runtimes/.test(pattern))) ensureOfficialClients();
 
 const environment = { ...process.env };
-// Costs every Node process of the tests 30 ms; nothing in them talks to anything but this machine.
+// Costs every Node process of the tests 30 ms; only npm, which fetches runtimes, may need it (see bin/hearth).
+if (environment.NODE_EXTRA_CA_CERTS) environment.HEARTH_EXTRA_CA_CERTS = environment.NODE_EXTRA_CA_CERTS;
 delete environment.NODE_EXTRA_CA_CERTS;
 
 function step(title, command, args) {

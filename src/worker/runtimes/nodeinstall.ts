@@ -20,6 +20,12 @@ function npmCommand(): { readonly program: string; readonly first: readonly stri
   return existsSync(script) ? { program: process.execPath, first: [script] } : { program: 'npm', first: [] };
 }
 
+/** npm's settings (proxies, registries) are the user's; `bin/hearth` has kept extra certificates for it. */
+function npmEnvironment(): NodeJS.ProcessEnv {
+  const { HEARTH_EXTRA_CA_CERTS: certificates } = process.env;
+  return certificates ? { ...process.env, NODE_EXTRA_CA_CERTS: certificates } : process.env;
+}
+
 async function bytesIn(directory: string): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true }).catch(() => [])) {
@@ -33,7 +39,10 @@ async function bytesIn(directory: string): Promise<number> {
 /** Runs npm; rejects with what it said when it fails or takes too long. It dies with this process's group. */
 function runNpm(parameters: readonly string[], whileRunning: () => void): Promise<void> {
   const { program, first } = npmCommand();
-  const child = spawn(program, [...first, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, [...first, ...parameters], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: npmEnvironment(),
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-2_000);
@@ -76,6 +85,7 @@ export async function installNode(
     program,
     [...first, 'view', `${packageName}@${major}`, 'dist.unpackedSize', '--json'],
     minuteMs,
+    npmEnvironment(),
   );
   const sizes: unknown = view === null ? null : JSON.parse(view || 'null');
   const size = Array.isArray(sizes) ? sizes.at(-1) : sizes;
