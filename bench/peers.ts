@@ -23,6 +23,8 @@ export async function serverlessOfflineServer(): Promise<Served> {
       ['install', '--prefix', installed, '--legacy-peer-deps', '--no-audit', '--no-fund', serverlessOffline],
       {
         stdio: ['ignore', 'ignore', 'inherit'],
+        // `setup/bench.mjs` has put it aside for npm.
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: process.env.HEARTH_EXTRA_CA_CERTS },
       },
     );
   }
