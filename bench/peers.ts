@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../src/adapters/projectroot.js';
 import { type Served, serve } from './process.js';
 
-/** The peer's version under which DESIGN's figures were taken; the newest 14 is what people install today. */
+/** The newest 14 is what people install today. */
 const serverlessOffline = 'serverless-offline@14';
 
 export function bareServer(): Promise<Served> {
