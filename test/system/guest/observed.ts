@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 /** What one invocation came to. `exit`: the process ended instead. */
 export interface Answer {
   readonly kind: 'response' | 'error' | 'init-error' | 'exit';
@@ -55,7 +56,10 @@ export function environment(runtime: string, taskRoot: string, wanted: Case): Re
 /** Takes out what may differ: times, and frames and paths inside the runtimes themselves. */
 export function comparable(text: string, runtimeDirectories: readonly string[]): string {
   let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME').replace(/\(node:\d+\)/g, '(node:PID)');
-  for (const directory of runtimeDirectories) made = made.replaceAll(directory, 'RUNTIME');
+  for (const directory of runtimeDirectories) {
+    // Node shows where a module really is, Python where it was looked for.
+    for (const path of [realpathSync(directory), directory]) made = made.replaceAll(path, 'RUNTIME');
+  }
   return (
     made
       // A frame as an element of a JSON array, then as a line of text.
