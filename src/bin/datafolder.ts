@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { processStart } from '../worker/sandbox/process/owner.js';
 
 /** Where one platform keeps everything. Readable by its owner only. */
 export class DataFolder {
@@ -66,15 +67,4 @@ export interface PlatformFile {
   readonly processStart: string;
   readonly endpoint: string;
   readonly startedMs: number;
-}
-
-/** Field 22 of /proc/PID/stat, or null when there is no such process. */
-export function processStart(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name (field 2) may hold spaces and parentheses; fields are counted behind its end.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,7 +1,7 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
 import { fail, ok, type Result } from '../kernel/result.js';
-import type { RuntimeName } from '../wire/functionspec.js';
+import { type RuntimeName, runtimeNames } from '../wire/functionspec.js';
 import type { Input } from '../wire/lambda/operations.js';
 import type { Settings } from './messages.js';
 
@@ -12,19 +12,7 @@ type Update = Input<'UpdateFunctionConfiguration'>;
 const timeoutSecondsMax = 900;
 const memoryMibMax = 10_240;
 
-const runtimes: ReadonlySet<string> = new Set<RuntimeName>([
-  'nodejs20.x',
-  'nodejs22.x',
-  'nodejs24.x',
-  'python3.9',
-  'python3.10',
-  'python3.11',
-  'python3.12',
-  'python3.13',
-  'python3.14',
-  'provided.al2',
-  'provided.al2023',
-]);
+const runtimes: ReadonlySet<string> = new Set(runtimeNames);
 
 /** Set by Lambda in every sandbox (AWS documentation, "Defined runtime environment variables"). */
 const reservedKeys: ReadonlySet<string> = new Set([

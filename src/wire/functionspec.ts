@@ -1,18 +1,21 @@
 import type { AccountId, PoolKey, Region, VersionKey } from '../kernel/ids.js';
 
-/** Managed runtimes Hearth starts itself, and the one that brings its own `bootstrap`. */
-export type RuntimeName =
-  | 'nodejs20.x'
-  | 'nodejs22.x'
-  | 'nodejs24.x'
-  | 'python3.9'
-  | 'python3.10'
-  | 'python3.11'
-  | 'python3.12'
-  | 'python3.13'
-  | 'python3.14'
-  | 'provided.al2'
-  | 'provided.al2023';
+/** Managed runtimes Hearth starts itself, and those that bring their own `bootstrap`; in the order they are listed. */
+export const runtimeNames = [
+  'nodejs20.x',
+  'nodejs22.x',
+  'nodejs24.x',
+  'python3.9',
+  'python3.10',
+  'python3.11',
+  'python3.12',
+  'python3.13',
+  'python3.14',
+  'provided.al2',
+  'provided.al2023',
+] as const;
+
+export type RuntimeName = (typeof runtimeNames)[number];
 
 /**
  * Everything a sandbox must know to become one published state of a function version. Immutable: every change of

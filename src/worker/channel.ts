@@ -54,8 +54,10 @@ export class FrameReader {
   }
 }
 
+/** What a runtime is told of an invocation besides its payload. */
 export interface InvokeHeader {
   readonly requestId: string;
+  /** Epoch milliseconds. */
   readonly deadlineMs: number;
   readonly invokedFunctionArn: string;
   readonly traceHeader: string;

@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import { limits } from '../kernel/limits.js';
+import type { InvokeHeader } from './channel.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
 import { HttpConnection, type HttpRequest } from './httpconnection.js';
 
@@ -13,14 +14,7 @@ export interface RuntimeApiEvents {
   onError(requestId: string, errorType: string, payload: Buffer, bytes: number): void;
 }
 
-export interface NextInvocation {
-  readonly requestId: string;
-  /** Epoch milliseconds. */
-  readonly deadlineMs: number;
-  readonly invokedFunctionArn: string;
-  readonly traceHeader: string;
-  readonly clientContext: string | null;
-  readonly cognitoIdentity: string | null;
+export interface NextInvocation extends InvokeHeader {
   readonly payload: Buffer;
 }
 

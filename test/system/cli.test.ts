@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { processStart } from '../../src/bin/datafolder.js';
+import { processStart } from '../../src/worker/sandbox/process/owner.js';
 import { cleanEnvironment, stop } from './childprocess.js';
 import { eventually, Hearth, ownNode, type Ran } from './hearth.js';
 

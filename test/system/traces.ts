@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { processStart } from '../../src/bin/datafolder.js';
+import { processStart } from '../../src/worker/sandbox/process/owner.js';
 
 /** One running process; with its start time, since a number may be given to another one. */
 interface Running {

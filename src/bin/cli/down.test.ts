@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { processStart } from '../datafolder.js';
+import { processStart } from '../../worker/sandbox/process/owner.js';
 import { stopProcess } from './down.js';
 
 async function started(script: string) {

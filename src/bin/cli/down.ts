@@ -1,4 +1,5 @@
-import { DataFolder, processStart } from '../datafolder.js';
+import { processStart } from '../../worker/sandbox/process/owner.js';
+import { DataFolder } from '../datafolder.js';
 import { commonOptions, defineCommand } from './options.js';
 import { Terminal } from './terminal.js';
 

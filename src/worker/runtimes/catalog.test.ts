@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { RuntimeName } from '../../wire/functionspec.js';
+import { type RuntimeName, runtimeNames } from '../../wire/functionspec.js';
 import { MachineRuntimes } from './catalog.js';
-import { RuntimeUnavailable, runtimeNames } from './description.js';
+import { RuntimeUnavailable } from './description.js';
 
 const dataDirectory = mkdtempSync(join(tmpdir(), 'hearth-runtimes-'));
 after(() => rmSync(dataDirectory, { recursive: true, force: true }));

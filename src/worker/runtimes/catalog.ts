@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { FunctionSpec, RuntimeName } from '../../wire/functionspec.js';
+import { type FunctionSpec, type RuntimeName, runtimeNames } from '../../wire/functionspec.js';
 import type { RuntimeLaunch } from '../sandbox/driver.js';
 import type { RuntimeCatalog } from '../service.js';
 import {
@@ -10,7 +10,6 @@ import {
   pythonMinor,
   type RuntimeDescription,
   RuntimeUnavailable,
-  runtimeNames,
 } from './description.js';
 import { type FunctionCredentials, functionEnvironment, type SandboxDetails, startVariables } from './environment.js';
 import { findNode } from './node.js';

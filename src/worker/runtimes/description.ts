@@ -34,21 +34,6 @@ export class RuntimeUnavailable extends Error {
 export const languageDirectory = '/var/lang';
 export const runtimeDirectory = '/var/runtime';
 
-/** Every runtime, in the order they are listed. */
-export const runtimeNames: readonly RuntimeName[] = [
-  'nodejs20.x',
-  'nodejs22.x',
-  'nodejs24.x',
-  'python3.9',
-  'python3.10',
-  'python3.11',
-  'python3.12',
-  'python3.13',
-  'python3.14',
-  'provided.al2',
-  'provided.al2023',
-];
-
 /** `nodejs22.x` → 22, `python3.11` → `3.11`; null for others. */
 export function nodeMajor(name: RuntimeName): number | null {
   return name.startsWith('nodejs') ? Number.parseInt(name.slice('nodejs'.length), 10) : null;

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from '../../../kernel/limits.js';
 import { DriverError } from '../driver.js';
-import type { OwnedHierarchy } from './cgroups.js';
-import type { Controller } from './hierarchies.js';
+import type { Controller, OwnedHierarchy } from './hierarchies.js';
 
 /** Lambda's limit of processes and threads of one execution environment (Lambda quotas page). */
 const pidsMax = 1024;

@@ -2,12 +2,13 @@ import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BoxCgroup } from './boxcgroup.js';
-import { type Controller, controllers, type Hierarchy, mountedHierarchies } from './hierarchies.js';
-
-/** A hierarchy in which the driver has its own group. */
-export interface OwnedHierarchy extends Hierarchy {
-  readonly group: string;
-}
+import {
+  type Controller,
+  controllers,
+  type Hierarchy,
+  mountedHierarchies,
+  type OwnedHierarchy,
+} from './hierarchies.js';
 
 /** The driver's groups: one per hierarchy, each with one child per box. Uses the best the machine lets it have. */
 export class Cgroups {

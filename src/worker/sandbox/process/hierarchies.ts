@@ -12,6 +12,11 @@ export interface Hierarchy {
   readonly base: string;
 }
 
+/** A hierarchy in which the driver has its own group. */
+export interface OwnedHierarchy extends Hierarchy {
+  readonly group: string;
+}
+
 const unescaped = (text: string): string =>
   text.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
 
