@@ -25,7 +25,8 @@ export interface Grant {
 /** Answered exactly once, possibly before `acquire` returns. */
 export interface AcquireListener {
   granted(grant: Grant): void;
-  refused(reason: RefuseReason): void;
+  /** `problem`: with `start-failed`, what the last sandbox of the pool died of. */
+  refused(reason: RefuseReason, problem: string | null): void;
 }
 
 export type RefuseReason = Extract<AssignmentEffect, { kind: 'refuse' }>['reason'];
@@ -51,6 +52,8 @@ interface PoolUse {
   readonly spec: FunctionSpec;
   waiting: number;
   sandboxes: number;
+  /** What the last sandbox that could not serve died of. */
+  problem: string | null;
 }
 
 /** Performs the assignment machine's effects for one partition: journal, placement, workers, waiting callers. */
@@ -96,13 +99,20 @@ export class AssignmentService {
   acquire(requestId: RequestId, spec: FunctionSpec, waitUntilMs: number, listener: AcquireListener): void {
     let use = this.pools.get(spec.pool);
     if (use === undefined) {
-      use = { spec, waiting: 0, sandboxes: 0 };
+      use = { spec, waiting: 0, sandboxes: 0, problem: null };
       this.pools.set(spec.pool, use);
     }
     use.waiting += 1;
     this.waiting.set(requestId, { listener, use });
     const { pool, memoryMib } = spec;
     this.input({ kind: 'acquire', nowMs: this.clock.nowMs(), requestId, pool, memoryMib, waitUntilMs });
+  }
+
+  /** Nothing of the sandbox is left. `problem`: why it could not serve, or null. */
+  sandboxGone(sandboxId: SandboxId, problem: string | null): void {
+    const use = this.poolOf.get(sandboxId);
+    if (use !== undefined && problem !== null) use.problem = problem;
+    this.input({ kind: 'sandbox-gone', nowMs: this.clock.nowMs(), sandboxId });
   }
 
   input(input: AssignmentInput): void {
@@ -115,9 +125,11 @@ export class AssignmentService {
       case 'grant':
         this.answered(effect.requestId).granted(effect);
         return;
-      case 'refuse':
-        this.answered(effect.requestId).refused(effect.reason);
+      case 'refuse': {
+        const problem = this.waiting.get(effect.requestId)?.use.problem ?? null;
+        this.answered(effect.requestId).refused(effect.reason, problem);
         return;
+      }
       case 'place': {
         const use = this.pools.get(effect.pool);
         assert(use !== undefined, `sandbox ${effect.sandboxId} wanted for a pool nobody uses`);

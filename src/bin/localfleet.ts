@@ -79,6 +79,6 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
     const nowMs = this.clock.nowMs();
     // Placement first: assignment may ask it for the freed room at once.
     this.placement.step({ kind: 'sandbox-gone', nowMs, sandboxId });
-    this.parts.assignment.input({ kind: 'sandbox-gone', nowMs, sandboxId });
+    this.parts.assignment.sandboxGone(sandboxId, problem);
   }
 }

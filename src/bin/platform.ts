@@ -27,8 +27,7 @@ import { minuteMs } from '../kernel/units.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
-import type { RuntimeName } from '../wire/functionspec.js';
-import { MachineRuntimes, type Runtimes } from '../worker/runtimes/catalog.js';
+import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
 import { attemptThrough } from './attempt.js';
@@ -114,6 +113,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     codeFolder: folder.code,
     runtimeVersionArn: (runtime, region) => runtimes.version(runtime, region).arn,
     accountConcurrency,
+    prepareRuntime: (runtime) =>
+      runtimes.add(runtime, progressOf(runtime)).then(
+        () => null,
+        (error: Error) => error.message,
+      ),
     codeUrl: (caller, sha256Hex) => codeUrls.urlFor(`${caller.account}/${caller.region}/${sha256Hex}`),
   });
 
@@ -200,7 +204,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   endpoint = `http://${shownHost}:${port}`;
   folder.claim(endpoint, startedMs);
   async.start();
-  keepSpares(config, worker, runtimes);
+  keepSpares(config, worker);
 
   return {
     endpoint,
@@ -222,23 +226,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   };
 }
 
-/**
- * Runtimes of functions that exist are made ready (Node releases come from npm) and get spares: those in use at the
- * start, and each whose function becomes active later.
- */
-function keepSpares(config: ConfigService, worker: WorkerService, runtimes: Runtimes): void {
-  const known = new Set<RuntimeName>();
-  const keep = (runtime: RuntimeName) => {
-    if (known.has(runtime)) return;
-    known.add(runtime);
-    runtimes.add(runtime, progressOf(runtime)).then(
-      () => worker.prewarm(runtime),
-      (error: unknown) => {
-        known.delete(runtime);
-        report(error);
-      },
-    );
-  };
-  config.onVersionActive(({ runtime }) => keep(runtime));
-  for (const runtime of config.runtimesInUse()) keep(runtime);
+/** Runtimes of functions that exist get spares: those in use at the start, and each whose function becomes active. */
+function keepSpares(config: ConfigService, worker: WorkerService): void {
+  config.onVersionActive(({ runtime }) => worker.prewarm(runtime));
+  for (const runtime of config.runtimesInUse()) worker.prewarm(runtime);
 }

@@ -6,10 +6,18 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { Kv } from '../kernel/ports/kv.js';
 import type { Random } from '../kernel/ports/random.js';
 import { fail, ok, type Result } from '../kernel/result.js';
-import type { FunctionSpec } from '../wire/functionspec.js';
+import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { CodeStore } from './codestore.js';
 import { settled, step } from './machine.js';
-import type { AliasRecord, ConfigEffect, ConfigInput, FunctionId, FunctionState, VersionRecord } from './messages.js';
+import type {
+  AliasRecord,
+  ConfigEffect,
+  ConfigInput,
+  FunctionId,
+  FunctionState,
+  VersionFailure,
+  VersionRecord,
+} from './messages.js';
 import { type ConfigRecord, FunctionTable, specOf } from './table.js';
 
 /** Another writer changed the function in between: as often is more than any deployment needs. */
@@ -20,6 +28,9 @@ export type Reply =
   | { readonly kind: 'version'; readonly record: VersionRecord; readonly qualified: boolean }
   | { readonly kind: 'alias'; readonly record: AliasRecord }
   | { readonly kind: 'nothing' };
+
+/** Makes a runtime ready to use, which may take minutes; null, or why it cannot be had. Never rejects. */
+export type PrepareRuntime = (runtime: RuntimeName) => Promise<string | null>;
 
 export interface Stamp {
   readonly nowMs: number;
@@ -36,6 +47,7 @@ export class ConfigEngine {
   readonly #kv: Kv<ConfigRecord>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #prepareRuntime: PrepareRuntime;
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #preparing = new Set<Promise<void>>();
   readonly #superseded = new Set<(pool: PoolKey, reason: StopReason) => void>();
@@ -49,7 +61,9 @@ export class ConfigEngine {
     readonly codes: CodeStore;
     readonly clock: Clock;
     readonly random: Random;
+    readonly prepareRuntime?: PrepareRuntime;
   }) {
+    this.#prepareRuntime = options.prepareRuntime ?? (async () => null);
     this.#kv = options.kv;
     this.codes = options.codes;
     this.#clock = options.clock;
@@ -71,8 +85,8 @@ export class ConfigEngine {
     for (const state of this.table.all()) {
       for (const record of state.versions.values()) {
         if (settled(record)) continue;
-        const { version, generation, code } = record;
-        this.#prepare(identify(state), { kind: 'prepare', version, generation, code });
+        const { version, generation, code, settings } = record;
+        this.#prepare(identify(state), { kind: 'prepare', version, generation, code, runtime: settings.runtime });
       }
     }
   }
@@ -176,12 +190,14 @@ export class ConfigEngine {
   /** In the background: the client polls the state, and a restart begins again. */
   #prepare(id: FunctionId, effect: Extract<ConfigEffect, { kind: 'prepare' }>): void {
     if (this.#closed) return;
-    const { version, generation, code } = effect;
-    const work = this.codes
-      .tree(code.sha256Hex)
-      .then(
-        (tree) => (tree === null ? 'The code of the function is missing.' : null),
-        (error: unknown) => `The code could not be unpacked: ${String(error)}`,
+    const { version, generation, code, runtime } = effect;
+    const tree = this.codes.tree(code.sha256Hex).then(
+      (found) => (found === null ? internal('The code of the function is missing.') : null),
+      (error: unknown) => internal(`The code could not be unpacked: ${String(error)}`),
+    );
+    const work = Promise.all([tree, this.#prepareRuntime(runtime)])
+      .then(([noCode, noRuntime]): VersionFailure | null =>
+        noRuntime === null ? noCode : { code: 'InvalidRuntime', message: noRuntime },
       )
       .then(async (failure) => {
         await this.run(id, () => ok({ kind: 'prepared', ...this.stamp(), version, generation, failure }));
@@ -199,6 +215,10 @@ export class ConfigEngine {
       if (before !== null) this.codes.release(before.code.sha256Hex);
     });
   }
+}
+
+function internal(message: string): VersionFailure {
+  return { code: 'InternalError', message };
 }
 
 function identify(state: FunctionState): FunctionId {

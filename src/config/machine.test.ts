@@ -74,7 +74,8 @@ class World {
     const effect = this.owed.shift();
     if (effect === undefined) return [];
     const { version, generation } = effect;
-    return this.input({ kind: 'prepared', ...this.stamp(), version, generation, failure });
+    const why = failure === null ? null : { code: 'InternalError' as const, message: failure };
+    return this.input({ kind: 'prepared', ...this.stamp(), version, generation, failure: why });
   }
 }
 

@@ -69,6 +69,7 @@ function create(input: Of<'create'>): readonly ConfigEffect[] {
     revisionId: input.revisionIds[0],
     state: 'Pending',
     update: null,
+    failure: null,
   };
   const published = input.publish ? copy(first, '1', input, null) : null;
   return [
@@ -135,6 +136,7 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
     ...before,
     state: failed ? (before.state === 'Pending' ? 'Failed' : before.state) : 'Active',
     update: failed ? 'Failed' : 'Successful',
+    failure: input.failure,
     revisionId: input.revisionIds[0],
   };
   const effects: ConfigEffect[] = [write(putVersion(after))];
@@ -290,7 +292,8 @@ function putVersion(record: VersionRecord): RecordWrite {
 }
 
 function prepare(record: VersionRecord): ConfigEffect {
-  return { kind: 'prepare', version: record.version, generation: record.generation, code: record.code };
+  const { version, generation, code, settings } = record;
+  return { kind: 'prepare', version, generation, code, runtime: settings.runtime };
 }
 
 function write(...writes: RecordWrite[]): ConfigEffect {

@@ -67,6 +67,14 @@ export interface VersionRecord {
   readonly state: 'Pending' | 'Active' | 'Failed';
   /** Null until the first state change is over. */
   readonly update: 'InProgress' | 'Successful' | 'Failed' | null;
+  /** Why state or update is `Failed`; null otherwise. */
+  readonly failure: VersionFailure | null;
+}
+
+export interface VersionFailure {
+  /** A value of the API's StateReasonCode. */
+  readonly code: 'InvalidRuntime' | 'InternalError';
+  readonly message: string;
 }
 
 export interface AliasRecord {
@@ -124,12 +132,12 @@ export type ConfigInput =
       readonly description: string | null;
       readonly expectedRevisionId: string | null;
     })
-  /** The code of this generation of the version is unpacked (`failure: null`) or cannot be. */
+  /** Code and runtime of this generation of the version are there (`failure: null`) or cannot be had. */
   | (Timed & {
       readonly kind: 'prepared';
       readonly version: string;
       readonly generation: number;
-      readonly failure: string | null;
+      readonly failure: VersionFailure | null;
     })
   /** Null: the function with everything it has. */
   | { readonly kind: 'delete'; readonly qualifier: string | null }
@@ -170,7 +178,13 @@ export type RecordWrite =
 export type ConfigEffect =
   | { readonly kind: 'write'; readonly writes: readonly RecordWrite[] }
   /** Make sure that the code is unpacked; answered by `prepared`. */
-  | { readonly kind: 'prepare'; readonly version: string; readonly generation: number; readonly code: Code }
+  | {
+      readonly kind: 'prepare';
+      readonly version: string;
+      readonly generation: number;
+      readonly code: Code;
+      readonly runtime: RuntimeName;
+    }
   | { readonly kind: 'superseded'; readonly pool: PoolKey; readonly reason: StopReason }
   | { readonly kind: 'version-active'; readonly version: string }
   | { readonly kind: 'function-deleted' }

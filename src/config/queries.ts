@@ -11,7 +11,7 @@ import { fail, ok, type Result } from '../kernel/result.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
 import { aliasNotFound, functionArn, functionRef, notFound } from './arns.js';
-import type { ConfigEngine } from './engine.js';
+import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
 import type { Resolved } from './table.js';
@@ -33,6 +33,8 @@ export interface ConfigServiceOptions {
   readonly codeFolder: string;
   /** Download URL for Code.Location. */
   readonly codeUrl: (caller: Caller, codeSha256Hex: string) => string;
+  /** Makes a version's runtime ready before it becomes Active. Default: every runtime is there. */
+  readonly prepareRuntime?: PrepareRuntime;
   /** ARN that RuntimeVersionConfig names. Default: one made of the runtime's name. */
   readonly runtimeVersionArn?: (runtime: RuntimeName, region: Region) => string;
   /** Default: the service's own quota. */

@@ -73,12 +73,20 @@ export function newSettings(input: Create, name: string, architecture: Settings[
   return changedSettings(defaults, input);
 }
 
+/** Runtimes that Lambda supports and Hearth does not have: saying that they are outdated would mislead. */
+const supportedElsewhere = /^(java(11|17|21|25)|ruby3|dotnet(8|10))/;
+
 /** Members that are absent keep what was before. */
 export function changedSettings(before: Settings, input: Update | Create): Result<Settings> {
   const failure = unsupported(input) ?? outOfRange(input);
   if (failure !== null) return fail(failure);
   const runtime = (input.Runtime ?? before.runtime) as RuntimeName;
   if (!runtimes.has(runtime)) {
+    if (supportedElsewhere.test(runtime)) {
+      return invalid(
+        `The runtime ${runtime} is not available in this version of Hearth. It has ${[...runtimes].join(', ')}.`,
+      );
+    }
     const start = `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions.`;
     return invalid(`${start} We recommend you use a supported runtime while creating or updating functions.`);
   }

@@ -24,10 +24,16 @@ export function functionView(
     ...listedView(id, record, qualifier),
     State: record.state,
     ...(record.state === 'Pending' ? { StateReason: being, StateReasonCode: creating } : {}),
+    ...(record.state === 'Failed' && record.failure !== null
+      ? { StateReason: record.failure.message, StateReasonCode: record.failure.code }
+      : {}),
     ...(record.update === null ? {} : { LastUpdateStatus: record.update }),
     // `Creating` is what the service says here too, although its model's list of values has it not.
     ...(record.update === 'InProgress'
       ? { LastUpdateStatusReason: being, LastUpdateStatusReasonCode: creating as never }
+      : {}),
+    ...(record.update === 'Failed' && record.failure !== null
+      ? { LastUpdateStatusReason: record.failure.message, LastUpdateStatusReasonCode: record.failure.code }
       : {}),
     RuntimeVersionConfig: { RuntimeVersionArn: versionArn(record.settings.runtime, id.region) },
   };

@@ -55,7 +55,7 @@ function dispatch(
       acquire: (_id: RequestId, _spec: object, waitUntilMs: number, listener: AcquireListener) => {
         waits.push(waitUntilMs);
         if (world.refuse === undefined) listener.granted(grant);
-        else listener.refused(world.refuse);
+        else listener.refused(world.refuse, null);
       },
     } as unknown as AssignmentService,
     { invoke: (_grant, _invocation, onEnd) => onEnd(outcomes.shift() ?? success) },

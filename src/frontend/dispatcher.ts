@@ -33,14 +33,17 @@ function throttled(reason: ThrottleReason): ApiFailure {
   });
 }
 
-function refusal(reason: RefuseReason): ApiFailure {
+function refusal(reason: RefuseReason, problem: string | null): ApiFailure {
   switch (reason) {
     case 'no-capacity':
       return throttled('ConcurrentInvocationLimitExceeded');
     case 'wait-expired':
       return apiFailure('ServiceException', 'No execution environment became ready in time.');
     case 'start-failed':
-      return apiFailure('ServiceException', 'The execution environment could not be started.');
+      return apiFailure(
+        'ServiceException',
+        `The execution environment could not be started${problem === null ? '.' : `: ${problem}`}`,
+      );
   }
 }
 
@@ -85,7 +88,7 @@ export class InvocationDispatcher implements Dispatcher {
           else done(outcome);
         });
       },
-      refused: (reason) => done({ kind: 'refused', failure: refusal(reason) }),
+      refused: (reason, problem) => done({ kind: 'refused', failure: refusal(reason, problem) }),
     });
   }
 }

@@ -45,12 +45,6 @@ export interface FunctionResolver {
 }
 
 /**
- * The configuration service as the front end calls it: the operation's name in lower camel case (`createFunction`)
- * gives its method. Inputs are validated; outputs are serialized by the operation's output shape.
- */
-export type ConfigOperation = (caller: Caller, input: never) => Promise<Result<unknown>>;
-
-/**
  * CloudWatch Logs operations by name (`DescribeLogGroups`); what is absent answers UnknownOperationException.
  * Inputs are parsed JSON objects, not yet validated. Failure codes outside the Lambda table travel in `LogsFailure`.
  */

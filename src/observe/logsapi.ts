@@ -61,7 +61,3 @@ export type LogsHandler = (caller: LogsCaller, input: unknown) => Promise<Result
 
 /** The whole Logs API; made by `createLogsApi` in `./logsoperations.ts`. */
 export type LogsApi = Readonly<Record<LogsOperation, LogsHandler>>;
-
-export function isLogsOperation(name: string): name is LogsOperation {
-  return (logsOperations as readonly string[]).includes(name);
-}

@@ -1,7 +1,7 @@
 import { assert } from '../kernel/assert.js';
 import type { SandboxId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
-import { type FrameType, frameType } from '../wire/channel/frames.js';
+import { type FrameType, frameType, type InitBody } from '../wire/channel/frames.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
@@ -344,8 +344,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     if (link.managed) {
       // The code is there by now: these variables may name files in it.
       link.startHeld({ ...env, ...options.runtimes.startVariables(spec) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
-      const body = JSON.stringify({ env, handler: spec.handler, taskRoot, inherited: link.held !== null });
-      link.box.channel.write(encodeFrame(frameType.init, Buffer.from(body)));
+      const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
+      link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
       return;
     }
     const found = findBootstrap(this.#code!.codeDirectory, this.#code!.layersDirectory, taskRoot);

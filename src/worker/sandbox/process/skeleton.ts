@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   readlinkSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -107,6 +108,9 @@ export function makeSkeleton(
     targets.push(sandboxPath);
     show(visible(hostPath), sandboxPath);
   }
+  const [shell, bash] = ['/bin/sh', '/bin/bash'].map((path) => (existsSync(path) ? realpathSync(path) : null));
+  // Lambda's `sh` is bash, and bootstraps count on it (`set -o pipefail`); Debian's is another shell.
+  if (shell && bash && shell !== bash) show(bash, shell);
   return { root, arguments: shown };
 }
 
