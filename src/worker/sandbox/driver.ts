@@ -76,7 +76,7 @@ export interface Box {
   thaw(): void;
   /**
    * High-water mark of memory since boot, MiB rounded up, from the kernel: the larger of what the cgroup counted and
-   * what one process held resident, libraries included; null while the kernel tells neither. Some 100 µs.
+   * what one process held resident, libraries included; null while the kernel tells neither. Up to 100 µs.
    */
   memoryPeakMib(): number | null;
   /** SIGTERM to the runtime process (shutdown phase). */

@@ -40,6 +40,7 @@ export class ProcessBox implements Box {
   private readonly mounted: string[] = [];
   private bound = false;
   private residentMib = 0;
+  private countedMib: number | null = null;
   private limitMib = Number.POSITIVE_INFINITY;
   private frozen = false;
   private over = false;
@@ -106,11 +107,13 @@ export class ProcessBox implements Box {
   }
 
   memoryPeakMib(): number | null {
-    if (!this.over && !this.cleaned) {
+    const countedMib = this.parts.slot.cgroup.peakMib();
+    // Resident pages are looked at only when the counted ones grew: a look costs five times as much.
+    if (!this.over && !this.cleaned && (countedMib === null || countedMib !== this.countedMib)) {
       const main = mainProcess(this.parts.initPid);
       this.residentMib = Math.max(this.residentMib, (main === null ? null : residentPeakMib(main)) ?? 0);
+      this.countedMib = countedMib;
     }
-    const countedMib = this.parts.slot.cgroup.peakMib();
     // Pages shared with other sandboxes do not count against the limit: more than the limit would look impossible.
     if (countedMib !== null) return Math.max(countedMib, Math.min(this.residentMib, this.limitMib));
     return this.residentMib || null;
