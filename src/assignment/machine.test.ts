@@ -101,6 +101,8 @@ function line(effect: AssignmentEffect): string {
       return `forget ${effect.sandboxId}`;
     case 'persist':
       return `persist ${effect.sequence} ${effect.entries.map((entry) => entryLine(entry)).join(', ')}`;
+    case 'arm':
+      return `arm ${effect.atMs}`;
     case 'trim':
       return `trim ${effect.sequence}`;
   }
@@ -307,3 +309,38 @@ function created(sandbox: string): AssignmentEntry {
     createdMs: 0,
   };
 }
+
+/** s1 and s2 have served one invocation each, in no time at all; s2 was used last. */
+function twoIdle(bench: Bench): void {
+  bench.acquire('first');
+  bench.acquire('second');
+  for (const sandbox of ['s1', 's2']) bench.placed(sandbox);
+  bench.persisted(2);
+  for (const sandbox of ['s1', 's2']) bench.ready(sandbox);
+  for (const sandbox of ['s1', 's2']) bench.released(sandbox, 1);
+}
+
+test('patience: short work waits for a busy sandbox, takes an idle one when that is late, and starts one at last', () => {
+  const bench = new Bench({ patienceMs: 2, busyMin: 1 });
+  twoIdle(bench);
+  assert.deepEqual(bench.acquire('a'), ['grant a s2/2 warm']);
+  assert.deepEqual(bench.acquire('b'), ['arm 1002'], 's1 is idle, but s2 will be free in a moment');
+  assert.deepEqual(bench.acquire('c'), []);
+  assert.deepEqual(bench.released('s2', 2), ['grant b s2/3 warm']);
+  bench.nowMs = 1_002;
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['grant c s1/2 warm']);
+  assert.deepEqual(bench.acquire('d'), ['arm 1004']);
+  bench.nowMs = 1_004;
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['place s3'], 'both are busy for too long');
+  assert.deepEqual(bench.released('s1', 2), ['grant d s1/3 warm'], 'whichever is free first');
+});
+
+test('patience: long work never waits for a busy sandbox', () => {
+  const bench = new Bench({ patienceMs: 2, busyMin: 1 });
+  twoIdle(bench);
+  bench.acquire('a');
+  bench.nowMs += 1_000;
+  bench.released('s2', 2);
+  assert.deepEqual(bench.acquire('b'), ['grant b s2/3 warm']);
+  assert.deepEqual(bench.acquire('c'), ['grant c s1/2 warm']);
+});

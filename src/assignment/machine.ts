@@ -3,6 +3,7 @@ import type { RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { JournalWriter } from './journalwriter.js';
 import type { AssignmentEffect, AssignmentEntry, AssignmentInput, SandboxReport, StopReason } from './messages.js';
 import { type AssignmentOptions, assignmentDefaults, epochsPerTerm, supersededKeptMs } from './options.js';
+import { Patience } from './patience.js';
 import { createdEntry, Roster } from './roster.js';
 import type { Pool, Sandbox, SandboxState } from './sandbox.js';
 
@@ -23,6 +24,7 @@ export class AssignmentMachine {
   readonly #journal: JournalWriter;
   /** Pools with fewer sandboxes on their way than waiters, in the order in which they asked. */
   readonly #hungry = new Set<Pool>();
+  readonly #patience: Patience;
   /** Created, but not yet durable; ascending by sequence. */
   #journaling: Sandbox[] = [];
   #effects: AssignmentEffect[] = [];
@@ -31,6 +33,7 @@ export class AssignmentMachine {
 
   constructor(options: AssignmentOptions) {
     this.#options = { ...assignmentDefaults, ...options };
+    this.#patience = new Patience(this.#options);
     this.#roster = new Roster(this.#options.lifetimeMs, this.#options.lifetimeSpread);
     const { nextSequence, checkpointEntriesMin } = this.#options;
     this.#journal = new JournalWriter(this.#roster, nextSequence, checkpointEntriesMin);
@@ -76,6 +79,7 @@ export class AssignmentMachine {
         if (sandbox === undefined) break;
         if (sandbox.state === 'recovering') sandbox.epoch = input.epoch;
         else if (sandbox.state !== 'busy' || sandbox.epoch !== input.epoch) break;
+        else sandbox.pool.ran(input.nowMs - sandbox.stateMs);
         this.#free(sandbox);
         break;
       }
@@ -110,24 +114,45 @@ export class AssignmentMachine {
         break;
       case 'tick':
         this.#tick();
+        break;
+      case 'patience-over':
+        this.#patience.over(input.nowMs, (pool, sinceMsMax) => this.#press(pool, sinceMsMax));
     }
+    const alarmMs = this.#patience.takeAlarm();
+    if (alarmMs !== null) this.#effects.push({ kind: 'arm', atMs: alarmMs });
     return this.#journal.before(this.#effects.length === 0 ? nothing : this.#effects);
   }
 
   #acquire({ requestId, pool: key, memoryMib, waitUntilMs }: Input<'acquire'>): void {
     const pool = this.#roster.poolOf(key, memoryMib);
     const sandbox = pool.idle.newest;
-    if (sandbox !== null) {
+    const isFull = this.#waiting >= this.#options.waitersMax;
+    const isPatient = !isFull && this.#patience.suits(pool);
+    if (sandbox !== null && !isPatient && pool.waiters.length === 0) {
       this.#grant(sandbox, requestId);
       return;
     }
-    if (this.#waiting >= this.#options.waitersMax) {
+    if (sandbox === null && isFull) {
       this.#effects.push({ kind: 'refuse', requestId, reason: 'no-capacity' });
       return;
     }
-    pool.waiters.push({ requestId, waitUntilMs });
+    pool.waiters.push({ requestId, waitUntilMs, sinceMs: this.#nowMs });
     this.#waiting += 1;
+    if (isPatient) this.#patience.hold(pool);
+    else this.#press(pool, this.#nowMs);
+  }
+
+  /** Those who waited since then, or longer, take what is idle or have one started. */
+  #press(pool: Pool, sinceMsMax: number): void {
+    pool.press(sinceMsMax);
+    while (pool.pressing > 0 && pool.idle.newest !== null) this.#grantFirst(pool, pool.idle.newest);
     this.#feed(pool);
+  }
+
+  #grantFirst(pool: Pool, sandbox: Sandbox): void {
+    this.#waiting -= 1;
+    this.#grant(sandbox, pool.takeFirst()!.requestId);
+    if (!pool.isHungry) this.#hungry.delete(pool);
   }
 
   #grant(sandbox: Sandbox, requestId: RequestId): void {
@@ -144,9 +169,7 @@ export class AssignmentMachine {
     const { pool } = sandbox;
     const isOld = this.#nowMs >= sandbox.expiresMs;
     if (pool.waiters.length > 0 && !(isOld && sandbox.epoch > 0)) {
-      this.#waiting -= 1;
-      this.#grant(sandbox, pool.waiters.shift()!.requestId);
-      if (pool.waiters.length <= pool.starting) this.#hungry.delete(pool);
+      this.#grantFirst(pool, sandbox);
       return;
     }
     if (pool.superseded !== null || isOld) {
@@ -174,7 +197,7 @@ export class AssignmentMachine {
   /** Asks for as many sandboxes as the pool wants and the bound on starts allows. */
   #feed(pool: Pool): void {
     while (pool.wanted > 0 && this.#roster.starting < this.#options.startingMax) this.#create(pool);
-    if (pool.waiters.length > pool.starting) this.#hungry.add(pool);
+    if (pool.isHungry) this.#hungry.add(pool);
     else this.#hungry.delete(pool);
   }
 
@@ -211,7 +234,7 @@ export class AssignmentMachine {
     pool.refused = true;
     // To the end of the line: other pools may want smaller sandboxes.
     this.#hungry.delete(pool);
-    if (pool.waiters.length > pool.starting) this.#hungry.add(pool);
+    if (pool.isHungry) this.#hungry.add(pool);
   }
 
   #persisted(sequence: number): void {
@@ -250,7 +273,7 @@ export class AssignmentMachine {
     for (const sandbox of worker.sandboxes) {
       if (sandbox.sequence > 0) this.#journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
       this.#roster.remove(sandbox);
-      if (sandbox.pool.waiters.length > sandbox.pool.starting) this.#hungry.add(sandbox.pool);
+      if (sandbox.pool.isHungry) this.#hungry.add(sandbox.pool);
       this.#dropIfEmpty(sandbox.pool);
     }
     this.#feedAll();
@@ -334,7 +357,7 @@ export class AssignmentMachine {
   }
 
   #refuseFirst(pool: Pool): void {
-    const waiter = pool.waiters.shift();
+    const waiter = pool.takeFirst();
     if (waiter === undefined) return;
     this.#waiting -= 1;
     this.#effects.push({ kind: 'refuse', requestId: waiter.requestId, reason: 'start-failed' });
@@ -361,7 +384,7 @@ export class AssignmentMachine {
       this.#waiting -= 1;
       this.#effects.push({ kind: 'refuse', requestId, reason: 'wait-expired' });
     }
-    if (pool.waiters.length <= pool.starting) this.#hungry.delete(pool);
+    if (!pool.isHungry) this.#hungry.delete(pool);
   }
 
   #dropIfEmpty(pool: Pool): void {

@@ -90,7 +90,9 @@ export type AssignmentInput =
   /** The entries persisted up to and including this sequence are durable. */
   | { readonly kind: 'persisted'; readonly nowMs: number; readonly sequence: number }
   /** Send once a second (waits end, idle and old sandboxes go, placement is asked again). */
-  | { readonly kind: 'tick'; readonly nowMs: number };
+  | { readonly kind: 'tick'; readonly nowMs: number }
+  /** Answers `arm`. */
+  | { readonly kind: 'patience-over'; readonly nowMs: number };
 
 export type AssignmentEffect =
   | {
@@ -134,5 +136,7 @@ export type AssignmentEffect =
    * A refused append means that another leader exists: the process must end.
    */
   | { readonly kind: 'persist'; readonly sequence: number; readonly entries: readonly AssignmentEntry[] }
+  /** Send `patience-over` at this time; one at a time. */
+  | { readonly kind: 'arm'; readonly atMs: number }
   /** A checkpoint is durable: the journal may forget everything below `sequence`. */
   | { readonly kind: 'trim'; readonly sequence: number };

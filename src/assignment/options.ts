@@ -14,6 +14,13 @@ export interface AssignmentOptions {
   readonly lifetimeSpread?: number;
   /** Invocations waiting for a sandbox, over all pools. */
   readonly waitersMax?: number;
+  /**
+   * With at least `busyMin` sandboxes of its pool at work, an invocation waits up to this long for one of them, if it
+   * can expect one in time, before it takes an idle one or has one started. Work that is over in a moment is done
+   * sooner by few sandboxes whose caches are warm than by many that take turns on the cores. 0: never.
+   */
+  readonly patienceMs?: number;
+  readonly busyMin?: number;
   /** Sandboxes on their way to ready at once, over all pools: more would only make each of them slower. */
   readonly startingMax?: number;
   /** Sandboxes of one pool that may end in a row before they are ready; then each further one costs a waiter. */
@@ -32,6 +39,8 @@ export const assignmentDefaults = {
   lifetimeSpread: 0.25,
   /** Ten times the account concurrency of Lambda (1,000): several accounts can wait at their limit. */
   waitersMax: 10_000,
+  patienceMs: 0,
+  busyMin: 4,
   /** A boot is bound by CPU: a few per core keep them busy. */
   startingMax: 64,
   startFailuresMax: 3,

@@ -73,6 +73,7 @@ export class Roster {
       pool.idle.add(sandbox);
       worker!.idle.add(sandbox);
     } else if (state === 'stopping') worker!.stoppingMib += sandbox.memoryMib;
+    else if (state === 'busy') pool.busy += 1;
     else this.#countStarting(sandbox, 1);
   }
 
@@ -139,6 +140,7 @@ export class Roster {
       sandbox.pool.idle.remove(sandbox);
       sandbox.worker!.idle.remove(sandbox);
     } else if (sandbox.state === 'stopping') sandbox.worker!.stoppingMib -= sandbox.memoryMib;
+    else if (sandbox.state === 'busy') sandbox.pool.busy -= 1;
     else this.#countStarting(sandbox, -1);
   }
 

@@ -32,6 +32,7 @@ export interface Sandbox {
 
 export interface Waiter {
   readonly requestId: RequestId;
+  readonly sinceMs: number;
   readonly waitUntilMs: number;
 }
 
@@ -43,7 +44,12 @@ export class Pool {
   readonly idle = new IdleList('pool');
   /** Oldest first. */
   waiters: Waiter[] = [];
+  /** The first so many waiters want a sandbox now; those behind them are patient: a busy one will be free at once. */
+  pressing = 0;
   sandboxes = 0;
+  busy = 0;
+  /** Moving average of how long an invocation holds its sandbox; null before the first. */
+  runMs: number | null = null;
   /** Those on their way to their first idle moment. */
   starting = 0;
   /** Sandboxes in a row that ended before they were ready. */
@@ -60,15 +66,46 @@ export class Pool {
 
   /** Sandboxes still to be asked for, so that each waiter has one on its way. */
   get wanted(): number {
-    const wanted = this.waiters.length - this.starting;
+    const wanted = this.pressing - this.starting;
     return this.refused && wanted > 0 ? Math.max(0, 1 - this.starting) : wanted;
+  }
+
+  /** More waiters want a sandbox than there are on their way. */
+  get isHungry(): boolean {
+    return this.pressing > this.starting;
+  }
+
+  takeFirst(): Waiter | undefined {
+    this.pressing = Math.max(0, this.pressing - 1);
+    return this.waiters.shift();
   }
 
   /** Removes and returns those that may wait no longer. */
   takeExpired(nowMs: number): readonly Waiter[] {
-    const expired = this.waiters.filter(({ waitUntilMs }) => waitUntilMs <= nowMs);
-    if (expired.length > 0) this.waiters = this.waiters.filter(({ waitUntilMs }) => waitUntilMs > nowMs);
+    const isOver = ({ waitUntilMs }: Waiter) => waitUntilMs <= nowMs;
+    const expired = this.waiters.filter(isOver);
+    if (expired.length > 0) {
+      this.pressing -= this.waiters.slice(0, this.pressing).filter(isOver).length;
+      this.waiters = this.waiters.filter((waiter) => !isOver(waiter));
+    }
     return expired;
+  }
+
+  /** An invocation held its sandbox for so long. */
+  ran(ms: number): void {
+    // The last eight or so count: enough to forget an odd one, few enough to follow a change.
+    this.runMs = this.runMs === null ? ms : this.runMs + (ms - this.runMs) / 8;
+  }
+
+  /** How long one more waiter would wait for a busy sandbox, if all go on as they did. */
+  get expectedWaitMs(): number {
+    return this.runMs === null ? Number.POSITIVE_INFINITY : ((this.waiters.length + 1) * this.runMs) / this.busy;
+  }
+
+  /** Patient waiters from before `sinceMsMax` want a sandbox from now on. */
+  press(sinceMsMax: number): void {
+    while (this.pressing < this.waiters.length && this.waiters[this.pressing]!.sinceMs <= sinceMsMax)
+      this.pressing += 1;
   }
 
   get isEmpty(): boolean {

@@ -62,6 +62,7 @@ export class AssignmentService {
   private readonly pools = new Map<PoolKey, PoolUse>();
   private readonly poolOf = new Map<SandboxId, PoolUse>();
   private stopTick: () => void;
+  private stopPatience: () => void = () => {};
   /** Appends run one after the other: each expects the sequence behind the one before it. */
   private appending: Promise<void> = Promise.resolve();
 
@@ -154,6 +155,11 @@ export class AssignmentService {
         this.peers.forget(effect.sandboxId);
         this.forget(effect.sandboxId);
         return;
+      case 'arm':
+        this.stopPatience = this.clock.after(Math.max(0, effect.atMs - this.clock.nowMs()), () =>
+          this.input({ kind: 'patience-over', nowMs: this.clock.nowMs() }),
+        );
+        return;
       case 'trim':
         this.journal.trim(effect.sequence).catch(this.onDeposed);
         return;
@@ -194,6 +200,7 @@ export class AssignmentService {
   /** Resolves when everything appended so far is durable. */
   async close(): Promise<void> {
     this.stopTick();
+    this.stopPatience();
     await this.appending.catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { RealClock } from '../adapters/embedded/clock.js';
@@ -67,6 +67,12 @@ export function sandboxMemoryMib(): number {
 }
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;
+
+/**
+ * How long an invocation waits for a busy sandbox rather than take an idle one, when two for each core are at work on
+ * short invocations already. Twice the clock's tick, and far below a cold start (10 ms and more) that it may save.
+ */
+const patienceMs = 2;
 
 /** Retention counts in days: looking every few minutes is exact enough. */
 const retentionMs = 5 * minuteMs;
@@ -142,7 +148,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     sparesPerRuntime: options.sparesPerRuntime,
   });
 
-  const machine = new AssignmentMachine({ newSandboxId: () => random.uuid() as SandboxId });
+  const machine = new AssignmentMachine({
+    newSandboxId: () => random.uuid() as SandboxId,
+    patienceMs,
+    busyMin: 2 * availableParallelism(),
+  });
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
   await assignment.recover();
   fleet.connect(workerId, worker, assignment);

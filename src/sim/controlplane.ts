@@ -70,6 +70,9 @@ export class ControlPlane implements WorkerListener {
       lifetimeMs: scenario.lifetimeMs,
       waitersMax: scenario.waitersMax,
       startingMax: scenario.startingMax,
+      // As long as invocations of the simulated functions take, so that patience is met often.
+      patienceMs: 100,
+      busyMin: 1,
       reportGraceMs: 5 * messageMsMax,
       checkpointEntriesMin: 200,
     });
@@ -273,6 +276,9 @@ export class ControlPlane implements WorkerListener {
         });
         return;
       }
+      case 'arm':
+        schedule.at(effect.atMs, () => this.alive && this.assignment({ kind: 'patience-over', nowMs: this.#nowMs }));
+        return;
       case 'trim': {
         const { journal } = this.#world;
         journal.entries.splice(0, effect.sequence - journal.first);
