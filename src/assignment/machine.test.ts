@@ -310,37 +310,48 @@ function created(sandbox: string): AssignmentEntry {
   };
 }
 
-/** s1 and s2 have served one invocation each, in no time at all; s2 was used last. */
-function twoIdle(bench: Bench): void {
+/** s1 and s2 have served one invocation each; s2 was used last. */
+function twoIdle(bench: Bench, runMs: number): void {
   bench.acquire('first');
   bench.acquire('second');
   for (const sandbox of ['s1', 's2']) bench.placed(sandbox);
   bench.persisted(2);
   for (const sandbox of ['s1', 's2']) bench.ready(sandbox);
+  bench.nowMs += runMs;
   for (const sandbox of ['s1', 's2']) bench.released(sandbox, 1);
 }
 
-test('patience: short work waits for a busy sandbox, takes an idle one when that is late, and starts one at last', () => {
+test('patience: short work waits for a busy sandbox, and takes an idle one when that is late', () => {
   const bench = new Bench({ patienceMs: 2, busyMin: 1 });
-  twoIdle(bench);
+  twoIdle(bench, 0);
   assert.deepEqual(bench.acquire('a'), ['grant a s2/2 warm']);
   assert.deepEqual(bench.acquire('b'), ['arm 1002'], 's1 is idle, but s2 will be free in a moment');
   assert.deepEqual(bench.acquire('c'), []);
   assert.deepEqual(bench.released('s2', 2), ['grant b s2/3 warm']);
   bench.nowMs = 1_002;
-  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['grant c s1/2 warm']);
-  assert.deepEqual(bench.acquire('d'), ['arm 1004']);
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['grant c s1/2 warm', 'arm 1004']);
   bench.nowMs = 1_004;
-  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['place s3'], 'both are busy for too long');
-  assert.deepEqual(bench.released('s1', 2), ['grant d s1/3 warm'], 'whichever is free first');
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), [], 'nobody waits');
+});
+
+test('patience: while sandboxes come back, none is started; when none does for long, the work has become long', () => {
+  const bench = new Bench({ patienceMs: 2, busyMin: 1 });
+  twoIdle(bench, 0);
+  bench.acquire('a');
+  bench.acquire('b');
+  bench.nowMs = 1_002;
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['grant b s1/2 warm', 'arm 1004']);
+  assert.deepEqual(bench.acquire('c'), []);
+  bench.nowMs = 1_010;
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['arm 1012'], 'no idle one, and they came back lately');
+  bench.nowMs = 1_030;
+  assert.deepEqual(bench.step({ kind: 'patience-over' }), ['place s3']);
+  assert.deepEqual(bench.acquire('d'), ['place s4'], 'and from now on nobody is patient');
 });
 
 test('patience: long work never waits for a busy sandbox', () => {
   const bench = new Bench({ patienceMs: 2, busyMin: 1 });
-  twoIdle(bench);
-  bench.acquire('a');
-  bench.nowMs += 1_000;
-  bench.released('s2', 2);
-  assert.deepEqual(bench.acquire('b'), ['grant b s2/3 warm']);
+  twoIdle(bench, 100);
+  assert.deepEqual(bench.acquire('b'), ['grant b s2/2 warm']);
   assert.deepEqual(bench.acquire('c'), ['grant c s1/2 warm']);
 });

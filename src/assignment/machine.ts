@@ -79,7 +79,7 @@ export class AssignmentMachine {
         if (sandbox === undefined) break;
         if (sandbox.state === 'recovering') sandbox.epoch = input.epoch;
         else if (sandbox.state !== 'busy' || sandbox.epoch !== input.epoch) break;
-        else sandbox.pool.ran(input.nowMs - sandbox.stateMs);
+        else sandbox.pool.ran(input.nowMs - sandbox.stateMs, input.nowMs);
         this.#free(sandbox);
         break;
       }
@@ -116,9 +116,9 @@ export class AssignmentMachine {
         this.#tick();
         break;
       case 'patience-over':
-        this.#patience.over(input.nowMs, (pool, sinceMsMax) => this.#press(pool, sinceMsMax));
+        this.#patience.over(input.nowMs, (pool, sinceMsMax, isStuck) => this.#press(pool, sinceMsMax, isStuck));
     }
-    const alarmMs = this.#patience.takeAlarm();
+    const alarmMs = this.#patience.takeAlarm(input.nowMs);
     if (alarmMs !== null) this.#effects.push({ kind: 'arm', atMs: alarmMs });
     return this.#journal.before(this.#effects.length === 0 ? nothing : this.#effects);
   }
@@ -139,14 +139,14 @@ export class AssignmentMachine {
     pool.waiters.push({ requestId, waitUntilMs, sinceMs: this.#nowMs });
     this.#waiting += 1;
     if (isPatient) this.#patience.hold(pool);
-    else this.#press(pool, this.#nowMs);
+    else this.#press(pool, this.#nowMs, true);
   }
 
-  /** Those who waited since then, or longer, take what is idle or have one started. */
-  #press(pool: Pool, sinceMsMax: number): void {
+  /** Those who waited since then, or longer, take what is idle, or have one started. */
+  #press(pool: Pool, sinceMsMax: number, mayStart: boolean): void {
     pool.press(sinceMsMax);
     while (pool.pressing > 0 && pool.idle.newest !== null) this.#grantFirst(pool, pool.idle.newest);
-    this.#feed(pool);
+    if (mayStart) this.#feed(pool);
   }
 
   #grantFirst(pool: Pool, sandbox: Sandbox): void {

@@ -1,5 +1,14 @@
 import type { Pool } from './sandbox.js';
 
+/**
+ * Work shorter than this is computing, not waiting for somebody else: more sandboxes than cores do not speed it up. One
+ * tick of the clock by which runs are measured.
+ */
+const shortMsMax = 1;
+
+/** So many times the patience without a sandbox given back are no hiccup of the machine: the work has become long. */
+const stuckPatiences = 10;
+
 /** Decides which invocations wait for a busy sandbox although an idle or a new one could be had; see `patienceMs`. */
 export class Patience {
   readonly #ms: number;
@@ -14,7 +23,8 @@ export class Patience {
   }
 
   suits(pool: Pool): boolean {
-    return pool.busy >= this.#busyMin && pool.expectedWaitMs <= this.#ms;
+    const isShort = pool.runMs !== null && pool.runMs < shortMsMax;
+    return isShort && pool.busy >= this.#busyMin && pool.expectedWaitMs <= this.#ms;
   }
 
   /** The pool's last waiter is patient. */
@@ -23,21 +33,26 @@ export class Patience {
   }
 
   /** When to call `over`, or null: a call is on its way already, or nobody is patient. */
-  takeAlarm(): number | null {
+  takeAlarm(nowMs: number): number | null {
     if (this.#armed || this.#pools.size === 0) return null;
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const pool of this.#pools) {
-      const first = pool.waiters[pool.pressing];
-      if (first === undefined) this.#pools.delete(pool);
-      else atMs = Math.min(atMs, first.sinceMs + this.#ms);
-    }
-    this.#armed = this.#pools.size > 0;
-    return this.#armed ? atMs : null;
+    this.#armed = true;
+    return nowMs + this.#ms;
   }
 
-  /** Calls back with each pool whose waiters from before `sinceMsMax` (and those of that time) are patient no longer. */
-  over(nowMs: number, press: (pool: Pool, sinceMsMax: number) => void): void {
+  /**
+   * Calls back with each pool that has waiters. Those who have waited long enough (`sinceMsMax` and before) take what is
+   * idle. A pool that has given nothing back for long is stuck: its work has become long, and sandboxes are started.
+   */
+  over(nowMs: number, press: (pool: Pool, sinceMsMax: number, isStuck: boolean) => void): void {
     this.#armed = false;
-    for (const pool of this.#pools) press(pool, nowMs - this.#ms);
+    const sinceMsMax = nowMs - this.#ms;
+    for (const pool of this.#pools) {
+      const first = pool.waiters[0];
+      const isStuck =
+        first !== undefined && first.sinceMs <= sinceMsMax && pool.releasedMs < nowMs - stuckPatiences * this.#ms;
+      if (isStuck) pool.runMs = null;
+      if (isStuck || first === undefined) this.#pools.delete(pool);
+      if (first !== undefined) press(pool, isStuck ? nowMs : sinceMsMax, isStuck);
+    }
   }
 }

@@ -48,8 +48,10 @@ export class Pool {
   pressing = 0;
   sandboxes = 0;
   busy = 0;
-  /** Moving average of how long an invocation holds its sandbox; null before the first. */
+  /** How long an invocation holds its sandbox when nothing holds it up; null before the first. */
   runMs: number | null = null;
+  /** When an invocation last gave its sandbox back. */
+  releasedMs = 0;
   /** Those on their way to their first idle moment. */
   starting = 0;
   /** Sandboxes in a row that ended before they were ready. */
@@ -91,10 +93,13 @@ export class Pool {
     return expired;
   }
 
-  /** An invocation held its sandbox for so long. */
-  ran(ms: number): void {
-    // The last eight or so count: enough to forget an odd one, few enough to follow a change.
-    this.runMs = this.runMs === null ? ms : this.runMs + (ms - this.runMs) / 8;
+  /** An invocation gives its sandbox back after so long. */
+  ran(ms: number, nowMs: number): void {
+    const before = this.runMs ?? ms;
+    // Down at once, up very slowly: long runs of short work mean that too many sandboxes share the cores, and that
+    // must not be the reason to use still more. Work that has become long shows by giving nothing back (patience.ts).
+    this.runMs = before + (ms - before) / (ms < before ? 2 : 65_536);
+    this.releasedMs = nowMs;
   }
 
   /** How long one more waiter would wait for a busy sandbox, if all go on as they did. */

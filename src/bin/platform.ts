@@ -69,10 +69,10 @@ export function sandboxMemoryMib(): number {
 const drainMs = 10_000;
 
 /**
- * How long an invocation waits for a busy sandbox rather than take an idle one, when two for each core are at work on
- * short invocations already. Twice the clock's tick, and far below a cold start (10 ms and more) that it may save.
+ * How long an invocation of less than a millisecond waits for a busy sandbox rather than take an idle one, when two for
+ * each core are at work already. Half of the shortest cold start (10 ms) that it may save.
  */
-const patienceMs = 2;
+const patienceMs = 5;
 
 /** Retention counts in days: looking every few minutes is exact enough. */
 const retentionMs = 5 * minuteMs;
