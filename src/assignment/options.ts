@@ -39,7 +39,9 @@ export const assignmentDefaults = {
   lifetimeSpread: 0.25,
   /** Ten times the account concurrency of Lambda (1,000): several accounts can wait at their limit. */
   waitersMax: 10_000,
-  patienceMs: 0,
+  /** Half of the shortest cold start (10 ms) that it may save. */
+  patienceMs: 5,
+  /** Two for each core of the smallest machine. */
   busyMin: 4,
   /** A boot is bound by CPU: a few per core keep them busy. */
   startingMax: 64,

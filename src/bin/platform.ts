@@ -68,12 +68,6 @@ export function sandboxMemoryMib(): number {
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;
 
-/**
- * How long an invocation of less than a millisecond waits for a busy sandbox rather than take an idle one, when two for
- * each core are at work already. Half of the shortest cold start (10 ms) that it may save.
- */
-const patienceMs = 5;
-
 /** Retention counts in days: looking every few minutes is exact enough. */
 const retentionMs = 5 * minuteMs;
 
@@ -150,7 +144,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
   const machine = new AssignmentMachine({
     newSandboxId: () => random.uuid() as SandboxId,
-    patienceMs,
     busyMin: 2 * availableParallelism(),
   });
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);

@@ -7,11 +7,11 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import {
   CreateFunctionCommand,
   type CreateFunctionCommandInput,
+  GetFunctionConfigurationCommand,
   InvokeCommand,
   type InvokeCommandInput,
   LambdaClient,
   type Runtime,
-  waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { projectRoot } from '../../src/adapters/projectroot.js';
@@ -176,7 +176,12 @@ export class Hearth {
         ...more,
       }),
     );
-    await waitUntilFunctionActiveV2({ client, maxWaitTime: 30, minDelay: 1, maxDelay: 1 }, { FunctionName: name });
+    // Not the SDK's waiter: it looks once a second.
+    const isActive = async () => {
+      const { State } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+      return State === 'Active';
+    };
+    await eventually(isActive, `${name} to become active`);
     client.destroy();
   }
 
