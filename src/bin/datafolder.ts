@@ -1,4 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { processStart } from '../worker/sandbox/process/owner.js';
@@ -39,6 +41,24 @@ export class DataFolder {
     return join(this.path, 'run');
   }
 
+  /**
+   * Makes this process the folder's only user, until it ends however it ends: the lock is the name of an abstract socket,
+   * which the kernel gives to one process and takes back with its life. Rejects with FolderInUseError.
+   */
+  lock(): Promise<void> {
+    const digest = createHash('sha256').update(realpathSync(this.path)).digest('hex');
+    return new Promise((resolve, reject) => {
+      const holder = createServer((socket) => socket.destroy());
+      holder.unref();
+      holder.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          error.code === 'EADDRINUSE' ? new FolderInUseError(`${this.path} is in use by another platform`) : error,
+        );
+      });
+      holder.listen(`\0hearth-${digest}`, resolve);
+    });
+  }
+
   /** Says that this process serves from this folder, and where. */
   claim(endpoint: string, startedMs: number): void {
     const file: PlatformFile = { pid: process.pid, processStart: processStart(process.pid) ?? '', endpoint, startedMs };
@@ -59,6 +79,11 @@ export class DataFolder {
     }
     return processStart(file.pid) === file.processStart ? file : null;
   }
+}
+
+/** Another platform uses the data folder. Nothing was touched. */
+export class FolderInUseError extends Error {
+  override readonly name = 'FolderInUseError';
 }
 
 export interface PlatformFile {

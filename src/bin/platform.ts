@@ -23,7 +23,7 @@ import { InvocationDispatcher } from '../frontend/dispatcher.js';
 import { FrontEnd } from '../frontend/server.js';
 import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
-import { minuteMs } from '../kernel/units.js';
+import { mib, minuteMs } from '../kernel/units.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
@@ -68,6 +68,9 @@ export function sandboxMemoryMib(): number {
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;
 
+/** A function that logs without end must not fill the disk: beyond this a group's oldest segments go. */
+const groupBytesMax = 1024 * mib;
+
 /** Retention counts in days: looking every few minutes is exact enough. */
 const retentionMs = 5 * minuteMs;
 
@@ -91,6 +94,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const startedMs = Date.now();
   process.on('uncaughtException', crash);
   folder.create();
+  await folder.lock();
   const credentials = CredentialStore.open(folder.path);
   const clock = new RealClock();
   const random = new RealRandom();
@@ -99,7 +103,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const store = new LmdbEnvironment(folder.store);
   const journal = new EmbeddedJournal<AssignmentEntry>(store, 'assignment');
   const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
-  const logs = new LogStore({ folder: folder.logs, clock, onFailure: report });
+  const logs = new LogStore({ folder: folder.logs, clock, groupBytesMax, onFailure: report });
   const sweep = setInterval(() => void logs.sweep().catch(report), retentionMs);
   const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
   const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;

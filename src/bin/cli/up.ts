@@ -102,6 +102,7 @@ export const up = defineCommand({
       ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
     }).catch((error: NodeJS.ErrnoException) => {
       if (error instanceof DriverError) throw new CommandError(`${error.message}\n  hearth doctor tells more.`, 4);
+      if (error.name === 'FolderInUseError') throw new CommandError(error.message);
       if (error.code === 'EADDRINUSE') throw new CommandError(`port ${port} is taken; --port 0 picks a free one`);
       throw error;
     });
