@@ -1,4 +1,5 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+
 /** What one invocation came to. `exit`: the process ended instead. */
 export interface Answer {
   readonly kind: 'response' | 'error' | 'init-error' | 'exit';
@@ -58,7 +59,8 @@ export function comparable(text: string, runtimeDirectories: readonly string[]):
   let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME').replace(/\(node:\d+\)/g, '(node:PID)');
   for (const directory of runtimeDirectories) {
     // Node shows where a module really is, Python where it was looked for.
-    for (const path of [realpathSync(directory), directory]) made = made.replaceAll(path, 'RUNTIME');
+    const real = existsSync(directory) ? realpathSync(directory) : directory;
+    made = made.replaceAll(real, 'RUNTIME').replaceAll(directory, 'RUNTIME');
   }
   return (
     made
