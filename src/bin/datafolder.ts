@@ -25,6 +25,9 @@ export class DataFolder {
   get store(): string {
     return join(this.path, 'store');
   }
+  get journal(): string {
+    return join(this.path, 'journal');
+  }
   get blobs(): string {
     return join(this.path, 'blobs');
   }

@@ -101,7 +101,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const driver = await openDriver(options.isolation, folder.run);
 
   const store = new LmdbEnvironment(folder.store);
-  const journal = new EmbeddedJournal<AssignmentEntry>(store, 'assignment');
+  // The sandboxes it tells of end with this process, so nothing in it is worth waiting for the disk.
+  const journalStore = new LmdbEnvironment(folder.journal, { synced: false });
+  const journal = new EmbeddedJournal<AssignmentEntry>(journalStore, 'assignment');
   const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
   const logs = new LogStore({ folder: folder.logs, clock, groupBytesMax, onFailure: report });
   const sweep = setInterval(() => void logs.sweep().catch(report), retentionMs);
@@ -227,6 +229,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await config.close();
       clearInterval(sweep);
       await logs.close();
+      await journalStore.close();
       await store.close();
       folder.release();
     },

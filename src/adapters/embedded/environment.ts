@@ -16,9 +16,11 @@ export class LmdbEnvironment {
   readonly #root: RootDatabase;
   #closed = false;
 
-  constructor(folder: string) {
+  /** `synced` false: what a promise resolved for survives this process, but not a loss of power. */
+  constructor(folder: string, { synced = true }: { readonly synced?: boolean } = {}) {
     mkdirSync(folder, { recursive: true });
-    this.#root = open({ path: folder, overlappingSync: false, maxDbs: databasesMax, maxReaders: 64 });
+    const options = { overlappingSync: false, noSync: !synced, maxDbs: databasesMax, maxReaders: 64 };
+    this.#root = open({ path: folder, ...options });
   }
 
   /** Text values under text or number keys. Encoded by the caller, so that nothing throws inside a transaction. */

@@ -7,6 +7,11 @@ import type { Mounts } from './mounts.js';
 
 /** Formatted, mounted and unused: a cold start takes one at once. Two, because the next is ready some 5 ms later. */
 const readyMax = 2;
+/**
+ * Making one takes some milliseconds of the other core (image, loop device, mount): it waits until the cold start that
+ * took the last one is over, which wants that core for its function.
+ */
+const refillAfterMs = 50;
 /** Lambda's default size of /tmp, which most functions keep. */
 export const defaultMib = 512;
 const kernelUidMax = 2 ** 31;
@@ -56,6 +61,7 @@ export class Scratches {
   private readyMib = defaultMib;
   private latestMib = 0;
   private made = 0;
+  private refilling: NodeJS.Timeout | null = null;
   private closed = false;
   private loopWorks = false;
   /** Why there is no ext4, for the protections. */
@@ -84,18 +90,19 @@ export class Scratches {
     try {
       return await (taken ?? this.make(mib));
     } finally {
-      // After the taken one is served: its mount commands go first.
-      setImmediate(() => this.refill());
+      this.refilling ??= setTimeout(() => this.refill(), refillAfterMs);
     }
   }
 
   async close(): Promise<void> {
     this.closed = true;
+    if (this.refilling !== null) clearTimeout(this.refilling);
     await Promise.allSettled(this.ready);
     await Promise.allSettled([...this.all].map((scratch) => scratch.dispose()));
   }
 
   private refill(): void {
+    this.refilling = null;
     while (!this.closed && this.ready.length < readyMax) {
       const next = this.make(this.readyMib);
       next.catch(() => {
