@@ -125,7 +125,7 @@ static int attach(int image, char *device, size_t device_bytes)
 	if (control < 0)
 		return fail("/dev/loop-control");
 	for (int tries = 0; tries < LOOP_TRIES_MAX; tries++) {
-		struct loop_info64 info;
+		struct loop_config config;
 		int fd, number = ioctl(control, LOOP_CTL_GET_FREE);
 		if (number < 0)
 			break;
@@ -136,20 +136,16 @@ static int attach(int image, char *device, size_t device_bytes)
 			fd = open(device, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			break;
-		if (ioctl(fd, LOOP_SET_FD, image) < 0) {
-			int busy = errno == EBUSY;
-			close(fd);
-			if (busy)
-				continue;
-			break;
-		}
-		memset(&info, 0, sizeof info);
-		info.lo_flags = LO_FLAGS_AUTOCLEAR; /* The device frees itself with its last user. */
-		snprintf((char *)info.lo_file_name, LO_NAME_SIZE, "hearth");
-		if (ioctl(fd, LOOP_SET_STATUS64, &info) < 0) {
+		/* One step, so that being killed between two never leaves a device that does not free itself. */
+		memset(&config, 0, sizeof config);
+		config.fd = (unsigned)image;
+		config.info.lo_flags = LO_FLAGS_AUTOCLEAR; /* The device frees itself with its last user. */
+		snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "hearth");
+		if (ioctl(fd, LOOP_CONFIGURE, &config) < 0) {
 			int reason = errno;
-			ioctl(fd, LOOP_CLR_FD, 0);
 			close(fd);
+			if (reason == EBUSY)
+				continue;
 			errno = reason;
 			break;
 		}
