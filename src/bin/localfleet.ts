@@ -76,9 +76,8 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
 
   onGone(sandboxId: SandboxId, problem: string | null): void {
     if (problem !== null) process.stderr.write(`sandbox ${sandboxId}: ${problem}\n`);
-    const nowMs = this.clock.nowMs();
     // Placement first: assignment may ask it for the freed room at once.
-    this.placement.step({ kind: 'sandbox-gone', nowMs, sandboxId });
+    this.forget(sandboxId);
     this.parts.assignment.sandboxGone(sandboxId, problem);
   }
 }
