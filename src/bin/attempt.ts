@@ -34,6 +34,7 @@ export function attemptThrough(resolver: FunctionResolver, dispatcher: Dispatche
           cognitoIdentity: null,
           traceHeader: event.traceHeader,
           tail: false,
+          stream: null,
           arrivedMs: clock.nowMs(),
         },
         (outcome) => resolve(outcomeOf(outcome)),

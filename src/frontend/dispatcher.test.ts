@@ -28,6 +28,7 @@ function makeInvocation(): Invocation {
     cognitoIdentity: null,
     traceHeader: '',
     tail: false,
+    stream: null,
     arrivedMs,
   };
 }

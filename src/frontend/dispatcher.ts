@@ -84,7 +84,9 @@ export class InvocationDispatcher implements Dispatcher {
     this.assignment.acquire(invocation.requestId, invocation.spec, invocation.arrivedMs + waitMsMax, {
       granted: (grant) => {
         this.plane.invoke(grant, invocation, (outcome) => {
-          if (outcome.kind === 'refused' && number < attemptsMax) this.attempt(invocation, number + 1, done);
+          // What has begun to stream is not tried again: its client would get the beginning twice.
+          const again = outcome.kind === 'refused' && number < attemptsMax && invocation.stream?.started !== true;
+          if (again) this.attempt(invocation, number + 1, done);
           else done(outcome);
         });
       },

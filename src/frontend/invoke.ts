@@ -85,6 +85,7 @@ export class InvokeEndpoint implements Endpoint {
         cognitoIdentity: null,
         traceHeader,
         tail: parameters.logType === 'Tail',
+        stream: null,
         arrivedMs: exchange.arrivedMs,
       },
       (outcome) => answerOutcome(exchange, outcome, executedVersion, traceHeader),

@@ -61,6 +61,7 @@ test('invoke through the official SDK', async (t) => {
     done({
       kind: 'function-error',
       functionError: 'Unhandled',
+      errorType: 'E',
       payload: Buffer.from('{"errorType":"E"}'),
       logTail: null,
     });

@@ -1,6 +1,7 @@
 import type { ApiFailure } from '../kernel/errors.js';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec } from './functionspec.js';
+import type { ResponseSink } from './responsesink.js';
 
 /** One request to run a function, authenticated, authorized and validated. */
 export interface Invocation {
@@ -17,17 +18,24 @@ export interface Invocation {
   readonly traceHeader: string;
   /** Whether the last 4 KiB of this invocation's log are wanted (LogType=Tail). */
   readonly tail: boolean;
+  /** Takes the response while the handler runs; null, as nearly always: it comes whole with the outcome. */
+  readonly stream: ResponseSink | null;
   /** Epoch milliseconds. */
   readonly arrivedMs: number;
 }
 
-/** How an invocation ended. `logTail` is set when it was asked for: raw bytes, at most 4 KiB. */
+/**
+ * How an invocation ended. `logTail` is set when it was asked for: raw bytes, at most 4 KiB. `payload` is what did not go
+ * through the invocation's `stream`.
+ */
 export type InvocationOutcome =
   | { readonly kind: 'success'; readonly payload: Buffer; readonly logTail: Buffer | null }
   | {
       readonly kind: 'function-error';
       /** The value of X-Amz-Function-Error. */
       readonly functionError: 'Unhandled' | 'Handled';
+      /** As the runtime reported it, or the platform's own: `Error`, `Runtime.ExitError`, `Sandbox.Timedout`. */
+      readonly errorType: string;
       readonly payload: Buffer;
       readonly logTail: Buffer | null;
     }

@@ -107,7 +107,7 @@ export class WorkerMachine {
         this.#initDone(input.nowMs);
         break;
       case 'init-error':
-        this.#initFailed(input.nowMs, 'error', input.errorType, { kind: 'runtime-error' });
+        this.#initFailed(input.nowMs, 'error', input.errorType, { kind: 'runtime-error', errorType: input.errorType });
         break;
       case 'response':
       case 'error':
@@ -222,7 +222,7 @@ export class WorkerMachine {
       const errorMessage = `Response payload size exceeded maximum allowed payload size (${this.#responseBytesMax} bytes).`;
       this.#end(nowMs, running, 'success', null, { kind: 'platform-error', errorType, errorMessage });
     } else if (input.kind === 'response') this.#end(nowMs, running, 'success', null, { kind: 'response' });
-    else this.#end(nowMs, running, 'success', input.errorType, { kind: 'runtime-error' });
+    else this.#end(nowMs, running, 'success', input.errorType, { kind: 'runtime-error', errorType: input.errorType });
   }
 
   #exited(input: Extract<WorkerInput, { readonly kind: 'exited' }>): void {
@@ -242,7 +242,8 @@ export class WorkerMachine {
     const running = this.#running;
     if (this.#phase === 'booting' || running?.step === 'booting') {
       this.#unbootable(`the sandbox did not boot within ${bootMsMax / 1000} s`);
-    } else if (this.#phase === 'initializing') this.#initFailed(nowMs, 'timeout', null, { kind: 'runtime-error' });
+    } else if (this.#phase === 'initializing')
+      this.#initFailed(nowMs, 'timeout', null, { kind: 'runtime-error', errorType: 'Sandbox.Timedout' });
     else if (running !== null) {
       const seconds = (this.#timeoutMs / 1000).toFixed(2);
       const end = this.#platformEnd('Sandbox.Timedout', `Task timed out after ${seconds} seconds`);

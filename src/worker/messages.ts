@@ -65,7 +65,7 @@ export type WorkerInput =
 export type InvocationEnd =
   | { readonly kind: 'response' }
   /** The payload is what the runtime reported: for the invocation, or for the init inside it. */
-  | { readonly kind: 'runtime-error' }
+  | { readonly kind: 'runtime-error'; readonly errorType: string }
   /** The payload is made by the platform: timeout, exit, response too large. */
   | { readonly kind: 'platform-error'; readonly errorType: string; readonly errorMessage: string };
 

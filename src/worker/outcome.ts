@@ -15,11 +15,12 @@ export function outcomeOf(end: InvocationEnd, payload: Buffer, logTail: Buffer |
     case 'response':
       return { kind: 'success', payload, logTail };
     case 'runtime-error':
-      return { kind: 'function-error', functionError: 'Unhandled', payload, logTail };
+      return { kind: 'function-error', functionError: 'Unhandled', errorType: end.errorType, payload, logTail };
     case 'platform-error':
       return {
         kind: 'function-error',
         functionError: 'Unhandled',
+        errorType: end.errorType,
         payload: platformPayload(end.errorType, end.errorMessage),
         logTail,
       };

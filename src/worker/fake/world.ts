@@ -70,6 +70,7 @@ export function makeInvocation(spec: FunctionSpec, over: Partial<Invocation> = {
     cognitoIdentity: null,
     traceHeader: 'Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0',
     tail: false,
+    stream: null,
     arrivedMs: Date.now(),
     ...over,
   };
