@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { ensureMotoServer } from './motoserver.mjs';
 import { ensureOfficialClients } from './officialclients.mjs';
 import { ensureCache, prepare, root } from './prepare.mjs';
 
@@ -10,6 +11,7 @@ const patterns = process.argv.slice(2);
 await prepare(['run', 'test']);
 ensureCache();
 if (patterns.length === 0 || patterns.some((pattern) => /differential|runtimes/.test(pattern))) ensureOfficialClients();
+if (patterns.length === 0 || patterns.some((pattern) => /boto3|system|sqs|s3/i.test(pattern))) ensureMotoServer();
 
 const environment = { ...process.env };
 // Costs every Node process of the tests 30 ms; only npm, which fetches runtimes, may need it (see bin/hearth).
