@@ -103,15 +103,24 @@ class UnavailableEndpoint implements Endpoint {
   }
 }
 
-/** Endpoint of every operation. `config` has a method per operation it offers, named in lower camel case. */
-export function lambdaEndpoints(config: object, ports: InvokePorts): ReadonlyMap<OperationName, Endpoint> {
+/**
+ * Endpoint of every operation. Each owner has a method per operation it offers, named in lower camel case; the first
+ * that has one answers.
+ */
+export function lambdaEndpoints(
+  owners: object | readonly object[],
+  ports: InvokePorts,
+): ReadonlyMap<OperationName, Endpoint> {
   const endpoints = new Map<OperationName, Endpoint>();
+  const all = (Array.isArray(owners) ? owners : [owners]) as readonly Record<string, unknown>[];
   for (const operation of operationNames) {
-    const method = (config as Record<string, unknown>)[operation.charAt(0).toLowerCase() + operation.slice(1)];
+    const name = operation.charAt(0).toLowerCase() + operation.slice(1);
+    const owner = all.find((one) => typeof one[name] === 'function');
+    const method = owner?.[name];
     if (operation === 'Invoke') endpoints.set(operation, new InvokeEndpoint(ports));
     else if (operation === 'InvokeAsync') endpoints.set(operation, new InvokeEndpoint(ports, true));
     else if (typeof method === 'function') {
-      endpoints.set(operation, new ConfigEndpoint(operation, method.bind(config) as Handler));
+      endpoints.set(operation, new ConfigEndpoint(operation, method.bind(owner) as Handler));
     } else endpoints.set(operation, new UnavailableEndpoint(operation));
   }
   return endpoints;

@@ -48,8 +48,11 @@ const headerBytesMax = 16 * kib;
 
 export interface FrontEndOptions extends InvokePorts {
   readonly credentials: CredentialLookup;
-  /** A method per operation, in lower camel case; operations without one answer that they are not available. */
-  readonly config: object;
+  /**
+   * Who answers the operations of the Lambda API: a method each, in lower camel case; the first owner that has one.
+   * Operations without one answer that they are not available.
+   */
+  readonly config: object | readonly object[];
   readonly logs: LogsApi;
   readonly code: CodeSource;
   readonly codeUrls: SignedCodeUrls;
