@@ -1,24 +1,24 @@
 import { assert } from '../kernel/assert.js';
 import type { SandboxId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
-import { type FrameType, frameType, type InitBody } from '../wire/channel/frames.js';
+import { type FrameType, frameType } from '../wire/channel/frames.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
 import { afterPoll, type BoxLink, type BoxOwner } from './boxlink.js';
-import { encodeFrame, writeInvoke } from './channel.js';
-import { entrypointReport, findBootstrap, invalidEntrypoint } from './entrypoint.js';
+import { writeInvoke } from './channel.js';
+import { entrypointReport, invalidEntrypoint } from './entrypoint.js';
 import { captureLogFrame } from './framedevent.js';
+import { initiate } from './initiation.js';
 import { LogCapture } from './logcapture.js';
 import { formatLine, type LineFacts, logStreamName } from './loglines.js';
 import { WorkerMachine } from './machine.js';
+import { MemoryPeak } from './memorypeak.js';
 import type { PlatformLine, WorkerEffect, WorkerInput } from './messages.js';
 import { errorTypeOf, outcomeOf, refusal } from './outcome.js';
 import type { BoxExit, Scratch } from './sandbox/driver.js';
 import type { CodeSource, WorkerEvents, WorkerOptions } from './service.js';
 
-/** Figures of memory are read from the kernel again when older than this: a read costs as much as an invocation. */
-const peakAgeMsMax = 100;
 const nothing = Buffer.alloc(0);
 
 /** What a sandbox needs of the worker around it. */
@@ -54,6 +54,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   readonly #machine: WorkerMachine;
   readonly #log: LogCapture;
   readonly #logStream: string;
+  readonly #peak = new MemoryPeak();
   readonly #facts: { -readonly [K in keyof LineFacts]: LineFacts[K] };
   #token = 0;
   #boot = 0;
@@ -67,8 +68,6 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #payload: Buffer = nothing;
   /** An answer came in and waits for the end of the turn. */
   #settling = false;
-  #peakMib: number | null = null;
-  #peakAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(id: SandboxId, spec: FunctionSpec, around: Surroundings) {
     const { options, clock } = around;
@@ -84,7 +83,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
       version: spec.version,
       memoryMib: spec.memoryMib,
       runtimeVersion: { name: '', arn: '' },
-      memoryPeakMib: () => this.#peak(),
+      memoryPeakMib: () => this.#peak.of(this.#link?.box, this.#now()),
       nowMs,
     };
   }
@@ -172,7 +171,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
 
   onExit(exit: BoxExit): void {
     const input: WorkerInput = { kind: 'exited', nowMs: this.#now(), boot: this.#boot, ...exit };
-    if (exit.outOfMemory) this.#peakMib = this.spec.memoryMib;
+    if (exit.outOfMemory) this.#peak.set(this.spec.memoryMib);
     // An answer given before the exit counts.
     if (this.#settling) afterPoll(() => this.#step(input));
     else this.#step(input);
@@ -245,7 +244,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         break;
       case 'ready':
         // A figure for a first invocation that ends with its process.
-        this.#peak();
+        this.#peak.of(this.#link?.box, this.#now());
         this.#rest();
         this.#around.wanted(this.spec.runtime);
         this.#around.events.onReady(this.id);
@@ -309,8 +308,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     // Now, not in the sequence: a box that is up must stop running this instant.
     const link = this.#link;
     if (link !== null) {
-      this.#peakAtMs = Number.NEGATIVE_INFINITY;
-      this.#peak();
+      this.#peak.of(link.box, this.#now(), true);
       link.disown();
       void link.kill();
     }
@@ -328,29 +326,11 @@ export class LiveSandbox implements BoxOwner, Alarmed {
 
   #sendInit(): void {
     const { options } = this.#around;
-    const link = this.#link!;
     const { spec } = this;
-    const { taskRoot } = link.box;
-    const env = {
-      ...options.runtimes.functionEnvironment(spec, {
-        logStream: this.#logStream,
-        runtimeApi: link.box.runtimeApiAddress,
-        taskRoot,
-        initializationType: 'on-demand',
-      }),
-      LAMBDA_TASK_ROOT: taskRoot,
-      ...link.box.environment,
-    };
-    if (link.managed) {
-      // The code is there by now: these variables may name files in it.
-      link.startHeld({ ...env, ...options.runtimes.startVariables(spec) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
-      const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
-      link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
-      return;
+    const problem = initiate({ link: this.#link!, spec, options, code: this.#code!, logStream: this.#logStream });
+    if (problem !== null) {
+      this.onInitError(invalidEntrypoint, entrypointReport(this.#invocation?.requestId, problem));
     }
-    const found = findBootstrap(this.#code!.codeDirectory, this.#code!.layersDirectory, taskRoot);
-    if ('path' in found) link.box.start([found.path], env);
-    else this.onInitError(invalidEntrypoint, entrypointReport(this.#invocation?.requestId, found.problem));
   }
 
   #sendInvoke(deadlineMs: number): void {
@@ -376,16 +356,6 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     if (line.kind !== 'start' && line.kind !== 'init-start') this.#log.finish(nowMs);
     this.#facts.nowMs = nowMs;
     this.#log.event(nowMs, formatLine(line, this.#facts));
-  }
-
-  #peak(): number | null {
-    const link = this.#link;
-    const nowMs = this.#now();
-    if (link !== null && nowMs - this.#peakAtMs > peakAgeMsMax) {
-      this.#peakAtMs = nowMs;
-      this.#peakMib = Math.max(this.#peakMib ?? 0, link.box.memoryPeakMib() ?? 0) || null;
-    }
-    return this.#peakMib;
   }
 
   async #leave(problem: string | null): Promise<void> {

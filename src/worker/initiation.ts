@@ -1,0 +1,47 @@
+import { frameType, type InitBody } from '../wire/channel/frames.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
+import type { BoxLink } from './boxlink.js';
+import { encodeFrame } from './channel.js';
+import { findBootstrap } from './entrypoint.js';
+import type { CodeSource, WorkerOptions } from './service.js';
+
+/** What a bound box needs to become a function's. */
+export interface Initiation {
+  readonly link: BoxLink;
+  readonly spec: FunctionSpec;
+  readonly options: WorkerOptions;
+  readonly code: Awaited<ReturnType<CodeSource['acquire']>>;
+  readonly logStream: string;
+}
+
+/** The whole environment of the function's processes. */
+export function processEnvironment({ link, spec, options, logStream }: Initiation): Record<string, string> {
+  const { taskRoot } = link.box;
+  return {
+    ...options.runtimes.functionEnvironment(spec, {
+      logStream,
+      runtimeApi: link.box.runtimeApiAddress,
+      taskRoot,
+      initializationType: 'on-demand',
+    }),
+    LAMBDA_TASK_ROOT: taskRoot,
+    ...link.box.environment,
+  };
+}
+
+/** Starts (or tells) the runtime to load the function. Returns why it cannot, in the service's words, or null. */
+export function initiate(initiation: Initiation, env = processEnvironment(initiation)): string | null {
+  const { link, spec, options, code } = initiation;
+  const { taskRoot } = link.box;
+  if (link.managed) {
+    // The code is there by now: these variables may name files in it.
+    link.startHeld({ ...env, ...options.runtimes.startVariables(spec) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
+    const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
+    link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
+    return null;
+  }
+  const found = findBootstrap(code.codeDirectory, code.layersDirectory, taskRoot);
+  if ('problem' in found) return found.problem;
+  link.box.start([found.path], env);
+  return null;
+}
