@@ -110,6 +110,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
   const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
   let endpoint = '';
+  let port = options.port;
   const codeUrls = new SignedCodeUrls(credentials.urlSecret, () => endpoint);
   const config = await openConfigService({
     kv: new EmbeddedKv(store, 'config'),
@@ -125,6 +126,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         (error: Error) => error.message,
       ),
     codeUrl: (caller, sha256Hex) => codeUrls.urlFor(`${caller.account}/${caller.region}/${sha256Hex}`),
+    functionUrl: (id, region) => `http://${id}.lambda-url.${region}.localhost:${port}/`,
   });
 
   const fleet = new LocalFleet(new PlacementMachine(), clock);
@@ -208,7 +210,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     status,
     onError: report,
   });
-  const port = await frontend.listen(options.port, options.host);
+  port = await frontend.listen(options.port, options.host);
   const shownHost = options.host.includes(':') ? `[${options.host}]` : options.host;
   endpoint = `http://${shownHost}:${port}`;
   folder.claim(endpoint, startedMs);

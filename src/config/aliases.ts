@@ -1,7 +1,14 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { aliasNotFound, functionArn, notFound } from './arns.js';
-import { type AliasRecord, type ConfigEffect, type ConfigInput, type FunctionState, latest } from './messages.js';
+import {
+  type AliasRecord,
+  type ConfigEffect,
+  type ConfigInput,
+  type FunctionState,
+  latest,
+  type RecordWrite,
+} from './messages.js';
 
 type AliasInput = Extract<ConfigInput, { kind: 'create-alias' | 'update-alias' | 'delete-alias' }>;
 
@@ -11,7 +18,9 @@ export function stepAlias(state: FunctionState, input: AliasInput): readonly Con
   if (input.kind === 'delete-alias') {
     // Deleting what is not there succeeds, as the service does it.
     if (before === undefined) return [{ kind: 'reply' }];
-    return [{ kind: 'write', writes: [{ kind: 'alias', name: input.name, record: null }] }, { kind: 'reply' }];
+    const writes: RecordWrite[] = [{ kind: 'alias', name: input.name, record: null }];
+    if (state.urls.has(input.name)) writes.push({ kind: 'url', qualifier: input.name, record: null });
+    return [{ kind: 'write', writes }, { kind: 'reply' }];
   }
   if (input.kind === 'create-alias') {
     if (before !== undefined) {

@@ -19,6 +19,7 @@ import type {
   VersionRecord,
 } from './messages.js';
 import { type ConfigRecord, FunctionTable, specOf } from './table.js';
+import type { UrlRecord } from './urlmessages.js';
 
 /** Another writer changed the function in between: as often is more than any deployment needs. */
 const attemptsMax = 10;
@@ -27,6 +28,7 @@ const attemptsMax = 10;
 export type Reply =
   | { readonly kind: 'version'; readonly record: VersionRecord; readonly qualified: boolean }
   | { readonly kind: 'alias'; readonly record: AliasRecord }
+  | { readonly kind: 'url'; readonly record: UrlRecord }
   | { readonly kind: 'nothing' };
 
 /** Makes a runtime ready to use, which may take minutes; null, or why it cannot be had. Never rejects. */
@@ -177,6 +179,9 @@ export class ConfigEngine {
           break;
         case 'reply-alias':
           reply = { kind: 'alias', record: effect.record };
+          break;
+        case 'reply-url':
+          reply = { kind: 'url', record: effect.record };
           break;
         case 'reply':
           break;

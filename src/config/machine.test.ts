@@ -14,6 +14,7 @@ import type {
   Settings,
   VersionRecord,
 } from './messages.js';
+import type { UrlRecord } from './urlmessages.js';
 
 const id: FunctionId = { account: '111111111111' as AccountId, region: 'us-east-1' as Region, name: 'f' };
 const settings: Settings = {
@@ -41,12 +42,14 @@ class World {
   record: FunctionRecord | null = null;
   readonly versions = new Map<string, VersionRecord>();
   readonly aliases = new Map<string, AliasRecord>();
+  readonly urls = new Map<string, UrlRecord>();
   owed: Extract<ConfigEffect, { kind: 'prepare' }>[] = [];
   nowMs = 1_000;
   revisions = 0;
 
   state(): FunctionState | null {
-    return this.record === null ? null : { record: this.record, versions: this.versions, aliases: this.aliases };
+    const { record, versions, aliases, urls } = this;
+    return record === null ? null : { record, versions, aliases, urls };
   }
 
   stamp() {
@@ -63,6 +66,9 @@ class World {
         else if (write.kind === 'version') {
           if (write.record === null) this.versions.delete(write.version);
           else this.versions.set(write.version, write.record);
+        } else if (write.kind === 'url') {
+          if (write.record === null) this.urls.delete(write.qualifier);
+          else this.urls.set(write.qualifier, write.record);
         } else if (write.record === null) this.aliases.delete(write.name);
         else this.aliases.set(write.name, write.record);
       }
@@ -91,7 +97,9 @@ function line(effect: ConfigEffect): string {
             ? `${write.version}=${of(write.record)}`
             : write.kind === 'function'
               ? `function=${write.record === null ? 'gone' : `next ${write.record.nextVersion}`}`
-              : `alias ${write.name}=${write.record === null ? 'gone' : write.record.version}`,
+              : write.kind === 'url'
+                ? `url ${write.qualifier}=${write.record === null ? 'gone' : write.record.authType}`
+                : `alias ${write.name}=${write.record === null ? 'gone' : write.record.version}`,
         )
         .join(', ')}`;
     case 'superseded':

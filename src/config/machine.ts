@@ -14,6 +14,7 @@ import {
   type VersionRecord,
 } from './messages.js';
 import { reserve } from './reservation.js';
+import { stepUrl } from './urls.js';
 
 type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>;
 
@@ -39,6 +40,10 @@ export function step(id: FunctionId, state: FunctionState | null, input: ConfigI
     case 'update-alias':
     case 'delete-alias':
       return stepAlias(state, input);
+    case 'create-url':
+    case 'update-url':
+    case 'delete-url':
+      return stepUrl(state, input);
     case 'reserve':
       return reserve(state, input);
     case 'tag': {
@@ -168,6 +173,7 @@ function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
   const writes: RecordWrite[] = [{ kind: 'function', record: null }];
   for (const version of state.versions.keys()) writes.push({ kind: 'version', version, record: null });
   for (const name of state.aliases.keys()) writes.push({ kind: 'alias', name, record: null });
+  for (const qualifier of state.urls.keys()) writes.push({ kind: 'url', qualifier, record: null });
   return [
     write(...writes),
     ...[...state.versions.values()].map(

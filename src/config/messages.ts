@@ -2,6 +2,7 @@ import type { StopReason } from '../assignment/messages.js';
 import type { ApiFailure } from '../kernel/errors.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import type { RuntimeName } from '../wire/functionspec.js';
+import type { UrlInput, UrlRecord } from './urlmessages.js';
 
 export const latest = '$LATEST';
 
@@ -91,6 +92,8 @@ export interface FunctionState {
   readonly record: FunctionRecord;
   readonly versions: ReadonlyMap<string, VersionRecord>;
   readonly aliases: ReadonlyMap<string, AliasRecord>;
+  /** By qualifier: `$LATEST` or an alias. */
+  readonly urls: ReadonlyMap<string, UrlRecord>;
 }
 
 interface Timed {
@@ -158,6 +161,7 @@ export type ConfigInput =
       readonly expectedRevisionId: string | null;
     })
   | { readonly kind: 'delete-alias'; readonly name: string }
+  | UrlInput
   | {
       readonly kind: 'reserve';
       /** Null ends the reservation. */
@@ -172,7 +176,8 @@ export type ConfigInput =
 export type RecordWrite =
   | { readonly kind: 'function'; readonly record: FunctionRecord | null }
   | { readonly kind: 'version'; readonly version: string; readonly record: VersionRecord | null }
-  | { readonly kind: 'alias'; readonly name: string; readonly record: AliasRecord | null };
+  | { readonly kind: 'alias'; readonly name: string; readonly record: AliasRecord | null }
+  | { readonly kind: 'url'; readonly qualifier: string; readonly record: UrlRecord | null };
 
 /** In order; nothing after `write` happens before it is durable. */
 export type ConfigEffect =
@@ -191,5 +196,6 @@ export type ConfigEffect =
   /** The answer to the client: the version, the alias, or nothing. */
   | { readonly kind: 'reply-version'; readonly record: VersionRecord; readonly qualified: boolean }
   | { readonly kind: 'reply-alias'; readonly record: AliasRecord }
+  | { readonly kind: 'reply-url'; readonly record: UrlRecord }
   | { readonly kind: 'reply' }
   | { readonly kind: 'refuse'; readonly failure: ApiFailure };

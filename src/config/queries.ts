@@ -33,6 +33,8 @@ export interface ConfigServiceOptions {
   readonly codeFolder: string;
   /** Download URL for Code.Location. */
   readonly codeUrl: (caller: Caller, codeSha256Hex: string) => string;
+  /** FunctionUrl for a URL's id. Default: one without a port. */
+  readonly functionUrl?: (urlId: string, region: Region) => string;
   /** Makes a version's runtime ready before it becomes Active. Default: every runtime is there. */
   readonly prepareRuntime?: PrepareRuntime;
   /** ARN that RuntimeVersionConfig names. Default: one made of the runtime's name. */
@@ -50,11 +52,13 @@ export class ConfigQueries {
   readonly #codeUrl: ConfigServiceOptions['codeUrl'];
   readonly #runtimeVersionArn: RuntimeVersionArn;
   protected readonly accountConcurrency: number;
+  protected readonly functionUrlOf: (urlId: string, region: Region) => string;
 
   constructor(engine: ConfigEngine, options: ConfigServiceOptions) {
     this.engine = engine;
     this.#random = options.random;
     this.#codeUrl = options.codeUrl;
+    this.functionUrlOf = options.functionUrl ?? ((id, region) => `http://${id}.lambda-url.${region}.localhost/`);
     this.#runtimeVersionArn = options.runtimeVersionArn ?? runtimeVersionArn;
     this.accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
   }

@@ -8,9 +8,10 @@ import { functionRef, notFound } from './arns.js';
 import { CodeStore } from './codestore.js';
 import { ConfigEngine, type Reply } from './engine.js';
 import { type Code, type ConfigInput, type FunctionId, latest, type Settings } from './messages.js';
-import { type Caller, ConfigQueries, type ConfigServiceOptions } from './queries.js';
+import type { Caller, ConfigServiceOptions } from './queries.js';
 import { changedSettings, newSettings } from './settings.js';
 import type { ConfigRecord } from './table.js';
+import { UrlOperations } from './urloperations.js';
 import { aliasView, base64 } from './view.js';
 
 export type { Caller, ConfigServiceOptions } from './queries.js';
@@ -28,7 +29,7 @@ export async function openConfigService(options: ConfigServiceOptions): Promise<
  * Functions, versions, aliases, code and reserved concurrency: one method per operation of the Lambda API, each
  * resolving once what it says is durable. Inputs have passed the wire's validation.
  */
-export class ConfigService extends ConfigQueries {
+export class ConfigService extends UrlOperations {
   readonly #architecture: Settings['architecture'];
 
   constructor(engine: ConfigEngine, options: ConfigServiceOptions) {

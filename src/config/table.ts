@@ -14,6 +14,7 @@ import {
   type RecordWrite,
   type VersionRecord,
 } from './messages.js';
+import type { UrlRecord, UrlTarget } from './urlmessages.js';
 
 /** What an invocation needs to know of its function. */
 export interface Resolved {
@@ -30,12 +31,13 @@ export interface Route {
   readonly other: { readonly resolved: Result<Resolved>; readonly weight: number } | null;
 }
 
-export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord;
+export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord | UrlRecord;
 
 class Entry implements FunctionState {
   stored: Versioned<FunctionRecord> | null = null;
   readonly versions = new Map<string, VersionRecord>();
   readonly aliases = new Map<string, AliasRecord>();
+  readonly urls = new Map<string, UrlRecord>();
   /** Revision of each stored key below the function's. */
   readonly revisions = new Map<string, number>();
   /** By qualifier, `''` for none; emptied by every change. */
@@ -52,6 +54,8 @@ export class FunctionTable {
   readonly #entries = new Map<string, Entry>();
   /** By `ACCOUNT/REGION`. */
   readonly #reserved = new Map<string, number>();
+  /** By the URL's id. */
+  readonly #urls = new Map<string, UrlTarget>();
 
   /** Highest generation ever seen, also of what is deleted. */
   generationMax = 0;
@@ -83,9 +87,17 @@ export class FunctionTable {
       this.generationMax = Math.max(this.generationMax, (value as VersionRecord | null)?.generation ?? 0);
       if (value === null) entry.versions.delete(part!);
       else entry.versions.set(part!, value as VersionRecord);
+    } else if (kind === 'u') {
+      this.#applyUrl(account as AccountId, region as Region, name, part!, entry, value as UrlRecord | null);
     } else if (value === null) entry.aliases.delete(part!);
     else entry.aliases.set(part!, value as AliasRecord);
-    if (entry.stored === null && entry.versions.size === 0 && entry.aliases.size === 0) this.#entries.delete(key);
+    const empty = entry.versions.size === 0 && entry.aliases.size === 0 && entry.urls.size === 0;
+    if (entry.stored === null && empty) this.#entries.delete(key);
+  }
+
+  /** Null: there is no such URL. */
+  url(urlId: string): UrlTarget | null {
+    return this.#urls.get(urlId) ?? null;
   }
 
   state(id: FunctionId): FunctionState | null {
@@ -103,12 +115,33 @@ export class FunctionTable {
           ? `f/${scope}`
           : write.kind === 'version'
             ? `v/${scope}/${write.version}`
-            : `a/${scope}/${write.name}`;
+            : write.kind === 'url'
+              ? `u/${scope}/${write.qualifier}`
+              : `a/${scope}/${write.name}`;
       const expected = revisions?.get(key) ?? 0;
       return write.record === null
         ? { kind: 'delete', key, expected }
         : { kind: 'put', key, value: write.record, expected };
     });
+  }
+
+  #applyUrl(
+    account: AccountId,
+    region: Region,
+    functionName: string,
+    qualifier: string,
+    entry: Entry,
+    record: UrlRecord | null,
+  ): void {
+    const before = entry.urls.get(qualifier);
+    if (before !== undefined) this.#urls.delete(before.id);
+    if (record === null) {
+      entry.urls.delete(qualifier);
+      return;
+    }
+    entry.urls.set(qualifier, record);
+    const alias = qualifier === latest ? null : qualifier;
+    this.#urls.set(record.id, { account, region, functionName, qualifier: alias, record });
   }
 
   /** All functions of account and region, by name. */
