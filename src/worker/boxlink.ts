@@ -4,6 +4,8 @@ import { type FrameType, frameType } from '../wire/channel/frames.js';
 import { FrameReader } from './channel.js';
 import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi.js';
 import type { Box, BoxExit, RuntimeLaunch } from './sandbox/driver.js';
+import type { RuntimeClient } from './service.js';
+import { TelemetryFrames } from './telemetryframes.js';
 
 /** Who owns the box now. A spare has no owner: what it says besides HELLO is dropped. */
 export interface BoxOwner extends RuntimeApiEvents {
@@ -89,6 +91,16 @@ export class BoxLink {
     if (this.held === null) return;
     const command = wrapper === '' ? this.held.command! : [wrapper, ...this.held.command!];
     this.box.start(command, { ...this.held.environment, ...environment }, true);
+  }
+
+  /** Starts an official runtime client, which takes invocations over the Runtime API and logs over the channel. */
+  startClient(client: RuntimeClient, environment: Readonly<Record<string, string>>, wrapper = ''): void {
+    const command = wrapper === '' ? client.command : [wrapper, ...client.command];
+    const frames = new TelemetryFrames((body) => this.#owner.onFrame(frameType.log, body));
+    this.box.start(command, { ...environment, ...client.environment }, true);
+    this.box.channel.on('data', (chunk: Buffer) => {
+      if (this.alive && !frames.push(chunk)) this.break();
+    });
   }
 
   freeze(): void {

@@ -40,6 +40,11 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
     link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
     return null;
   }
+  const client = options.runtimes.client?.(spec) ?? null;
+  if (client !== null) {
+    link.startClient(client, env, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
+    return null;
+  }
   const found = findBootstrap(code.codeDirectory, code.layersDirectory, taskRoot);
   if ('problem' in found) return found.problem;
   link.box.start([found.path], env);

@@ -31,6 +31,12 @@ export interface CodeSource {
   }>;
 }
 
+/** An official runtime client; it may write framed log events to the channel's descriptor (telemetryframes.ts). */
+export interface RuntimeClient {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** What the worker needs to know of runtimes; `runtimes/` implements it. */
 export interface RuntimeCatalog {
   /** Rejects when the runtime is not on this machine; the message says how to add it. */
@@ -49,6 +55,11 @@ export interface RuntimeCatalog {
   ): Readonly<Record<string, string>>;
   /** Those of the user's variables that only count when a process starts; a spare cannot serve when there are any. */
   startVariables(spec: FunctionSpec): Readonly<Record<string, string>>;
+  /**
+   * What to start, with the function's environment and this one, for a managed runtime that speaks the Runtime API
+   * itself (Java). Null, or no such method: the runtime is ours, or the function brings its own bootstrap.
+   */
+  client?(spec: FunctionSpec): RuntimeClient | null;
   /** For INIT_START: `python:3.13.v20` and the version's ARN. */
   version(runtime: RuntimeName, region: string): { readonly name: string; readonly arn: string };
 }

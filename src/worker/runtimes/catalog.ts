@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { assert } from '../../kernel/assert.js';
 import { type FunctionSpec, type RuntimeName, runtimeNames } from '../../wire/functionspec.js';
 import type { RuntimeLaunch } from '../sandbox/driver.js';
 import type { RuntimeCatalog } from '../service.js';
 import {
   type FoundRuntime,
   type InstallProgress,
-  nodeMajor,
-  pythonMinor,
+  javaMajor,
   type RuntimeDescription,
+  type RuntimeFamily,
   RuntimeUnavailable,
 } from './description.js';
 import { type FunctionCredentials, functionEnvironment, type SandboxDetails, startVariables } from './environment.js';
-import { findNode } from './node.js';
-import { installNode } from './nodeinstall.js';
-import { findPython } from './python.js';
+import { javaClient, javaFamily } from './java.js';
+import { nodeFamily } from './node.js';
+import { pythonFamily } from './python.js';
+import { rubyFamily } from './ruby.js';
 
 /** The runtimes of this machine: what is there, what can be added, and how each is started. */
 export interface Runtimes extends RuntimeCatalog {
@@ -31,11 +33,23 @@ export interface RuntimesOptions {
   readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | null;
 }
 
-const provided: FoundRuntime = {
-  version: '1',
-  detail: 'the function brings its own bootstrap, in /var/task or /opt',
-  launch: { name: 'provided', mounts: [], command: null, environment: {} },
+const providedFamily: RuntimeFamily = {
+  owns: (name) => name.startsWith('provided'),
+  find: async (name) => ({
+    version: '1',
+    detail: 'the function brings its own bootstrap, in /var/task or /opt',
+    launch: { name, mounts: [], command: null, environment: {} },
+  }),
+  absence: async () => ({ status: 'missing', detail: '' }),
 };
+
+const families: readonly RuntimeFamily[] = [nodeFamily, pythonFamily, rubyFamily, javaFamily, providedFamily];
+
+function familyOf(name: RuntimeName): RuntimeFamily {
+  const found = families.find((family) => family.owns(name));
+  assert(found !== undefined, `${name} belongs to no family`);
+  return found;
+}
 
 export class MachineRuntimes implements Runtimes {
   readonly #directory: string;
@@ -64,7 +78,7 @@ export class MachineRuntimes implements Runtimes {
     // Two at once would fetch the same thing twice: the second one waits for the first.
     let adding = this.#adding.get(name);
     if (adding === undefined) {
-      adding = installNode(name, this.#directory, onProgress).finally(() => this.#adding.delete(name));
+      adding = familyOf(name).install!(name, this.#directory, onProgress).finally(() => this.#adding.delete(name));
       this.#adding.set(name, adding);
     }
     await adding;
@@ -93,6 +107,10 @@ export class MachineRuntimes implements Runtimes {
     return startVariables(spec);
   }
 
+  client(spec: FunctionSpec) {
+    return javaMajor(spec.runtime) === null ? null : javaClient(spec);
+  }
+
   /**
    * Label and ARN of the runtime version for INIT_START. The label is `nodejs:22.v23.3` for Node 22.23.3; the ARN has
    * the form of Lambda's, its last part is the SHA-256 of label and architecture: the same version, the same ARN.
@@ -108,7 +126,7 @@ export class MachineRuntimes implements Runtimes {
   async #find(name: RuntimeName): Promise<FoundRuntime | null> {
     let looking = this.#found.get(name);
     if (looking === undefined) {
-      looking = this.#look(name);
+      looking = familyOf(name).find(name, this.#directory);
       this.#found.set(name, looking);
     }
     const found = await looking;
@@ -117,22 +135,12 @@ export class MachineRuntimes implements Runtimes {
     return found;
   }
 
-  async #look(name: RuntimeName): Promise<FoundRuntime | null> {
-    if (nodeMajor(name) !== null) return findNode(name, this.#directory);
-    if (pythonMinor(name) !== null) return findPython(name);
-    return { ...provided, launch: { ...provided.launch, name } };
-  }
-
   async #describe(name: RuntimeName): Promise<RuntimeDescription> {
     const found = await this.#find(name);
     if (found !== null) {
       const version = name.startsWith('provided') ? null : found.version;
       return { name, status: 'ready', version, detail: found.detail };
     }
-    if (nodeMajor(name) !== null) {
-      return { name, status: 'installable', version: null, detail: `npm package node-linux-${process.arch}` };
-    }
-    const detail = `install ${name} (Debian package, pyenv) so that it is on PATH`;
-    return { name, status: 'missing', version: null, detail };
+    return { name, version: null, ...(await familyOf(name).absence(name)) };
   }
 }

@@ -1,7 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { mib } from '../../kernel/units.js';
-import type { FunctionSpec } from '../../wire/functionspec.js';
-import { languageDirectory, nodeMajor, pythonMinor, runtimeDirectory } from './description.js';
+import type { FunctionSpec, RuntimeName } from '../../wire/functionspec.js';
+import { languageDirectory, nodeMajor, pythonMinor, rubyMinor, runtimeDirectory } from './description.js';
 import { nodeOptions } from './node.js';
 
 /** Temporary credentials a function's AWS SDK signs with. */
@@ -35,6 +35,18 @@ function defaults(spec: FunctionSpec): Record<string, string> {
       NODE_PATH: `/opt/nodejs/node${node}/node_modules:/opt/nodejs/node_modules:${runtimeDirectory}/node_modules:${runtimeDirectory}:${taskRoot}`,
     }),
     ...(pythonMinor(spec.runtime) !== null && { PYTHONPATH: runtimeDirectory }),
+    ...rubyDefaults(spec.runtime),
+  };
+}
+
+/** Where Ruby looks for gems and files (developer guide, "Layer paths for each Lambda runtime"). */
+function rubyDefaults(runtime: RuntimeName): Record<string, string> {
+  const minor = rubyMinor(runtime);
+  if (minor === null) return {};
+  return {
+    GEM_HOME: runtimeDirectory,
+    GEM_PATH: `${taskRoot}/vendor/bundle/ruby/${minor}.0:/opt/ruby/gems/${minor}.0`,
+    RUBYLIB: `${taskRoot}:${runtimeDirectory}/lib:/opt/ruby/lib`,
   };
 }
 
@@ -85,6 +97,7 @@ const startOnly = {
   always: /^(LD_.*|GLIBC_TUNABLES|MALLOC_.*|AWS_LAMBDA_EXEC_WRAPPER)$/,
   node: /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|NODE_V8_COVERAGE|NODE_DEBUG.*|NODE_NO_WARNINGS|NODE_PENDING_.*|NODE_DISABLE_.*|NODE_USE_.*|NODE_COMPILE_CACHE|OPENSSL_CONF|UV_USE_IO_URING|FORCE_COLOR|NO_COLOR)$/,
   python: /^(PYTHON.*|LANG|LC_.*)$/,
+  ruby: /^(RUBY.*|GEM_.*|BUNDLE_.*|LANG|LC_.*)$/,
 };
 
 /** What V8 allows by itself on this machine (2 to 4 GiB): up to it the sandbox's memory limit is the one that counts. */
@@ -97,8 +110,8 @@ const heapMibDefault = Math.floor(getHeapStatistics().heap_size_limit / mib);
 export function startVariables(spec: FunctionSpec): Readonly<Record<string, string>> {
   const node = nodeMajor(spec.runtime) !== null;
   const python = pythonMinor(spec.runtime) !== null;
-  if (!node && !python) return {};
-  const own = node ? startOnly.node : startOnly.python;
+  if (!node && !python && rubyMinor(spec.runtime) === null) return {};
+  const own = node ? startOnly.node : python ? startOnly.python : startOnly.ruby;
   const counting = Object.entries(spec.environment).filter(([name]) => startOnly.always.test(name) || own.test(name));
   const variables = Object.fromEntries(counting);
   if (!node) return variables;

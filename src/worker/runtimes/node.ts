@@ -2,8 +2,14 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../../adapters/projectroot.js';
 import type { RuntimeName } from '../../wire/functionspec.js';
-import { type FoundRuntime, languageDirectory, nodeMajor, runtimeDirectory } from './description.js';
-import { ask } from './program.js';
+import {
+  type FoundRuntime,
+  languageDirectory,
+  nodeMajor,
+  type RuntimeFamily,
+  runtimeDirectory,
+} from './description.js';
+import { installNode, nodeFolder, nodeVersion } from './nodeinstall.js';
 
 /**
  * Experimental features that Lambda switches off
@@ -20,17 +26,6 @@ export function nodeOptions(name: RuntimeName, wanted = ''): string {
   const disabled = disabledFeatures[nodeMajor(name)!] ?? [];
   const kept = disabled.filter((flag) => !wanted.includes(flag.replace('--no-', '--')));
   return [...kept, wanted].filter((part) => part !== '').join(' ');
-}
-
-/** Folder that `add` fills: `DATA/runtimes/nodejs22.x`. */
-export function nodeFolder(runtimesDirectory: string, name: RuntimeName): string {
-  return join(runtimesDirectory, name);
-}
-
-/** Version of a Node binary (`22.23.3`), or null when it does not run. */
-export async function nodeVersion(binary: string): Promise<string | null> {
-  const answer = await ask(binary, ['--version']);
-  return answer?.startsWith('v') ? answer.slice(1) : null;
 }
 
 /** The Node of this process when its major version fits, else the one `add` installed, else null. */
@@ -57,3 +52,10 @@ export async function findNode(name: RuntimeName, runtimesDirectory: string): Pr
     },
   };
 }
+
+export const nodeFamily: RuntimeFamily = {
+  owns: (name) => nodeMajor(name) !== null,
+  find: findNode,
+  absence: async () => ({ status: 'installable', detail: `npm package node-linux-${process.arch}` }),
+  install: installNode,
+};

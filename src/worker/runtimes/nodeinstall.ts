@@ -1,18 +1,25 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mib, minuteMs } from '../../kernel/units.js';
 import type { RuntimeName } from '../../wire/functionspec.js';
 import { type InstallProgress, nodeMajor, RuntimeUnavailable } from './description.js';
-import { nodeFolder, nodeVersion } from './node.js';
+import { runPackageTool } from './packagetool.js';
 import { ask } from './program.js';
 
-// A 50 MB download at 100 KB/s.
-const installMsMax = 10 * minuteMs;
-const progressEveryMs = 200;
 // Unpacked size of the packages of Node 20 to 24, about, for registries that do not tell it.
 const unpackedBytesUsual = 180 * mib;
+
+/** Folder that `add` fills: `DATA/runtimes/nodejs22.x`. */
+export function nodeFolder(runtimesDirectory: string, name: RuntimeName): string {
+  return join(runtimesDirectory, name);
+}
+
+/** Version of a Node binary (`22.23.3`), or null when it does not run. */
+export async function nodeVersion(binary: string): Promise<string | null> {
+  const answer = await ask(binary, ['--version']);
+  return answer?.startsWith('v') ? answer.slice(1) : null;
+}
 
 /** npm beside this Node when it is there, so that both are of one installation. */
 function npmCommand(): { readonly program: string; readonly first: readonly string[] } {
@@ -34,34 +41,6 @@ async function bytesIn(directory: string): Promise<number> {
     bytes += found?.size ?? 0;
   }
   return bytes;
-}
-
-/** Runs npm; rejects with what it said when it fails or takes too long. It dies with this process's group. */
-function runNpm(parameters: readonly string[], whileRunning: () => void): Promise<void> {
-  const { program, first } = npmCommand();
-  const child = spawn(program, [...first, ...parameters], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: npmEnvironment(),
-  });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-2_000);
-  });
-  const ticker = setInterval(whileRunning, progressEveryMs);
-  const deadline = setTimeout(() => child.kill('SIGKILL'), installMsMax);
-  const onExit = () => child.kill('SIGKILL');
-  process.once('exit', onExit);
-  return new Promise<void>((resolve, reject) => {
-    child.on('error', (error) => reject(new RuntimeUnavailable(`npm could not be started: ${error.message}`)));
-    child.on('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new RuntimeUnavailable(`npm ended with status ${code}: ${said.trim()}`));
-    });
-  }).finally(() => {
-    clearInterval(ticker);
-    clearTimeout(deadline);
-    process.off('exit', onExit);
-  });
 }
 
 /**
@@ -98,7 +77,11 @@ export async function installNode(
       if (downloading) onProgress({ phase: 'download', fraction: Math.min(bytes / totalBytes, 0.99) });
     };
     const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false'];
-    await runNpm(['install', '--prefix', temporary, ...quiet, `${packageName}@${major}`], () => void progress());
+    await runPackageTool(
+      [program, ...first, 'install', '--prefix', temporary, ...quiet, `${packageName}@${major}`],
+      npmEnvironment(),
+      () => void progress(),
+    );
     downloading = false;
     onProgress({ phase: 'verify', fraction: null });
     const unpacked = join(temporary, 'node_modules', packageName);

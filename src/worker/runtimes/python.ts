@@ -3,7 +3,13 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { projectRoot } from '../../adapters/projectroot.js';
 import type { RuntimeName } from '../../wire/functionspec.js';
-import { type FoundRuntime, languageDirectory, pythonMinor, runtimeDirectory } from './description.js';
+import {
+  type FoundRuntime,
+  languageDirectory,
+  pythonMinor,
+  type RuntimeFamily,
+  runtimeDirectory,
+} from './description.js';
 import { ask } from './program.js';
 
 const bootstrapFolder = join(projectRoot, 'guest', 'python');
@@ -61,3 +67,12 @@ export async function findPython(name: RuntimeName): Promise<FoundRuntime | null
   }
   return null;
 }
+
+export const pythonFamily: RuntimeFamily = {
+  owns: (name) => pythonMinor(name) !== null,
+  find: findPython,
+  absence: async (name) => ({
+    status: 'missing',
+    detail: `install ${name} (Debian package, pyenv) so that it is on PATH`,
+  }),
+};

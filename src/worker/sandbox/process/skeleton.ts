@@ -4,6 +4,7 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readlinkSync,
   realpathSync,
   rmSync,
@@ -22,7 +23,13 @@ export const sandboxHostname = '169.254.100.6';
 export const agentPath = '/var/lib/hearth/agent';
 
 /** Host folders shown read-only under the same name where the machine has them. */
-const hostFolders = ['/usr', '/etc/ssl', '/etc/pki', '/etc/ca-certificates', '/etc/alternatives'];
+const hostFolders = [
+  ...['/usr', '/etc/ssl', '/etc/pki', '/etc/ca-certificates', '/etc/alternatives'],
+  // Debian keeps the settings that each Java needs to start here, and links to them from below /usr.
+  ...readdirSync('/etc')
+    .filter((name) => /^java-\d+-openjdk$/.test(name))
+    .map((name) => `/etc/${name}`),
+];
 /** Links into /usr on a merged-usr system; real folders elsewhere. */
 const rootFolders = ['bin', 'lib', 'lib32', 'lib64', 'libx32', 'sbin'];
 /** Folders every sandbox has: mount points for code, layers, scratch, and what bubblewrap mounts. */
