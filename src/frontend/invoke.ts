@@ -2,7 +2,6 @@ import type { AsyncEvent } from '../async/messages.js';
 import { assert } from '../kernel/assert.js';
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
-import { secondMs } from '../kernel/units.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
 import { parseInput } from '../wire/lambda/input.js';
 import { validate, validationFailure } from '../wire/lambda/validation.js';
@@ -10,6 +9,7 @@ import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { jsonProblem } from './payloadjson.js';
 import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction } from './ports.js';
+import { traceHeaderOf } from './traceheader.js';
 
 export interface InvokePorts {
   readonly resolver: FunctionResolver;
@@ -19,9 +19,6 @@ export interface InvokePorts {
 
 /** What a function gets when the client sent nothing. */
 const emptyPayload = Buffer.from('{}');
-
-/** A client's own trace header longer than this is replaced: it travels on to the function and the queue. */
-const traceCharactersMax = 1_024;
 
 /** Headers and query of an Invoke, found in one pass. */
 interface InvokeParameters {
@@ -70,8 +67,7 @@ export class InvokeEndpoint implements Endpoint {
       if (clientContext === null) return void exchange.fail(contextFailure());
     }
     if (type === 'DryRun') return void exchange.answer(204, [], null);
-    const given = parameters.traceHeader;
-    const traceHeader = given !== null && given.length <= traceCharactersMax ? given : newTraceHeader(exchange);
+    const traceHeader = traceHeaderOf(exchange, parameters.traceHeader);
     if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
 
     const { spec, invokedFunctionArn, executedVersion } = resolved.value;
@@ -223,15 +219,6 @@ function contextFailure(): ApiFailure {
     omitType: true,
     members: { Type: null },
   });
-}
-
-/** `Root=1-SECONDS-24HEX;Parent=16HEX;Sampled=0`, made from the request's random id. */
-function newTraceHeader(exchange: Exchange): string {
-  const id = exchange.requestId;
-  const seconds = Math.floor(exchange.arrivedMs / secondMs).toString(16);
-  const parent = `${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(14, 18)}`;
-  const last = id.slice(24);
-  return `Root=1-${seconds}-${id.slice(0, 8)}${id.slice(9, 13)}${last};Parent=${parent};Sampled=0`;
 }
 
 function answerOutcome(
