@@ -110,7 +110,22 @@ export class Exchange implements SignedRequest {
     if (this.method === 'HEAD') res.end();
     else if (Buffer.isBuffer(body) && length <= mergedBytesMax) res.end(body.toString('latin1'), 'latin1');
     else res.end(body);
-    if (length >= watchedBytesMin) this.#watch();
+    if (length >= watchedBytesMin) this.watch();
+  }
+
+  /**
+   * Sends status and headers now; the caller writes the body, in chunks, ends it, and calls `release` and `watch`. Null:
+   * already answered, or the client has gone.
+   */
+  begin(status: number, headers: string[]): ServerResponse | null {
+    if (this.#answered) return null;
+    this.#answered = true;
+    const { res } = this;
+    if (res.destroyed) return null;
+    headers.push('x-amzn-RequestId', this.requestId);
+    res.writeHead(status, headers);
+    res.flushHeaders();
+    return res;
   }
 
   fail(failure: ApiFailure): void {
@@ -149,7 +164,8 @@ export class Exchange implements SignedRequest {
     req.on('end', end).on('close', end).resume();
   }
 
-  #watch(): void {
+  /** Cuts a connection whose client does not take what it was sent. */
+  watch(): void {
     const { req, res } = this;
     const timer = setTimeout(() => req.socket.destroy(), takeMsMax);
     timer.unref();

@@ -7,6 +7,8 @@ import { parseInput } from '../wire/lambda/input.js';
 import { validate, validationFailure } from '../wire/lambda/validation.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
+import { InvokeStream } from './invokestream.js';
+import type { Bandwidth } from './pace.js';
 import { jsonProblem } from './payloadjson.js';
 import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction } from './ports.js';
 import { traceHeaderOf } from './traceheader.js';
@@ -15,6 +17,8 @@ export interface InvokePorts {
   readonly resolver: FunctionResolver;
   readonly dispatcher: Dispatcher;
   readonly intake: AsyncIntake;
+  /** Of each streamed response; null or absent: as fast as its client reads. */
+  readonly streamBandwidth?: Bandwidth | null;
 }
 
 /** What a function gets when the client sent nothing. */
@@ -30,18 +34,20 @@ interface InvokeParameters {
   traceHeader: string | null;
 }
 
-/** Invoke, and its predecessor InvokeAsync. The path of every invocation: lean, and without promises when synchronous. */
+/** Invoke, its predecessor InvokeAsync, and InvokeWithResponseStream. The path of every invocation: lean, and without promises when synchronous. */
 export class InvokeEndpoint implements Endpoint {
   readonly protocol = 'rest-json';
   readonly service = 'lambda';
   readonly limit = { bytesMax: limits.syncPayloadBytesMax, operation: 'InvokeFunction' };
   readonly #ports: InvokePorts;
+  /** InvokeAsync, which is always an `Event`. */
   readonly #legacy: boolean;
+  readonly #streams: boolean;
 
-  /** `legacy`: InvokeAsync, which is always an `Event`. */
-  constructor(ports: InvokePorts, legacy = false) {
+  constructor(ports: InvokePorts, operation: 'Invoke' | 'InvokeAsync' | 'InvokeWithResponseStream' = 'Invoke') {
     this.#ports = ports;
-    this.#legacy = legacy;
+    this.#legacy = operation === 'InvokeAsync';
+    this.#streams = operation === 'InvokeWithResponseStream';
   }
 
   handle(exchange: Exchange): undefined | Promise<void> {
@@ -71,6 +77,10 @@ export class InvokeEndpoint implements Endpoint {
     if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
 
     const { spec, invokedFunctionArn, executedVersion } = resolved.value;
+    const tail = parameters.logType === 'Tail';
+    const stream = this.#streams
+      ? new InvokeStream(exchange, executedVersion, traceHeader, tail, this.#ports.streamBandwidth ?? null)
+      : null;
     this.#ports.dispatcher.invoke(
       {
         requestId: exchange.requestId,
@@ -80,11 +90,13 @@ export class InvokeEndpoint implements Endpoint {
         clientContext,
         cognitoIdentity: null,
         traceHeader,
-        tail: parameters.logType === 'Tail',
-        stream: null,
+        tail,
+        stream,
         arrivedMs: exchange.arrivedMs,
       },
-      (outcome) => answerOutcome(exchange, outcome, executedVersion, traceHeader),
+      stream === null
+        ? (outcome) => answerOutcome(exchange, outcome, executedVersion, traceHeader)
+        : (outcome) => stream.finish(outcome),
     );
     return undefined;
   }
@@ -126,20 +138,21 @@ export class InvokeEndpoint implements Endpoint {
       (parameters.qualifier === null || parameters.qualifier === '$LATEST' || isPlain(parameters.qualifier, 128)) &&
       (invocationType === null ||
         invocationType === 'RequestResponse' ||
-        invocationType === 'Event' ||
+        (invocationType === 'Event' && !this.#streams) ||
         invocationType === 'DryRun') &&
       (logType === null || logType === 'None' || logType === 'Tail')
     ) {
       return null;
     }
-    const input = parseInput('Invoke', {
+    const operation = this.#streams ? 'InvokeWithResponseStream' : 'Invoke';
+    const input = parseInput(operation, {
       pathParameters: exchange.pathParameters,
       query: new URLSearchParams(exchange.query),
       headers: exchange.req.headers,
       body: exchange.body,
     });
     if (!input.ok) return input.failure;
-    const violations = validate('Invoke', input.value);
+    const violations = validate(operation, input.value as never);
     return violations.length > 0 ? validationFailure(violations) : null;
   }
 }

@@ -117,9 +117,9 @@ export function lambdaEndpoints(
     const name = operation.charAt(0).toLowerCase() + operation.slice(1);
     const owner = all.find((one) => typeof one[name] === 'function');
     const method = owner?.[name];
-    if (operation === 'Invoke') endpoints.set(operation, new InvokeEndpoint(ports));
-    else if (operation === 'InvokeAsync') endpoints.set(operation, new InvokeEndpoint(ports, true));
-    else if (typeof method === 'function') {
+    if (operation === 'Invoke' || operation === 'InvokeAsync' || operation === 'InvokeWithResponseStream') {
+      endpoints.set(operation, new InvokeEndpoint(ports, operation));
+    } else if (typeof method === 'function') {
       endpoints.set(operation, new ConfigEndpoint(operation, method.bind(owner) as Handler));
     } else endpoints.set(operation, new UnavailableEndpoint(operation));
   }

@@ -9,6 +9,8 @@ export const limits = {
   syncPayloadBytesMax: 6 * mib,
   /** Largest synchronous response; recorded from the service: 6 MiB plus 100 bytes. */
   syncResponseBytesMax: 6_291_556,
+  /** Largest streamed response. AWS's 200 MB taken as MiB, like its 6 MB. */
+  streamedResponseBytesMax: 200 * mib,
   /** Largest payload of an `Event` invocation. */
   asyncPayloadBytesMax: 1 * mib,
   /** Largest body of CreateFunction and UpdateFunctionCode, recorded from the service (50 MiB as base64 and some). */

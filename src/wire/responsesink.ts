@@ -3,8 +3,8 @@
  * whose client takes a stream (InvokeWithResponseStream, a function URL in mode RESPONSE_STREAM); all other
  * invocations have none.
  *
- * The function decides: a handler that streams calls `start`, then `write` any number of times; everything else never
- * calls `start`, and its result arrives whole in the outcome. Either way the end is the outcome of the invocation, once:
+ * The function decides: a handler that streams calls `start`, `write` any number of times, and `end`; everything else
+ * never calls `start`, and its result arrives whole in the outcome. Either way the end is the outcome of the invocation, once:
  *
  * - `success`: `payload` is what has not been written here (the whole result of a handler that does not stream, else
  *   empty);
@@ -26,4 +26,9 @@ export interface ResponseSink {
    * until `onDrain` (which stops the handler's own writes); a writer that goes on nevertheless is not refused.
    */
   write(chunk: Buffer): boolean;
+  /**
+   * The function has ended its response without an error; its handler may work on. Nothing is written after it. The
+   * client may have its end at once: the outcome, which comes later, no longer changes what it got.
+   */
+  end(): void;
 }

@@ -27,7 +27,14 @@ test('unless told otherwise, two spares wait for each runtime in use, each count
 
 test('a sandbox has 32 connections to its Runtime API; further ones are closed at once', async () => {
   const server = createServer();
-  const api = new RuntimeApi(server, true, { onInitDone() {}, onInitError() {}, onResponse() {}, onError() {} });
+  const api = new RuntimeApi(server, true, {
+    onInitDone() {},
+    onInitError() {},
+    onResponse() {},
+    onError() {},
+    onOther: () => false,
+    onStream: () => null,
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };

@@ -23,6 +23,8 @@ const nobody: BoxOwner = {
   onInitError() {},
   onResponse() {},
   onError() {},
+  onStream: () => null,
+  onOther: () => false,
 };
 
 /** A closed channel is followed by the exit within this time, or the box is killed: nobody is left to talk to. */
@@ -64,6 +66,8 @@ export class BoxLink {
       onInitError: (type, payload) => this.#owner.onInitError(type, payload),
       onResponse: (id, payload, bytes) => this.#owner.onResponse(id, payload, bytes),
       onError: (id, type, payload, bytes) => this.#owner.onError(id, type, payload, bytes),
+      onStream: (id, contentType, flow) => this.#owner.onStream(id, contentType, flow),
+      onOther: (request, connection) => this.#owner.onOther(request, connection),
     });
     this.#listen(box.stdout, 'stdout');
     this.#listen(box.stderr, 'stderr');

@@ -1,12 +1,26 @@
 import type { Socket } from 'node:net';
 import { kib } from '../kernel/units.js';
-import { type BodyBudget, BodyReader } from './httpbody.js';
+import { type BodyBudget, BodyReader, type BodyTarget, KeptBody } from './httpbody.js';
 import { parseHead, type RequestHead } from './httprequest.js';
 
 export interface HttpRequest extends RequestHead {
   readonly payload: Buffer;
   /** May exceed `payload.length`: what is over the largest response is counted, not kept. */
   readonly payloadBytes: number;
+}
+
+/** A body that is read as it arrives instead of being kept. */
+export interface StreamTarget extends BodyTarget {
+  /** The whole body has been handed on: answers the request, now or later. */
+  complete(): void;
+}
+
+export interface HttpEvents {
+  /** A whole request, to be answered. */
+  onRequest(request: HttpRequest, connection: HttpConnection): void;
+  /** A head that announces a streamed response. Null: its body is kept like any other. */
+  onStream(head: RequestHead, connection: HttpConnection): StreamTarget | null;
+  onClose(connection: HttpConnection): void;
 }
 
 /** A request line with headers; every runtime client stays far below. */
@@ -37,10 +51,12 @@ const empty = Buffer.alloc(0);
 export class HttpConnection {
   readonly #socket: Socket;
   readonly #budget: BodyBudget;
-  readonly #onRequest: (request: HttpRequest, connection: HttpConnection) => void;
+  readonly #events: HttpEvents;
   #waiting: Buffer = empty;
   #head: RequestHead | null = null;
   #body: BodyReader | null = null;
+  #kept: KeptBody | null = null;
+  #stream: StreamTarget | null = null;
   /** A request was handed on and is not answered. */
   #open = false;
   #keepAlive = true;
@@ -48,22 +64,17 @@ export class HttpConnection {
   #paused = false;
   closed = false;
 
-  constructor(
-    socket: Socket,
-    budget: BodyBudget,
-    onRequest: (request: HttpRequest, connection: HttpConnection) => void,
-    onClose: (connection: HttpConnection) => void,
-  ) {
+  constructor(socket: Socket, budget: BodyBudget, events: HttpEvents) {
     this.#socket = socket;
     this.#budget = budget;
-    this.#onRequest = onRequest;
+    this.#events = events;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.closed = true;
-      this.#body?.drop();
-      onClose(this);
+      (this.#stream ?? this.#kept)?.cut();
+      events.onClose(this);
     });
   }
 
@@ -89,6 +100,15 @@ export class HttpConnection {
     }
     if (!this.#keepAlive) this.#socket.end();
     else if (!this.#parsing && this.#waiting.length > 0) this.#parse(empty);
+  }
+
+  /** Stops reading, so that the sender must wait, until `resume`. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) this.#socket.resume();
   }
 
   destroy(): void {
@@ -129,11 +149,16 @@ export class HttpConnection {
         return;
       }
       if (!body.done) break;
+      const kept = this.#kept;
+      const stream = this.#stream;
       this.#head = null;
       this.#body = null;
+      this.#kept = null;
+      this.#stream = null;
       this.#open = true;
       this.#keepAlive = head.keepAlive;
-      this.#onRequest({ ...head, payload: body.take(), payloadBytes: body.bytes }, this);
+      if (kept === null) stream?.complete();
+      else this.#events.onRequest({ ...head, payload: kept.take(), payloadBytes: kept.bytes }, this);
     }
     this.#parsing = false;
     if (at < bytes.length) this.#waiting = at === 0 ? bytes : bytes.subarray(at);
@@ -160,7 +185,9 @@ export class HttpConnection {
       return -1;
     }
     this.#head = head;
-    this.#body = new BodyReader(head.body, this.#budget);
+    this.#stream = head.responseMode === 'streaming' ? this.#events.onStream(head, this) : null;
+    this.#kept = this.#stream === null ? new KeptBody(this.#budget) : null;
+    this.#body = new BodyReader(head.body, this.#stream ?? this.#kept!);
     if (head.expectsContinue) this.#socket.write(continueLine);
     return end + 4;
   }

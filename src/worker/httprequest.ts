@@ -8,7 +8,16 @@ export interface RequestHead {
   readonly body: number | 'chunked';
   /** Lambda-Runtime-Function-Error-Type, or null. */
   readonly errorType: string | null;
+  /** The head's own text where the request is not for the Runtime API: others need other headers. */
+  readonly text: string | null;
+  /** Lambda-Runtime-Function-Response-Mode; `null`: it names no mode. */
+  readonly responseMode: 'buffered' | 'streaming' | null;
+  /** Content-Type; looked for only when the body is a streamed response. */
+  readonly contentType: string | null;
 }
+
+/** Where the Runtime API begins. */
+export const runtimePrefix = '/2018-06-01/runtime/';
 
 /** The request cannot be understood: the status to answer before the connection closes. */
 export interface BadHead {
@@ -33,6 +42,7 @@ export function parseHead(text: string): RequestHead | BadHead {
   let length: number | null = null;
   let chunked = false;
   let errorType: string | null = null;
+  let responseMode: RequestHead['responseMode'] = 'buffered';
   for (let at = lineEnd + 2; at < text.length; ) {
     let end = text.indexOf('\r\n', at);
     if (end < 0) end = text.length;
@@ -85,17 +95,36 @@ export function parseHead(text: string): RequestHead | BadHead {
         }
         break;
       }
+      case 37: {
+        if (text.slice(at, colon).toLowerCase() === 'lambda-runtime-function-response-mode') {
+          responseMode = responseModeOf(text.slice(colon + 1, end));
+        }
+        break;
+      }
     }
     at = end + 2;
   }
   // Both at once is how requests are smuggled; nobody honest sends it.
   if (chunked && length !== null) return { status: 400 };
+  const path = text.slice(methodEnd + 1, pathEnd);
   return {
     method: text.slice(0, methodEnd),
-    path: text.slice(methodEnd + 1, pathEnd),
+    path,
+    text: path.startsWith(runtimePrefix) ? null : text,
     keepAlive,
     expectsContinue,
     body: chunked ? 'chunked' : (length ?? 0),
     errorType,
+    responseMode,
+    contentType: responseMode === 'streaming' ? contentTypeOf(text) : null,
   };
+}
+
+function responseModeOf(value: string): RequestHead['responseMode'] {
+  const mode = value.trim().toLowerCase();
+  return mode === 'streaming' || mode === 'buffered' ? mode : null;
+}
+
+function contentTypeOf(text: string): string | null {
+  return /\r\ncontent-type:([^\r\n]*)/i.exec(text)?.[1]?.trim() || null;
 }

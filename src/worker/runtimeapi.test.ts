@@ -38,6 +38,7 @@ async function serve(count: number, over: Partial<NextInvocation> = {}, servesNe
   };
   const api = new RuntimeApi(server, servesNext, {
     onInitDone: () => void told.push('init-done'),
+    onOther: () => false,
     onInitError: (type, payload) => void told.push(`init-error ${type} ${payload}`),
     onResponse(id, payload, bytes) {
       told.push(`response ${id} ${bytes}`);
@@ -48,6 +49,7 @@ async function serve(count: number, over: Partial<NextInvocation> = {}, servesNe
       told.push(`error ${id} ${type} ${payload}`);
       more();
     },
+    onStream: () => null,
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -2,7 +2,10 @@ import type { Server } from 'node:net';
 import { limits } from '../kernel/limits.js';
 import type { InvokeHeader } from './channel.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
-import { HttpConnection, type HttpRequest } from './httpconnection.js';
+import { HttpConnection, type HttpEvents, type HttpRequest, type StreamTarget } from './httpconnection.js';
+import { runtimePrefix as prefix, type RequestHead } from './httprequest.js';
+import { ResponseRequest } from './responserequest.js';
+import type { Flow, StreamedResponse } from './streamedresponse.js';
 
 /** What a runtime said. `requestId` is the one in the path; the machine decides whether it is the current one. */
 export interface RuntimeApiEvents {
@@ -12,6 +15,10 @@ export interface RuntimeApiEvents {
   /** `bytes` may exceed `payload.length`: too large, and not kept. */
   onResponse(requestId: string, payload: Buffer, bytes: number): void;
   onError(requestId: string, errorType: string, payload: Buffer, bytes: number): void;
+  /** The response begins, and comes piece by piece. Null: this invocation takes none any more. */
+  onStream(requestId: string, contentType: string | null, flow: Flow): StreamedResponse | null;
+  /** A request that is not the Runtime API's; false when nobody serves it. */
+  onOther(request: HttpRequest, connection: HttpConnection): boolean;
 }
 
 export interface NextInvocation extends InvokeHeader {
@@ -21,8 +28,8 @@ export interface NextInvocation extends InvokeHeader {
 /** Connections a sandbox may hold to its Runtime API; further ones are closed at once. */
 const connectionsMax = 32;
 
-const prefix = '/2018-06-01/runtime/';
 const invocationPrefix = `${prefix}invocation/`;
+const responseSuffix = '/response';
 const accepted = '{"status":"OK"}\n';
 const shape = (errorMessage: string, errorType: string) => `${JSON.stringify({ errorMessage, errorType })}\n`;
 const invalidRequestId = shape('Invalid request ID', 'InvalidRequestID');
@@ -30,6 +37,7 @@ const tooLarge = shape(
   `Exceeded maximum allowed payload size (${limits.syncResponseBytesMax} bytes).`,
   'RequestEntityTooLarge',
 );
+const invalidMode = shape('Invalid function response mode', 'InvalidFunctionResponseMode');
 const invalidTransition = (from: string, to: string) =>
   shape(`Transition from ${from} to ${to} is not allowed.`, 'InvalidStateTransition');
 
@@ -45,7 +53,7 @@ const jsonHeaderValue = (json: string) =>
  * The Lambda Runtime API, version 2018-06-01, of one box. States and texts follow AWS's runtime interface emulator:
  * `Started` (init) → `Ready` (waits in next) → `Running` → `InvocationResponse` | `InvocationErrorResponse` → `Ready`.
  */
-export class RuntimeApi {
+export class RuntimeApi implements HttpEvents {
   readonly #server: Server;
   readonly #events: RuntimeApiEvents;
   /** False: our own bootstrap takes invocations over the channel, so `next` belongs to nobody else. */
@@ -69,14 +77,7 @@ export class RuntimeApi {
         socket.destroy();
         return;
       }
-      this.#connections.add(
-        new HttpConnection(
-          socket,
-          this.#budget,
-          (request, connection) => this.#handle(request, connection),
-          (connection) => this.#forget(connection),
-        ),
-      );
+      this.#connections.add(new HttpConnection(socket, this.#budget, this));
     });
     server.on('error', () => this.close());
   }
@@ -108,7 +109,7 @@ export class RuntimeApi {
     this.#waiting = [];
   }
 
-  #forget(connection: HttpConnection): void {
+  onClose(connection: HttpConnection): void {
     this.#connections.delete(connection);
     const at = this.#waiting.indexOf(connection);
     if (at >= 0) this.#waiting.splice(at, 1);
@@ -126,10 +127,22 @@ export class RuntimeApi {
     connection.answer(200, head, next.payload);
   }
 
-  #handle(request: HttpRequest, connection: HttpConnection): void {
+  onStream(head: RequestHead, connection: HttpConnection): StreamTarget | null {
+    const { path } = head;
+    const end = path.length - responseSuffix.length;
+    // Anything wrong with it is answered like any other request, when its body has been read.
+    if (this.#state !== 'Running' || head.method !== 'POST' || !path.startsWith(invocationPrefix)) return null;
+    if (!path.endsWith(responseSuffix) || path.slice(invocationPrefix.length, end) !== this.#current) return null;
+    const response = this.#events.onStream(this.#current, head.contentType, connection);
+    if (response === null) return null;
+    this.#state = 'InvocationResponse';
+    return new ResponseRequest(response, connection, accepted);
+  }
+
+  onRequest(request: HttpRequest, connection: HttpConnection): void {
     const { path, method } = request;
     if (!path.startsWith(prefix)) {
-      connection.answer(404, '', '404 page not found\n');
+      if (!this.#events.onOther(request, connection)) connection.answer(404, '', '404 page not found\n');
     } else if (path === `${invocationPrefix}next`) {
       if (method !== 'GET') connection.answer(405, '', '');
       else this.#next(connection);
@@ -177,6 +190,10 @@ export class RuntimeApi {
     }
     if (requestId !== this.#current) {
       connection.answer(400, '', invalidRequestId);
+      return;
+    }
+    if (request.responseMode === null) {
+      connection.answer(400, '', invalidMode);
       return;
     }
     this.#state = to;
