@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { projectRoot } from '../adapters/projectroot.js';
 import { accounts } from './cli/accounts.js';
+import { deploy } from './cli/deploy.js';
 import { doctor } from './cli/doctor.js';
 import { down } from './cli/down.js';
 import { env } from './cli/env.js';
@@ -31,6 +32,7 @@ await yargs(hideBin(process.argv))
   .command(down)
   .command(status)
   .command(doctor)
+  .command(deploy)
   .command(functions)
   .command(invoke)
   .command(logs)
