@@ -1,6 +1,6 @@
 // Compiles the C pieces into build/native/, each only when its source is newer. Called by set-up; also runs alone.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -8,6 +8,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = join(root, 'build', 'native');
 const sources = [
   'guest/agent/agent.c',
+  'src/worker/sandbox/native/connector.c',
   'src/worker/sandbox/native/launcher.c',
   'src/worker/sandbox/native/mounthelper.c',
 ];
@@ -29,16 +30,23 @@ export function buildNative() {
   return problem === null;
 }
 
+/** When a source file, or a header beside it, last changed. */
+function changedMs(source) {
+  const folder = dirname(source);
+  const headers = readdirSync(folder).filter((name) => name.endsWith('.h'));
+  return Math.max(...[source, ...headers.map((name) => join(folder, name))].map((path) => statSync(path).mtimeMs));
+}
+
 /** Null, or the problem. */
 function compileStale() {
   const stale = sources.filter((source) => {
     const target = join(output, basename(source, '.c'));
-    return !existsSync(target) || statSync(target).mtimeMs < statSync(join(root, source)).mtimeMs;
+    return !existsSync(target) || statSync(target).mtimeMs < changedMs(join(root, source));
   });
   if (stale.length === 0) return null;
   const cc = compiler();
   if (cc === null) {
-    return 'No C compiler found. Sandboxes with namespaces need three small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
+    return 'No C compiler found. Sandboxes with namespaces need four small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
   }
   mkdirSync(output, { recursive: true });
   for (const source of stale) {

@@ -7,6 +7,9 @@
  *      string, and the environment, each entry ended by NUL. The length's highest bit: the program keeps
  *      descriptor 3 (a managed runtime whose start had to wait for its function).
  *
+ * The next bit of the length: the program is an extension and runs beside the runtime, which a later message starts.
+ * Then this process stays and supervises (supervisor.h).
+ *
  * It never returns: exec or exit. Nothing but descriptors 0-2 (and 3 for managed runtimes) survives the exec.
  */
 #define _GNU_SOURCE
@@ -21,11 +24,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHANNEL_FD = 3, IPC_FD = 4, RUNTIME_API_PORT = 9001, BACKLOG = 128 };
+#include "supervisor.h"
+
+enum { RUNTIME_API_PORT = 9001, BACKLOG = 128 };
 
 /* Environment 4 KB by Lambda's limit, plus what the platform adds; 1 MiB is far above both. */
 static const uint32_t start_bytes_max = 1 << 20;
 static const uint32_t keeps_channel = 1u << 31;
+static const uint32_t runs_beside = 1u << 30;
 
 static void die(const char *what)
 {
@@ -79,7 +85,6 @@ static void hand_over(int fd)
 	if (sendmsg(IPC_FD, &message, MSG_NOSIGNAL) != (ssize_t)(sizeof line - 1))
 		die("hand over the Runtime API socket");
 	/* Node's NODE_HANDLE_ACK is not awaited (the runtime's start would wait for the worker's turn); it may fail. */
-	close(IPC_FD);
 	close(fd);
 }
 
@@ -111,42 +116,50 @@ static char *split(char *at, char *end, char **list, size_t *count)
 	return at < end ? at + 1 : at;
 }
 
-static void start_from_message(void)
+/* One start message. Returns false for the last: `program` is the runtime's then. */
+static bool read_start(struct program *program)
 {
 	uint8_t head[4];
 	uint32_t bytes, flags;
-	char *text, **arguments, **environment;
+	char *text;
 	size_t argument_count = 0, environment_count = 0;
 
 	read_exactly(head, sizeof head);
 	bytes = (uint32_t)head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
-	flags = bytes & keeps_channel;
-	bytes &= ~keeps_channel;
+	flags = bytes & (keeps_channel | runs_beside);
+	bytes &= ~(keeps_channel | runs_beside);
 	if (bytes > start_bytes_max) {
 		errno = EMSGSIZE;
 		die("start message");
 	}
 	text = malloc(bytes + 1);
 	/* Each string takes at least two bytes; one more for the ending NULL of each list. */
-	arguments = malloc((bytes / 2 + 2) * sizeof *arguments);
-	environment = malloc((bytes / 2 + 2) * sizeof *environment);
-	if (!text || !arguments || !environment)
+	program->arguments = malloc((bytes / 2 + 2) * sizeof *program->arguments);
+	program->environment = malloc((bytes / 2 + 2) * sizeof *program->environment);
+	if (!text || !program->arguments || !program->environment)
 		die("malloc");
 	read_exactly(text, bytes);
 	text[bytes] = '\0';
-	split(split(text, text + bytes, arguments, &argument_count), text + bytes, environment, &environment_count);
+	split(split(text, text + bytes, program->arguments, &argument_count), text + bytes, program->environment,
+	      &environment_count);
 	if (argument_count == 0) {
 		errno = EINVAL;
 		die("start message");
 	}
-	if (!flags)
+	program->keeps_channel = flags & keeps_channel;
+	return flags & runs_beside;
+}
+
+static void start_from_message(void)
+{
+	struct program program;
+
+	if (read_start(&program))
+		supervise(&program, read_start);
+	close(IPC_FD);
+	if (!program.keeps_channel)
 		close(CHANNEL_FD);
-	if (chdir("/var/task") < 0)
-		die("/var/task");
-	execve(arguments[0], arguments, environment);
-	/* A script whose interpreter line is missing: say it as a shell would, for the function's log. */
-	fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	become(&program, "/var/task");
 }
 
 int main(int count, char **arguments)
@@ -154,6 +167,7 @@ int main(int count, char **arguments)
 	hand_over(listen_on_loopback());
 	if (count < 2)
 		start_from_message();
+	close(IPC_FD);
 	unsetenv("PWD"); /* Set by bubblewrap; the environment is exactly what the runtime was given. */
 	execvp(arguments[1], arguments + 1);
 	fprintf(stderr, "%s: %s\n", arguments[1], strerror(errno));

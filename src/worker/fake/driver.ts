@@ -1,8 +1,8 @@
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { frameType } from '../../wire/channel/frames.js';
 import { encodeFrame, FrameReader } from '../channel.js';
-import type { Box, BoxBinding, BoxExit, RuntimeLaunch, SandboxDriver, Scratch } from '../sandbox/driver.js';
+import type { Box, BoxBinding, BoxExit, Crew, RuntimeLaunch, SandboxDriver, Scratch } from '../sandbox/driver.js';
 
 /** Two ends of an in-memory stream; writes arrive a microtask later. */
 function pair(): [Duplex, Duplex] {
@@ -74,6 +74,14 @@ export class FakeBox implements Box {
   }
   memoryPeakMib(): number | null {
     return this.killed ? null : 36;
+  }
+  crew(): Promise<Crew> {
+    return Promise.reject(new Error('this box has no processes'));
+  }
+  connect(port: number): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(socket)).once('error', reject);
+    });
   }
   terminate(): void {}
   exit(exit: Partial<BoxExit>): void {

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 
 /** What separates a sandbox from the host and from others. Shown, never claimed: each line says what is in force. */
@@ -50,6 +50,21 @@ export interface BoxExit {
   readonly outOfMemory: boolean;
 }
 
+/**
+ * Programs that run beside a box's runtime as processes of their own: external extensions, numbered from 1 in the order
+ * of their start; the runtime is 0.
+ */
+export interface Crew {
+  /** What the extensions print. Flows from the first listener on; ends with the box. */
+  readonly output: Readable;
+  /** How each program ended, the runtime included: with a crew its end is not the box's. */
+  onExit: (program: number, exit: BoxExit) => void;
+  /** Starts the next extension with exactly this environment; before the box's `start`. At most ten. */
+  start(command: readonly string[], environment: Readonly<Record<string, string>>): void;
+  /** SIGKILL goes to everything the program started, too. */
+  signal(program: number, name: 'SIGTERM' | 'SIGKILL'): void;
+}
+
 /** One booted isolated environment. All methods may be called after the exit and then do nothing. */
 export interface Box {
   readonly id: string;
@@ -71,6 +86,10 @@ export interface Box {
    * descriptor 3; what is written to the channel from now on is for it. Else (`provided.*`) the channel ends.
    */
   start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel?: boolean): void;
+  /** For extensions: in a box that waits for `start`, once, after `bind`. From then on only `kill` ends the box. */
+  crew(): Promise<Crew>;
+  /** Connects to a port of the sandbox's own loopback. Rejects with DriverError when nobody listens there. */
+  connect(port: number): Promise<Socket>;
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Duplex, duplexPair, PassThrough, type Readable } from 'node:stream';
 import { assert } from '../../../kernel/assert.js';
-import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
+import { type Box, type BoxBinding, type BoxExit, type Crew, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
 import { residentPeakMib } from '../process/processes.js';
 import { DirectoryScratch } from './directoryscratch.js';
+import { NoneCrew } from './nonecrew.js';
 
 /** The Runtime API's listener, in our own process: without a network namespace every port is the machine's. */
 export async function runtimeApiServer(): Promise<Server> {
@@ -36,6 +37,9 @@ export class NoneBox implements Box {
   private bound = false;
   private peakMib = 0;
   private frozen = false;
+  private extensions: NoneCrew | null = null;
+  private childLeft = false;
+  private killing = false;
 
   constructor(
     private readonly parts: {
@@ -75,11 +79,11 @@ export class NoneBox implements Box {
     for (const stream of child.stdio) stream?.on('error', () => {}); // The other side's end shows as its exit.
     (child.stdout as Readable).pipe(this.stdout);
     (child.stderr as Readable).pipe(this.stderr);
-    child.once('exit', (code, signal) => this.end(exitOf(code, signal, false)));
+    child.once('exit', (code, signal) => this.left(exitOf(code, signal, false)));
     return await new Promise((resolve) => {
       child.once('spawn', () => resolve(null));
       child.once('error', (error) => {
-        this.end({ code: 127, signal: null, outOfMemory: false });
+        this.left({ code: 127, signal: null, outOfMemory: false });
         resolve(error.message);
       });
     });
@@ -113,6 +117,23 @@ export class NoneBox implements Box {
     });
   }
 
+  async crew(): Promise<Crew> {
+    assert(this.extensions === null, 'a box has one crew');
+    const signal = (name: NodeJS.Signals) => {
+      if (name === 'SIGKILL') this.signal(name);
+      else this.child?.kill(name);
+    };
+    this.extensions = new NoneCrew(this.parts.prefix, this.taskRoot, signal);
+    return this.extensions;
+  }
+
+  connect(port: number): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(socket));
+      socket.once('error', (error) => reject(new DriverError(error.message)));
+    });
+  }
+
   freeze(): void {
     if (!this.frozen) this.signal('SIGSTOP');
     this.frozen = true;
@@ -136,9 +157,19 @@ export class NoneBox implements Box {
   }
 
   async kill(): Promise<void> {
-    if (this.child) this.signal('SIGKILL');
+    this.killing = true;
+    this.extensions?.signalAll('SIGKILL');
+    if (this.child && !this.childLeft) this.signal('SIGKILL');
     else this.end({ code: null, signal: 'SIGKILL', outOfMemory: false });
     await this.exited;
+  }
+
+  /** The runtime's process ended: so does the box, but for extensions, which are told before. */
+  private left(exit: BoxExit): void {
+    this.childLeft = true;
+    this.signal('SIGKILL');
+    if (this.extensions === null || this.killing) this.end(exit);
+    else this.extensions.onExit(0, exit);
   }
 
   private end(exit: BoxExit): void {
@@ -156,6 +187,7 @@ export class NoneBox implements Box {
   }
 
   private signal(name: NodeJS.Signals): void {
+    if (name === 'SIGSTOP' || name === 'SIGCONT') this.extensions?.signalAll(name);
     const pid = this.child?.pid;
     if (this.over || pid === undefined) return;
     try {

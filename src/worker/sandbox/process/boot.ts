@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Server } from 'node:net';
 import type { Readable } from 'node:stream';
 import { DriverError, type RuntimeLaunch } from '../driver.js';
+import type { Connector } from './connector.js';
 import type { Mounts } from './mounts.js';
 import { Network } from './network.js';
 import { ProcessBox } from './processbox.js';
@@ -24,6 +25,7 @@ const errorCharsMax = 2000;
 export interface BootPlace {
   readonly base: string;
   readonly mounts: Mounts;
+  readonly connector: Connector;
   readonly bwrap: string;
   readonly launcher: string;
   readonly slirp: string | null;
@@ -67,6 +69,7 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
       network: await network,
       skeleton,
       mounts: place.mounts,
+      connector: place.connector,
       released,
     });
   } catch (error) {

@@ -1,12 +1,14 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { assert } from '../../../kernel/assert.js';
-import { type Box, type BoxBinding, type BoxExit, DriverError } from '../driver.js';
+import { type Box, type BoxBinding, type BoxExit, type Crew, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
 import { startMessage } from '../startmessage.js';
+import type { Connector } from './connector.js';
 import type { Mounts } from './mounts.js';
 import type { Network } from './network.js';
+import { ProcessCrew } from './processcrew.js';
 import { descendants, mainProcess, residentPeakMib, signal } from './processes.js';
 import { MountedScratch } from './scratch.js';
 import { removeSkeleton, type Skeleton } from './skeleton.js';
@@ -21,6 +23,7 @@ export interface BoxParts {
   readonly runtimeApi: Server;
   readonly network: Network | null;
   readonly mounts: Mounts;
+  readonly connector: Connector;
   readonly skeleton: Skeleton;
   /** Called once, when nothing of the box is left. */
   readonly released: () => void;
@@ -45,6 +48,7 @@ export class ProcessBox implements Box {
   private frozen = false;
   private over = false;
   private cleaned: Promise<void> | null = null;
+  private extensions: ProcessCrew | null = null;
 
   constructor(private readonly parts: BoxParts) {
     const { child, cgroup } = parts.slot;
@@ -89,7 +93,23 @@ export class ProcessBox implements Box {
 
   start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel = false): void {
     if (this.over || this.cleaned) return;
-    this.channel.write(startMessage(command, environment, keepsChannel));
+    this.channel.write(startMessage(command, environment, { keepsChannel }));
+  }
+
+  async crew(): Promise<Crew> {
+    assert(this.extensions === null, 'a box has one crew');
+    if (this.over || this.cleaned) throw new DriverError('the sandbox has ended');
+    const { slot, skeleton, mounts } = this.parts;
+    const { child, cgroup, uid } = slot;
+    const crew = await ProcessCrew.make({ child, channel: this.channel, cgroup, root: skeleton.root, uid, mounts });
+    if (this.over || this.cleaned) crew.close();
+    this.extensions = crew;
+    return crew;
+  }
+
+  connect(port: number): Promise<Socket> {
+    if (this.over || this.cleaned) return Promise.reject(new DriverError('the sandbox has ended'));
+    return this.parts.connector.connect(this.parts.initPid, port);
   }
 
   freeze(): void {
@@ -122,7 +142,8 @@ export class ProcessBox implements Box {
   terminate(): void {
     if (this.over) return;
     const pid = mainProcess(this.parts.initPid);
-    if (pid !== null) signal(pid, 'SIGTERM');
+    if (this.extensions !== null) this.extensions.signal(0, 'SIGTERM');
+    else if (pid !== null) signal(pid, 'SIGTERM');
     this.thaw();
   }
 
@@ -142,6 +163,7 @@ export class ProcessBox implements Box {
     runtimeApi.close();
     try {
       await Promise.all([this.exited, network?.stop()]);
+      this.extensions?.close();
       await slot.dispose();
       // In reverse: /tmp does not hide what lies under it, but a mount point inside code would.
       await Promise.all(

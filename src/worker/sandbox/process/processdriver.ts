@@ -15,6 +15,7 @@ import { findProgram, nativeProgram } from '../programs.js';
 import { mountPoint } from './base.js';
 import { type BootPlace, bootBox } from './boot.js';
 import { Cgroups } from './cgroups.js';
+import { Connector } from './connector.js';
 import { Images } from './image.js';
 import { Janitor, sweep } from './janitor.js';
 import { Mounts } from './mounts.js';
@@ -77,7 +78,15 @@ export class ProcessDriver implements SandboxDriver {
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(defaultMib)).dispose();
       const slots = new Slots(programs.launcher, base, mounts, cgroups, programs.privileged);
-      const place = { base, mounts, slirp: network.path, bwrap: programs.bwrap, launcher: programs.launcher };
+      const connector = new Connector();
+      const place = {
+        base,
+        mounts,
+        connector,
+        slirp: network.path,
+        bwrap: programs.bwrap,
+        launcher: programs.launcher,
+      };
       const driver = new ProcessDriver(place, cgroups, slots, scratches, janitor, network, programs.privileged);
       slots.refill();
       return driver;
@@ -119,7 +128,8 @@ export class ProcessDriver implements SandboxDriver {
     await Promise.allSettled([...this.boxes.values()].map((box) => box.then((booted) => booted.kill())));
     await this.slots.close();
     await this.scratches.close();
-    const { mounts, base } = this.place;
+    const { mounts, base, connector } = this.place;
+    connector.close();
     await mounts.umount(base).catch(() => {});
     await mounts.close();
     await this.janitor.finish();

@@ -38,7 +38,7 @@ const mountPoints = ['proc', 'dev', 'tmp', 'var/task', 'opt', dirname(agentPath)
 const etcFiles: Readonly<Record<string, string>> = {
   passwd: `root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:${sandboxUid}:${sandboxGid}::/home/sbx_user1051:/sbin/nologin\n`,
   group: `root:x:0:\nsbx_user1051:x:${sandboxGid}:\n`,
-  hosts: `127.0.0.1 localhost\n127.0.0.1 ${sandboxHostname}\n`,
+  hosts: `127.0.0.1 localhost\n127.0.0.1 ${sandboxHostname}\n127.0.0.1 sandbox.localdomain sandbox\n`,
   'resolv.conf': `nameserver ${nameServer}\n`,
   'nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n',
   hostname: `${sandboxHostname}\n`,
