@@ -112,8 +112,8 @@ describe('aliases, reservations and tags', () => {
   it('tags', async () =>
     await within(async (service) => {
       await create(service, 'f');
-      value(await service.tagResource(caller, { Resource: arn('f'), Tags: { a: '1', b: '2' } }));
-      value(await service.untagResource(caller, { Resource: arn('f'), TagKeys: ['a'] }));
-      assert.deepEqual(value(await service.listTags(caller, { Resource: arn('f') })).Tags, { b: '2' });
+      value(await service.tagging.tagResource(caller, { Resource: arn('f'), Tags: { a: '1', b: '2' } }));
+      value(await service.tagging.untagResource(caller, { Resource: arn('f'), TagKeys: ['a'] }));
+      assert.deepEqual(value(await service.tagging.listTags(caller, { Resource: arn('f') })).Tags, { b: '2' });
     })());
 });

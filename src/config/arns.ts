@@ -18,13 +18,28 @@ const pattern =
   /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([a-zA-Z0-9_.-]+)(?::([$a-zA-Z0-9_.-]+))?$/;
 const plainName = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** Reads FunctionName as clients may spell it, together with the Qualifier they gave beside it. */
+/** Like `namedFunction`, but only of the caller's own account: others are told that no policy allows it. */
 export function functionRef(
   account: AccountId,
   region: Region,
   text: string,
   qualifier: string | null,
   action = 'InvokeFunction',
+): Result<FunctionRef> {
+  const ref = namedFunction(account, region, text, qualifier);
+  if (!ref.ok || ref.value.id.account === account) return ref;
+  return fail(accessDenied(rootArn(account), action, functionArn(ref.value.id, ref.value.qualifier)));
+}
+
+/**
+ * Reads FunctionName as clients may spell it, together with the Qualifier they gave beside it. The function may be of
+ * another account.
+ */
+export function namedFunction(
+  account: AccountId,
+  region: Region,
+  text: string,
+  qualifier: string | null,
 ): Result<FunctionRef> {
   if (plainName.test(text)) return ok({ id: { account, region, name: text }, qualifier });
   const match = pattern.exec(text);
@@ -36,17 +51,24 @@ export function functionRef(
     const message = `Functions from '${textRegion}' are not reachable in this region ('${region}')`;
     return fail(apiFailure('ResourceNotFoundException', message));
   }
-  if (textAccount !== undefined && textAccount !== account) {
-    const arn = functionArn({ account: textAccount as AccountId, region, name: name! }, textQualifier ?? null);
-    const denied = `User: arn:aws:iam::${account}:root is not authorized to perform: lambda:${action} on resource: ${arn}`;
-    const why = `because no resource-based policy allows the lambda:${action} action`;
-    return fail(apiFailure('AccessDeniedException', `${denied} ${why}`));
-  }
   if (textQualifier !== undefined && qualifier !== null && textQualifier !== qualifier) {
     const message = 'The derived qualifier from the function name does not match the specified qualifier.';
     return fail(apiFailure('InvalidParameterValueException', message));
   }
-  return ok({ id: { account, region, name: name! }, qualifier: qualifier ?? textQualifier ?? null });
+  const id = { account: (textAccount ?? account) as AccountId, region, name: name! };
+  return ok({ id, qualifier: qualifier ?? textQualifier ?? null });
+}
+
+/** Who signs with an account's own keys. */
+export function rootArn(account: AccountId): string {
+  return `arn:aws:iam::${account}:root`;
+}
+
+/** `action` without `lambda:`. */
+export function accessDenied(user: string, action: string, resource: string): ApiFailure {
+  const denied = `User: ${user} is not authorized to perform: lambda:${action} on resource: ${resource}`;
+  const why = `because no resource-based policy allows the lambda:${action} action`;
+  return apiFailure('AccessDeniedException', `${denied} ${why}`);
 }
 
 export function notFound(id: FunctionId, qualifier: string | null = null): ApiFailure {

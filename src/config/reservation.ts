@@ -1,6 +1,7 @@
 import { apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
 import type { ConfigEffect, ConfigInput, FunctionState } from './messages.js';
+import { provisionedTotal } from './provisioned.js';
 
 /** Reserved concurrency: what one function takes must leave the account's unreserved minimum to all others. */
 export function reserve(
@@ -16,6 +17,11 @@ export function reserve(
     const message =
       "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution " +
       `below its minimum value of [${limits.unreservedConcurrencyMin}].`;
+    return [{ kind: 'refuse', failure: apiFailure('InvalidParameterValueException', message, { omitType: true }) }];
+  }
+  const provisioned = provisionedTotal(state);
+  if (concurrency !== null && concurrency < provisioned) {
+    const message = `ReservedConcurrentExecutions ${concurrency} should not be lower than function's total provisioned concurrency [${provisioned}].`;
     return [{ kind: 'refuse', failure: apiFailure('InvalidParameterValueException', message, { omitType: true }) }];
   }
   return [
