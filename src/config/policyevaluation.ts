@@ -13,9 +13,9 @@ export interface PolicyStatement {
   readonly Condition?: Conditions;
 }
 
-/** Who asks. `issuerArn`: the role behind the session, whose ARN a policy may name in place of the session's. */
+/** Who asks: an identity of an account, a service of AWS, or anybody. */
 export type PolicyPrincipal =
-  | { readonly kind: 'account'; readonly account: string; readonly arn: string; readonly issuerArn?: string | null }
+  | { readonly kind: 'account'; readonly account: string; readonly arn: string }
   | { readonly kind: 'service'; readonly service: string }
   | { readonly kind: 'anonymous' };
 
@@ -57,11 +57,15 @@ function namesPrincipal(named: PolicyStatement['Principal'], principal: PolicyPr
   );
 }
 
-/** An account's root stands for the whole account; any other ARN for itself alone. */
-function names(text: string, principal: Extract<PolicyPrincipal, { kind: 'account' }>): boolean {
-  const { account, arn, issuerArn = null } = principal;
-  if (text === arn || text === account || text === issuerArn) return true;
-  return /^arn:aws[a-z-]*:iam::(\d{12}):root$/.exec(text)?.[1] === account;
+/** An account's root stands for the whole account, a role for all its sessions, any other ARN for itself alone. */
+function names(text: string, { account, arn }: Extract<PolicyPrincipal, { kind: 'account' }>): boolean {
+  if (text === arn || text === account) return true;
+  const [, named, kind, path] = /^arn:aws[a-z-]*:iam::(\d{12}):(root$|role\/)(.*)$/.exec(text) ?? [];
+  if (named !== account) return false;
+  if (kind === 'root') return true;
+  // Names of roles are unique in their account, whatever their paths.
+  const session = /:assumed-role\/([^/]+)\//.exec(arn)?.[1];
+  return session !== undefined && session === path?.split('/').at(-1);
 }
 
 function holdsAll(conditions: Conditions, context: PolicyRequest['context']): boolean {
@@ -94,7 +98,7 @@ function holds(operator: string, wanted: readonly string[], is: string | null): 
   const optional = lower.endsWith('ifexists');
   const name = optional ? lower.slice(0, -'ifexists'.length) : lower;
   const plain = name.replace(/^(string|arn)not/, '$1');
-  const comparison = comparisons[plain];
+  const comparison = Object.hasOwn(comparisons, plain) ? comparisons[plain] : undefined;
   if (comparison === undefined) return false;
   const negated = plain !== name;
   if (is === null) return optional || negated;
