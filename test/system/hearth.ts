@@ -132,6 +132,7 @@ export class Hearth {
       PATH: process.env.PATH,
       HOME: this.folder,
       HEARTH_EXTRA_CA_CERTS: cleanEnvironment().HEARTH_EXTRA_CA_CERTS,
+      HEARTH_DIST: cleanEnvironment().HEARTH_DIST,
       AWS_ENDPOINT_URL: this.#endpoint,
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
