@@ -9,6 +9,7 @@ const { readHeader } = require('./context.cjs');
 const { logError, errorReport } = require('./errors.cjs');
 const { loadHandler } = require('./handler.cjs');
 const { patchConsole, patchStreams } = require('./output.cjs');
+const { Client, streamingGlobals } = require('./streaming.cjs');
 
 // Node 24 dropped callback handlers, and Lambda's client changed with it.
 const modern = Number.parseInt(process.versions.node, 10) >= 24;
@@ -44,7 +45,6 @@ function setEnvironment(wanted) {
 /** `awslambda`, unless the function asked for none. */
 function setGlobals(store) {
   if (['1', 'true'].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) return;
-  const { streamingGlobals } = require('./streaming.cjs');
   globalThis.awslambda = { ...(store ? { InvokeStore: store } : {}), ...streamingGlobals };
 }
 
@@ -72,7 +72,7 @@ async function init({ env, handler, taskRoot, inherited }) {
   Module._initPaths();
   const store = modern ? new era.InvokeStoreSingle() : null;
   const requestId = modern ? () => store.getRequestId() : () => global[era.requestIdKey];
-  patchConsole(requestId, env.AWS_LAMBDA_LOG_LEVEL);
+  patchConsole(requestId, env, modern);
   setGlobals(store);
   if (!modern) watch();
   // Errors of `require` name this file as the one that asked.
@@ -90,9 +90,11 @@ async function init({ env, handler, taskRoot, inherited }) {
     sendText(frame.initError, JSON.stringify(errorReport(error, true)));
     throw error;
   }
+  const client = loaded.streaming ? new Client(env.AWS_LAMBDA_RUNTIME_API) : null;
+  const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
   runtime = modern
-    ? new era.BufferedInvokeProcessor(loaded.handler, waiting, store)
-    : new era.Runtime(loaded.handler, waiting);
+    ? new era.BufferedInvokeProcessor(loaded.handler, waiting, streams, store)
+    : new era.Runtime(loaded.handler, waiting, streams);
   handleOnce = (loaded.streaming ? runtime.handleOnceStreaming : runtime.handleOnceNonStreaming).bind(runtime);
   sendText(frame.initDone, '');
   waiting(true);
@@ -108,8 +110,7 @@ function watch() {
 
 /** What a function's first moments need, done while a spare waits: the first `import()` alone costs milliseconds. */
 function warm() {
-  require('./streaming.cjs');
-  patchConsole(() => '', undefined);
+  patchConsole(() => '', {}, modern);
   Module.createRequire(join(__dirname, 'index.mjs'))('node:fs');
   import('node:path');
 }

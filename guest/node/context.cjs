@@ -1,6 +1,8 @@
 // The context object's data, from an invocation's header and the function's environment.
 'use strict';
 
+const { runtimeFailure } = require('./errors.cjs');
+
 /** Splits the six header lines of an INVOKE frame (src/wire/channel/README.md). */
 function readHeader(text) {
   const [requestId, deadline, arn, trace, clientContext, identity] = text.split('\n');
@@ -15,9 +17,7 @@ function decode(base64, name, modern) {
     return JSON.parse(Buffer.from(base64, 'base64').toString());
   } catch (error) {
     if (!modern) throw new Error(`Cannot parse ${name.classic} as json: ${error.toString()}`);
-    const failure = new Error(`Failed to parse ${name.modern} as JSON: ${error.message}`);
-    failure.name = 'Runtime.PlatformError';
-    throw failure;
+    throw runtimeFailure('PlatformError', `Failed to parse ${name.modern} as JSON: ${error.message}`, true);
   }
 }
 

@@ -2,6 +2,7 @@
 'use strict';
 
 const { types } = require('node:util');
+const { logFailure } = require('./output.cjs');
 
 // The byte DEL is not allowed where Lambda puts these texts (HTTP headers).
 const clean = (text) => text?.replace(/\x7F/g, '%7F');
@@ -41,16 +42,16 @@ function enumerable(_key, value) {
   return shown;
 }
 
-/** Logs an error as Lambda does: title, tab, JSON with every property of the error. */
+/** Logs an error as Lambda does: title, tab, JSON with every property of the error; the JSON format has its own way. */
 function logError(title, error, modern) {
   const shown = error instanceof Error ? error : new Error(modern ? String(error) : error);
-  let text;
-  try {
-    text = JSON.stringify(shown, enumerable);
-  } catch {
-    text = JSON.stringify(errorReport(shown, modern));
-  }
-  console.error(title, `\t${text}`);
+  logFailure(title, shown, () => {
+    try {
+      return JSON.stringify(shown, enumerable);
+    } catch {
+      return JSON.stringify(errorReport(shown, modern));
+    }
+  });
 }
 
 /** A class whose instances are named `Runtime.NAME` and that prints so in traces. */
@@ -80,13 +81,21 @@ const classes = Object.fromEntries(
   ].map((name) => [name, runtimeError(name)]),
 );
 
+const plainNames = ['InvalidStreamingOperation', 'MalformedStreamingHandler'];
+
+/** The class's own name is what the JSON log format shows of an error. */
+function modernClass(name) {
+  const own = name.endsWith('Error') || plainNames.includes(name) ? name : `${name}Error`;
+  return { [own]: class extends Error {} }[own];
+}
+
 /**
  * An error of the runtime itself. Before Node 24 the class carries the name, so traces begin with it; since then the
  * name is a property set after the trace was taken, so it is listed among the error's properties instead.
  */
 function runtimeFailure(name, cause, modern) {
   if (!modern) return new classes[name](cause);
-  const failure = new Error(String(cause));
+  const failure = new (modernClass(name))(String(cause));
   failure.name = `Runtime.${name}`;
   if (name === 'UserCodeSyntaxError') failure.stack = cause.stack;
   return failure;

@@ -7,27 +7,40 @@ const { logKind, sendLog } = require('./channel.cjs');
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-/** Text of one event. JSON log format joins here as a second formatter. */
-function textEvent(timestamp, requestId, level, message) {
-  return `${timestamp}\t${requestId}\t${level}\t${message}`;
+/** The function logs JSON. Taken when its environment is known: what it does to its variables later changes nothing. */
+let json = false;
+
+/** Text of one event. */
+function textEvent(timestamp, requestId, level, message, parameters) {
+  const text = parameters.length === 0 && typeof message === 'string' ? message : format(message, ...parameters);
+  return `${timestamp}\t${requestId}\t${level}\t${text}`;
 }
 
-/** Replaces the console methods. `requestId()` names the invocation in progress; `level` is AWS_LAMBDA_LOG_LEVEL. */
-function patchConsole(requestId, level) {
-  const lowest = Math.max(levels.indexOf(level?.toLowerCase()), 0);
+/**
+ * Replaces the console methods, in the format and from the level on that the environment names. `requestId()` names the
+ * invocation in progress; `modern`: as the client of Node 24 does it.
+ */
+function patchConsole(requestId, environment, modern) {
+  json = environment.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
+  const event = json ? require('./jsonlog.cjs').jsonEvent.bind(null, modern) : textEvent;
+  const lowest = Math.max(levels.indexOf(environment.AWS_LAMBDA_LOG_LEVEL?.toLowerCase()), 0);
   levels.forEach((name, index) => {
     const label = name.toUpperCase();
     console[name] =
       index < lowest
         ? () => {}
         : (message, ...parameters) => {
-            const text =
-              parameters.length === 0 && typeof message === 'string' ? message : format(message, ...parameters);
             const now = new Date();
-            sendLog(logKind.event, textEvent(now.toISOString(), requestId(), label, text), now.getTime());
+            sendLog(logKind.event, event(now.toISOString(), requestId(), label, message, parameters), now.getTime());
           };
   });
   console.log = console.info;
+}
+
+/** Logs an error of the function's: JSON has the error itself, text what `describe` makes of it behind the title. */
+function logFailure(title, error, describe) {
+  if (json) console.error(error);
+  else console.error(title, `\t${describe(error)}`);
 }
 
 function write(kind, chunk, encoding, callback) {
@@ -63,4 +76,4 @@ function patchStreams() {
   patchStream('stderr', logKind.stderr);
 }
 
-module.exports = { patchConsole, patchStreams };
+module.exports = { logFailure, patchConsole, patchStreams };

@@ -73,13 +73,13 @@ def _indented(line):
     return "\u00a0" * (len(line) - len(text)) + text
 
 
-def _log_error(report):
+def _as_text(report):
     name, message = report["errorType"], report["errorMessage"]
     title = "[ERROR]" + (f" {name}" if name else "") + (":" if name and message else "")
     lines = [title + (f" {message}" if message else ""), "Traceback (most recent call last):"]
     for element in report["stackTrace"]:
         lines += [_indented(line) for line in element.splitlines()] if element else [""]
-    output.event("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _decode(text, name):
@@ -124,7 +124,7 @@ def _fail_init(report, encode):
         "previous runtime version. For more information, see "
         "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
     )
-    _log_error(report)
+    output.error(report, encode, _as_text)
     channel.send(channel.INIT_ERROR, encode(report).encode())
     sys.exit(1)
 
@@ -170,7 +170,7 @@ def handle_event_request(body, request_handler, encode, loads, context_class):
         # Text that is not Unicode (a lone surrogate) ends the process, as it does under Lambda's own client.
         channel.send(channel.RESPONSE, response if isinstance(response, bytes) else response.encode("utf-8"))
     else:
-        _log_error(report)
+        output.error(report, encode, _as_text)
         channel.send(channel.ERROR, encode(report).encode())
 
 

@@ -81,10 +81,26 @@ class LogSink:
         event(message[:-1] if message[-1:] == "\n" else message)
 
 
+_json = False
+
+
+def error(report, encode, as_text):
+    """Logs an exception nobody caught: JSON has the report itself, text what `as_text` makes of it."""
+    if _json:
+        from .jsonlog import error_event
+
+        event(encode(error_event(report)))
+    else:
+        event(as_text(report))
+
+
 def setup_logging(current, environment):
-    """Gives the root logger Lambda's handler. `current` holds the request id. JSON format joins here later."""
+    """Gives the root logger Lambda's handler. `current` holds the request id."""
     import logging
     import time
+
+    global _json
+    _json = environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
     class LambdaLoggerHandler(logging.Handler):
         def __init__(self, log_sink):
@@ -102,11 +118,15 @@ def setup_logging(current, environment):
 
     logging.Formatter.converter = time.gmtime
     handler = LambdaLoggerHandler(LogSink())
-    handler.setFormatter(
-        logging.Formatter(
+    if _json:
+        from .jsonlog import JsonFormatter
+
+        formatter = JsonFormatter()
+    else:
+        formatter = logging.Formatter(
             "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"
         )
-    )
+    handler.setFormatter(formatter)
     handler.addFilter(LambdaLoggerFilter())
     level = environment.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
     level = "DEBUG" if level == "TRACE" else level

@@ -1,9 +1,38 @@
 import { existsSync, realpathSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 
 /** What one invocation came to. `exit`: the process ended instead. */
 export interface Answer {
-  readonly kind: 'response' | 'error' | 'init-error' | 'exit';
+  readonly kind: 'response' | 'streamed' | 'error' | 'init-error' | 'exit';
   readonly body: string;
+}
+
+/** A streamed response as a runtime sent it, or null when it is an ordinary one. `whole`: it came to its end. */
+export function streamedAnswer(request: IncomingMessage, body: string, whole: boolean): Answer | null {
+  const { headers, trailers } = request;
+  if (headers['lambda-runtime-function-response-mode'] !== 'streaming') return null;
+  const report = trailers['lambda-runtime-function-error-body'];
+  return {
+    kind: 'streamed',
+    body: JSON.stringify({
+      contentType: headers['content-type'],
+      body,
+      whole,
+      errorType: trailers['lambda-runtime-function-error-type'],
+      error: report === undefined ? null : Buffer.from(String(report), 'base64').toString(),
+    }),
+  };
+}
+
+/** Reads a request to its end, or to where it was cut. */
+export async function bodyOf(request: IncomingMessage): Promise<{ readonly body: string; readonly whole: boolean }> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {
+    return { body: Buffer.concat(chunks).toString(), whole: false };
+  }
+  return { body: Buffer.concat(chunks).toString(), whole: request.complete };
 }
 
 /** Everything a runtime did with one case, made comparable. */
@@ -56,7 +85,9 @@ export function environment(runtime: string, taskRoot: string, wanted: Case): Re
 
 /** Takes out what may differ: times, and frames and paths inside the runtimes themselves. */
 export function comparable(text: string, runtimeDirectories: readonly string[]): string {
-  let made = text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'TIME').replace(/\(node:\d+\)/g, '(node:PID)');
+  let made = text
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z/g, 'TIME')
+    .replace(/\(node:\d+\)/g, '(node:PID)');
   for (const directory of runtimeDirectories) {
     // Node shows where a module really is, Python where it was looked for.
     const real = existsSync(directory) ? realpathSync(directory) : directory;
@@ -67,6 +98,9 @@ export function comparable(text: string, runtimeDirectories: readonly string[]):
       // A frame as an element of a JSON array, then as a line of text.
       .replace(/,?"\s+at (?:[^"\\]|\\.)*(?:RUNTIME|node:|<anonymous>|native)(?:[^"\\]|\\.)*"/g, '')
       .replace(/(?:^|\n) +at .*(?:RUNTIME|node:|<anonymous>|native).*/g, '')
+      // The same inside a JSON string; and how many of them a cause has in common with its error.
+      .replace(/\\n +at (?:[^"\\]|\\(?!n))*?(?:RUNTIME|node:|<anonymous>|native)(?:[^"\\ ]|\\(?!n))*/g, '')
+      .replace(/\d+ lines matching cause/g, 'N lines matching cause')
       .replace(/\[,/g, '[')
       // How deep a runtime itself is in the stack.
       .replace(/repeated \d+ more times/g, 'repeated N more times')

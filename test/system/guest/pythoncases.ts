@@ -2,6 +2,24 @@ import type { Case } from './observed.js';
 
 const app = (names: string): Case[] => names.split(' ').map((name) => ({ handler: `app.${name}` }));
 
+/** Under the JSON log format. */
+const json = { AWS_LAMBDA_LOG_FORMAT: 'JSON' };
+const jsonCases: readonly Case[] = [
+  ...'logs logs_values logs_errors default_level prints context_log fails fails_chained fails_empty base_exception'
+    .split(' ')
+    .map((name) => ({ handler: `app.${name}`, environment: json })),
+  ...['TRACE', 'DEBUG', 'INFO', 'WARN', 'FATAL', 'none'].map((level) => ({
+    handler: 'app.default_level',
+    environment: { ...json, AWS_LAMBDA_LOG_LEVEL: level },
+  })),
+  { handler: 'app.default_level', environment: { AWS_LAMBDA_LOG_FORMAT: 'json' } },
+  { handler: 'app.logs_errors' },
+  { handler: 'missing.handler', environment: json },
+  { handler: 'syntax.handler', environment: json },
+  { handler: 'throws.handler', environment: json },
+  { handler: 'logsload.handler', environment: json },
+];
+
 export const pythonCases: readonly Case[] = [
   { handler: 'app.echo', event: { text: 'naïve ✓ 😀', list: [1, 1.5, null, { deep: true }] } },
   { handler: 'app.echo', event: 'text' },
@@ -38,4 +56,5 @@ export const pythonCases: readonly Case[] = [
   { handler: '.handler' },
   { handler: 'sys.exit' },
   { handler: 'time.sleep' },
+  ...jsonCases,
 ];
