@@ -34,6 +34,9 @@ export class DataFolder {
   get code(): string {
     return join(this.path, 'code');
   }
+  get layers(): string {
+    return join(this.path, 'layers');
+  }
   get logs(): string {
     return join(this.path, 'logs');
   }

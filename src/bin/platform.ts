@@ -23,10 +23,13 @@ import { InvocationDispatcher } from '../frontend/dispatcher.js';
 import { FrontEnd } from '../frontend/server.js';
 import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
+import type { ObjectStore } from '../kernel/ports/objects.js';
 import { mib, minuteMs } from '../kernel/units.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
+import { LayerTrees } from '../worker/layers/layertrees.js';
+import { bringsSharedLibraries } from '../worker/layers/sharedlibraries.js';
 import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
@@ -46,6 +49,10 @@ export interface PlatformOptions {
   readonly sparesPerRuntime: number;
   /** For all sandboxes together. Default: three quarters of the machine's. */
   readonly memoryMib?: number;
+  /** Where code named by bucket and key comes from. Default: nowhere. */
+  readonly objects?: ObjectStore;
+  /** The organization (`o-…`) of all accounts, for layers shared with one. Default: none. */
+  readonly organizationId?: string;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
   readonly accountConcurrency?: number;
 }
@@ -120,6 +127,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     codeFolder: folder.code,
     runtimeVersionArn: (runtime, region) => runtimes.version(runtime, region).arn,
     accountConcurrency,
+    ...(options.objects === undefined ? {} : { objects: options.objects }),
+    ...(options.organizationId === undefined ? {} : { organizationId: options.organizationId }),
     prepareRuntime: (runtime) =>
       runtimes.add(runtime, progressOf(runtime)).then(
         () => null,
@@ -129,17 +138,19 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     functionUrl: (id, region) => `http://${id}.lambda-url.${region}.localhost:${port}/`,
   });
 
+  const layers = new LayerTrees({ folder: folder.layers, treeOf: (sha256Hex) => config.codeFolder(sha256Hex) });
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
     driver,
     runtimes,
     code: {
-      acquire: async (spec) => ({
-        codeDirectory: await config.codeFolder(spec.codeSha256Hex),
-        layersDirectory: null,
+      acquire: async (spec) => {
         // Superseded trees stay longer than any invocation that may still read them (see config/codestore.ts).
-        release: () => {},
-      }),
+        const codeDirectory = await config.codeFolder(spec.codeSha256Hex);
+        const { directory: layersDirectory, release } = await layers.acquire(spec.layers);
+        const libraries = await bringsSharedLibraries(codeDirectory, layersDirectory);
+        return { codeDirectory, layersDirectory, libraries, release };
+      },
     },
     logs,
     clock,
@@ -195,7 +206,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
   const frontend = new FrontEnd({
     credentials,
-    config,
+    config: config.owners,
     resolver: config,
     dispatcher,
     intake: async,
@@ -226,6 +237,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await async.close();
       await closed;
       await worker.close();
+      await layers.close();
       await driver.close();
       await assignment.close();
       await config.close();

@@ -1,6 +1,7 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { aliasNotFound, functionArn, notFound } from './arns.js';
+import { withoutAttachment } from './attachments.js';
 import {
   type AliasRecord,
   type ConfigEffect,
@@ -20,6 +21,7 @@ export function stepAlias(state: FunctionState, input: AliasInput): readonly Con
     if (before === undefined) return [{ kind: 'reply' }];
     const writes: RecordWrite[] = [{ kind: 'alias', name: input.name, record: null }];
     if (state.urls.has(input.name)) writes.push({ kind: 'url', qualifier: input.name, record: null });
+    writes.push(...withoutAttachment(state, input.name));
     return [{ kind: 'write', writes }, { kind: 'reply' }];
   }
   if (input.kind === 'create-alias') {

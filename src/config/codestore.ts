@@ -58,10 +58,10 @@ export class CodeStore {
    * Checks and stores a zip: unpacked and durable once this resolves, and in use until `release`. Nothing stays
    * behind of one that is refused.
    */
-  async admit(zip: Buffer): Promise<Result<Code>> {
+  async admit(zip: Buffer, bytesMax: number = limits.codeZipBytesMax): Promise<Result<Code>> {
     if (zip.length === 0) return fail(emptyZip);
-    if (zip.length > limits.codeZipBytesMax) {
-      const message = `Request must be smaller than ${limits.codeRequestBytesMax} bytes for the CreateFunction operation`;
+    if (zip.length > bytesMax) {
+      const message = `Zipped size must be smaller than ${bytesMax} bytes`;
       return fail(apiFailure('RequestEntityTooLargeException', message));
     }
     if (zip.length < 22 || zip.readUInt16LE(0) !== 0x4b50) return fail(badZip);

@@ -7,7 +7,9 @@ import type { Kv } from '../kernel/ports/kv.js';
 import type { Random } from '../kernel/ports/random.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
+import type { AttachmentRecord } from './attachments.js';
 import type { CodeStore } from './codestore.js';
+import { type LayerStored, LayerTable, layerPrefix } from './layertable.js';
 import { settled, step } from './machine.js';
 import type {
   AliasRecord,
@@ -18,8 +20,10 @@ import type {
   VersionFailure,
   VersionRecord,
 } from './messages.js';
+import { type SigningRecord, SigningTable, signingPrefix } from './signingtable.js';
 import { type ConfigRecord, FunctionTable, specOf } from './table.js';
 import type { UrlRecord } from './urlmessages.js';
+import { codesOf } from './versioncode.js';
 
 /** Another writer changed the function in between: as often is more than any deployment needs. */
 const attemptsMax = 10;
@@ -29,6 +33,7 @@ export type Reply =
   | { readonly kind: 'version'; readonly record: VersionRecord; readonly qualified: boolean }
   | { readonly kind: 'alias'; readonly record: AliasRecord }
   | { readonly kind: 'url'; readonly record: UrlRecord }
+  | { readonly kind: 'attachment'; readonly record: AttachmentRecord }
   | { readonly kind: 'nothing' };
 
 /** Makes a runtime ready to use, which may take minutes; null, or why it cannot be had. Never rejects. */
@@ -46,6 +51,8 @@ export interface Stamp {
 export class ConfigEngine {
   readonly table = new FunctionTable();
   readonly codes: CodeStore;
+  readonly layers: LayerTable;
+  readonly signing: SigningTable;
   readonly #kv: Kv<ConfigRecord>;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -68,12 +75,16 @@ export class ConfigEngine {
     this.#prepareRuntime = options.prepareRuntime ?? (async () => null);
     this.#kv = options.kv;
     this.codes = options.codes;
+    this.layers = new LayerTable(options.kv as unknown as Kv<LayerStored>, options.codes);
+    this.signing = new SigningTable(options.kv as unknown as Kv<SigningRecord>);
     this.#clock = options.clock;
     this.#random = options.random;
   }
 
   /** Loads everything, collects what a crash left unused, and goes on with what it interrupted. */
   async open(): Promise<void> {
+    await this.layers.open();
+    await this.signing.open();
     const early: Parameters<FunctionTable['apply']>[0][] = [];
     let loading = true;
     this.#endWatch = this.#kv.watch('', (change) => {
@@ -87,8 +98,9 @@ export class ConfigEngine {
     for (const state of this.table.all()) {
       for (const record of state.versions.values()) {
         if (settled(record)) continue;
-        const { version, generation, code, settings } = record;
-        this.#prepare(identify(state), { kind: 'prepare', version, generation, code, runtime: settings.runtime });
+        const { version, generation, settings } = record;
+        const { runtime } = settings;
+        this.#prepare(identify(state), { kind: 'prepare', version, generation, codes: codesOf(record), runtime });
       }
     }
   }
@@ -97,6 +109,8 @@ export class ConfigEngine {
     this.#closed = true;
     await Promise.allSettled([...this.#preparing, ...this.#turns.values()]);
     this.#endWatch();
+    this.layers.close();
+    this.signing.close();
     await this.codes.close();
   }
 
@@ -183,6 +197,9 @@ export class ConfigEngine {
         case 'reply-url':
           reply = { kind: 'url', record: effect.record };
           break;
+        case 'reply-attachment':
+          reply = { kind: 'attachment', record: effect.record };
+          break;
         case 'reply':
           break;
         case 'refuse':
@@ -195,9 +212,9 @@ export class ConfigEngine {
   /** In the background: the client polls the state, and a restart begins again. */
   #prepare(id: FunctionId, effect: Extract<ConfigEffect, { kind: 'prepare' }>): void {
     if (this.#closed) return;
-    const { version, generation, code, runtime } = effect;
-    const tree = this.codes.tree(code.sha256Hex).then(
-      (found) => (found === null ? internal('The code of the function is missing.') : null),
+    const { version, generation, codes, runtime } = effect;
+    const tree = Promise.all(codes.map(({ sha256Hex }) => this.codes.tree(sha256Hex))).then(
+      (found) => (found.includes(null) ? internal('The code of the function is missing.') : null),
       (error: unknown) => internal(`The code could not be unpacked: ${String(error)}`),
     );
     const work = Promise.all([tree, this.#prepareRuntime(runtime)])
@@ -215,9 +232,11 @@ export class ConfigEngine {
   }
 
   #apply(change: Parameters<FunctionTable['apply']>[0]): void {
+    // Layers and signing configurations are in the same store, and have tables of their own.
+    if (change.key.startsWith(layerPrefix) || change.key.startsWith(signingPrefix)) return;
     this.table.apply(change, (before, after) => {
-      if (after !== null) this.codes.retain(after.code, true);
-      if (before !== null) this.codes.release(before.code.sha256Hex);
+      if (after !== null) for (const code of codesOf(after)) this.codes.retain(code, true);
+      if (before !== null) for (const code of codesOf(before)) this.codes.release(code.sha256Hex);
     });
   }
 }

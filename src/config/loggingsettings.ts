@@ -15,7 +15,9 @@ export function changedLogging(before: LoggingSettings, input: LoggingInput): Re
   const logGroup = input?.LogGroup ?? before.logGroup;
   const named = input?.ApplicationLogLevel !== undefined || input?.SystemLogLevel !== undefined;
   if (logFormat === 'Text') {
-    return named ? fail(levelsNeedJson()) : ok({ logFormat, logGroup, applicationLogLevel: null, systemLogLevel: null });
+    return named
+      ? fail(levelsNeedJson())
+      : ok({ logFormat, logGroup, applicationLogLevel: null, systemLogLevel: null });
   }
   return ok({
     logFormat,

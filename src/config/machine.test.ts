@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { AccountId, Region } from '../kernel/ids.js';
+import type { AttachmentRecord } from './attachments.js';
 import { settled, step } from './machine.js';
 import type {
   AliasRecord,
@@ -34,6 +35,7 @@ const settings: Settings = {
   systemLogLevel: null,
   snapStart: 'None',
   architecture: 'x86_64',
+  layers: [],
 };
 const codeOf = (n: number): Code => ({ sha256Hex: String(n).repeat(64), zipBytes: 100 + n, unzippedBytes: 200 + n });
 
@@ -43,13 +45,14 @@ class World {
   readonly versions = new Map<string, VersionRecord>();
   readonly aliases = new Map<string, AliasRecord>();
   readonly urls = new Map<string, UrlRecord>();
+  readonly attachments = new Map<string, AttachmentRecord>();
   owed: Extract<ConfigEffect, { kind: 'prepare' }>[] = [];
   nowMs = 1_000;
   revisions = 0;
 
   state(): FunctionState | null {
-    const { record, versions, aliases, urls } = this;
-    return record === null ? null : { record, versions, aliases, urls };
+    const { record, versions, aliases, urls, attachments } = this;
+    return record === null ? null : { record, versions, aliases, urls, attachments };
   }
 
   stamp() {
@@ -69,6 +72,9 @@ class World {
         } else if (write.kind === 'url') {
           if (write.record === null) this.urls.delete(write.qualifier);
           else this.urls.set(write.qualifier, write.record);
+        } else if (write.kind === 'attachment') {
+          if (write.record === null) this.attachments.delete(write.qualifier);
+          else this.attachments.set(write.qualifier, write.record);
         } else if (write.record === null) this.aliases.delete(write.name);
         else this.aliases.set(write.name, write.record);
       }
@@ -99,7 +105,9 @@ function line(effect: ConfigEffect): string {
               ? `function=${write.record === null ? 'gone' : `next ${write.record.nextVersion}`}`
               : write.kind === 'url'
                 ? `url ${write.qualifier}=${write.record === null ? 'gone' : write.record.authType}`
-                : `alias ${write.name}=${write.record === null ? 'gone' : write.record.version}`,
+                : write.kind === 'attachment'
+                  ? `attachment ${write.qualifier}=${write.record === null ? 'gone' : 'set'}`
+                  : `alias ${write.name}=${write.record === null ? 'gone' : write.record.version}`,
         )
         .join(', ')}`;
     case 'superseded':
@@ -140,6 +148,7 @@ describe('configuration machine', () => {
       code: codeOf(1),
       tags: {},
       publish: false,
+      codeSigningConfigArn: null,
       generationMin: 0,
     });
     run(update(2, false));
@@ -210,6 +219,7 @@ describe('configuration machine', () => {
       code: codeOf(1),
       tags: {},
       publish: false,
+      codeSigningConfigArn: null,
       generationMin: 0,
     });
     assert.deepEqual(world.prepare('broken').map(line), ['write $LATEST=Failed/Failed @1000 r3']);
@@ -262,7 +272,14 @@ describe('configuration machine', () => {
           else if (wanted.kind === 'prepared') effects = world.prepare();
           else if (wanted.kind === 'create') {
             const { publish } = wanted;
-            const rest = { settings, code: codeOf(0), tags: {}, publish, generationMin: generationMax + 1 };
+            const rest = {
+              settings,
+              code: codeOf(0),
+              tags: {},
+              codeSigningConfigArn: null,
+              publish,
+              generationMin: generationMax + 1,
+            };
             effects = world.input({ kind: 'create', ...timed, id, ...rest });
             assert.equal(refused(effects), next !== null);
             if (next === null) next = publish ? 2 : 1;

@@ -1,8 +1,10 @@
-import { assert, unreachable } from '../kernel/assert.js';
+import { assert } from '../kernel/assert.js';
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
 import { stepAlias } from './aliases.js';
 import { functionArn, notFound } from './arns.js';
+import { withoutAttachment } from './attachments.js';
+import { stepAttachment } from './attachmentsteps.js';
 import {
   type ConfigEffect,
   type ConfigInput,
@@ -14,7 +16,9 @@ import {
   type VersionRecord,
 } from './messages.js';
 import { reserve } from './reservation.js';
+import { taggedWith } from './tags.js';
 import { stepUrl } from './urls.js';
+import { codesOf, tooLargeTogether } from './versioncode.js';
 
 type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>;
 
@@ -46,24 +50,31 @@ export function step(id: FunctionId, state: FunctionState | null, input: ConfigI
       return stepUrl(state, input);
     case 'reserve':
       return reserve(state, input);
-    case 'tag': {
-      const tags = Object.fromEntries(
-        Object.entries({ ...state.record.tags, ...input.set }).filter(([key]) => !input.remove.includes(key)),
-      );
-      return [write({ kind: 'function', record: { ...state.record, tags } }), { kind: 'reply' }];
+    case 'tag':
+      return tag(state, input);
+    case 'set-recursion': {
+      const record = { ...state.record, recursiveLoop: input.recursiveLoop };
+      return [write({ kind: 'function', record }), { kind: 'reply' }];
+    }
+    case 'set-code-signing': {
+      const record = { ...state.record, codeSigningConfigArn: input.arn };
+      return [write({ kind: 'function', record }), { kind: 'reply' }];
     }
     default:
-      return unreachable(input);
+      return stepAttachment(state, input);
   }
 }
 
 function create(input: Of<'create'>): readonly ConfigEffect[] {
+  const failure = tooLargeTogether(input.code, input.settings.layers);
+  if (failure !== null) return refuse(failure);
   const record: FunctionRecord = {
     ...input.id,
     createdMs: input.nowMs,
     reserved: null,
     tags: input.tags,
     nextVersion: input.publish ? 2 : 1,
+    codeSigningConfigArn: input.codeSigningConfigArn,
   };
   const first: VersionRecord = {
     version: latest,
@@ -87,7 +98,10 @@ function create(input: Of<'create'>): readonly ConfigEffect[] {
 
 function updateCode(state: FunctionState, input: Of<'update-code'>): readonly ConfigEffect[] {
   const before = latestOf(state);
-  const failure = notNow(state.record, before) ?? mismatch(before, input.expectedRevisionId);
+  const failure =
+    notNow(state.record, before) ??
+    mismatch(before, input.expectedRevisionId) ??
+    tooLargeTogether(input.code, before.settings.layers);
   if (failure !== null) return refuse(failure);
   if (input.dryRun) {
     return [{ kind: 'reply-version', record: { ...before, code: input.code }, qualified: false }];
@@ -97,7 +111,10 @@ function updateCode(state: FunctionState, input: Of<'update-code'>): readonly Co
 
 function updateSettings(state: FunctionState, input: Of<'update-settings'>): readonly ConfigEffect[] {
   const before = latestOf(state);
-  const failure = notNow(state.record, before) ?? mismatch(before, input.expectedRevisionId);
+  const failure =
+    notNow(state.record, before) ??
+    mismatch(before, input.expectedRevisionId) ??
+    tooLargeTogether(before.code, input.settings.layers);
   if (failure !== null) return refuse(failure);
   return change(state, before, { ...before, settings: input.settings }, input, false);
 }
@@ -169,10 +186,22 @@ function publish(state: FunctionState, input: Of<'publish'>): readonly ConfigEff
   ];
 }
 
+/** Tags are part of what `$LATEST`'s revision stands for. */
+function tag(state: FunctionState, input: Of<'tag'>): readonly ConfigEffect[] {
+  const tags = taggedWith(state.record.tags, input.set, input.remove);
+  if (!tags.ok) return refuse(tags.failure);
+  const revised = { ...latestOf(state), revisionId: input.revisionIds[0] };
+  return [
+    write({ kind: 'function', record: { ...state.record, tags: tags.value } }, putVersion(revised)),
+    { kind: 'reply' },
+  ];
+}
+
 function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
   const writes: RecordWrite[] = [{ kind: 'function', record: null }];
   for (const version of state.versions.keys()) writes.push({ kind: 'version', version, record: null });
   for (const name of state.aliases.keys()) writes.push({ kind: 'alias', name, record: null });
+  for (const qualifier of state.attachments.keys()) writes.push({ kind: 'attachment', qualifier, record: null });
   for (const qualifier of state.urls.keys()) writes.push({ kind: 'url', qualifier, record: null });
   return [
     write(...writes),
@@ -207,7 +236,7 @@ function deleteVersion(state: FunctionState, qualifier: string): readonly Config
     return refuse(apiFailure('ResourceConflictException', message));
   }
   return [
-    write({ kind: 'version', version: qualifier, record: null }),
+    write({ kind: 'version', version: qualifier, record: null }, ...withoutAttachment(state, qualifier)),
     { kind: 'superseded', pool: pool(state.record, version), reason: 'function-deleted' },
     { kind: 'reply' },
   ];
@@ -298,8 +327,8 @@ function putVersion(record: VersionRecord): RecordWrite {
 }
 
 function prepare(record: VersionRecord): ConfigEffect {
-  const { version, generation, code, settings } = record;
-  return { kind: 'prepare', version, generation, code, runtime: settings.runtime };
+  const { version, generation, settings } = record;
+  return { kind: 'prepare', version, generation, codes: codesOf(record), runtime: settings.runtime };
 }
 
 function write(...writes: RecordWrite[]): ConfigEffect {

@@ -2,6 +2,7 @@ import type { StopReason } from '../assignment/messages.js';
 import type { ApiFailure } from '../kernel/errors.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import type { RuntimeName } from '../wire/functionspec.js';
+import type { AttachmentInput, AttachmentRecord } from './attachments.js';
 import type { UrlInput, UrlRecord } from './urlmessages.js';
 
 export const latest = '$LATEST';
@@ -32,6 +33,7 @@ export interface Settings {
   readonly systemLogLevel: 'DEBUG' | 'INFO' | 'WARN' | null;
   readonly snapStart: 'PublishedVersions' | 'None';
   readonly architecture: 'x86_64' | 'arm64';
+  readonly layers: readonly LayerUse[];
 }
 
 /** The zip a version runs: lower-case hex SHA-256 of the zip, its size, and the size of the unzipped files. */
@@ -39,6 +41,12 @@ export interface Code {
   readonly sha256Hex: string;
   readonly zipBytes: number;
   readonly unzippedBytes: number;
+}
+
+/** A layer version as a function uses it: with its own hold on the zip, since the layer version may be deleted. */
+export interface LayerUse {
+  readonly arn: string;
+  readonly code: Code;
 }
 
 /** What all versions of a function share. */
@@ -49,6 +57,10 @@ export interface FunctionRecord extends FunctionId {
   readonly tags: Readonly<Record<string, string>>;
   /** Number of the next published version; never reused while the function lives. */
   readonly nextVersion: number;
+  /** Absent: `Terminate`. */
+  readonly recursiveLoop?: 'Allow' | 'Terminate';
+  /** Absent or null: code need not be signed. */
+  readonly codeSigningConfigArn?: string | null;
 }
 
 /** `$LATEST` or one published version. Published ones only ever change their state. */
@@ -94,6 +106,8 @@ export interface FunctionState {
   readonly aliases: ReadonlyMap<string, AliasRecord>;
   /** By qualifier: `$LATEST` or an alias. */
   readonly urls: ReadonlyMap<string, UrlRecord>;
+  /** By qualifier: `$LATEST`, a version or an alias. */
+  readonly attachments: ReadonlyMap<string, AttachmentRecord>;
 }
 
 interface Timed {
@@ -109,6 +123,7 @@ export type ConfigInput =
       readonly settings: Settings;
       readonly code: Code;
       readonly tags: Readonly<Record<string, string>>;
+      readonly codeSigningConfigArn: string | null;
       readonly publish: boolean;
       /** Above the generation of every function before: one of this name may be still at work. */
       readonly generationMin: number;
@@ -170,24 +185,34 @@ export type ConfigInput =
       readonly reservedElsewhere: number;
       readonly accountConcurrency: number;
     }
-  | { readonly kind: 'tag'; readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] };
+  | (Timed & {
+      readonly kind: 'tag';
+      readonly set: Readonly<Record<string, string>>;
+      readonly remove: readonly string[];
+    })
+  | { readonly kind: 'set-recursion'; readonly recursiveLoop: 'Allow' | 'Terminate' }
+  /** The configuration exists; null: code need not be signed any more. */
+  | { readonly kind: 'set-code-signing'; readonly arn: string | null }
+  | AttachmentInput;
 
 /** A stored record, or its end. Applied all together or not at all. */
 export type RecordWrite =
   | { readonly kind: 'function'; readonly record: FunctionRecord | null }
   | { readonly kind: 'version'; readonly version: string; readonly record: VersionRecord | null }
   | { readonly kind: 'alias'; readonly name: string; readonly record: AliasRecord | null }
-  | { readonly kind: 'url'; readonly qualifier: string; readonly record: UrlRecord | null };
+  | { readonly kind: 'url'; readonly qualifier: string; readonly record: UrlRecord | null }
+  | { readonly kind: 'attachment'; readonly qualifier: string; readonly record: AttachmentRecord | null };
 
 /** In order; nothing after `write` happens before it is durable. */
 export type ConfigEffect =
   | { readonly kind: 'write'; readonly writes: readonly RecordWrite[] }
-  /** Make sure that the code is unpacked; answered by `prepared`. */
+  /** Make sure that code and layers are unpacked; answered by `prepared`. */
   | {
       readonly kind: 'prepare';
       readonly version: string;
       readonly generation: number;
-      readonly code: Code;
+      /** The version's zip and those of its layers. */
+      readonly codes: readonly Code[];
       readonly runtime: RuntimeName;
     }
   | { readonly kind: 'superseded'; readonly pool: PoolKey; readonly reason: StopReason }
@@ -196,6 +221,7 @@ export type ConfigEffect =
   /** The answer to the client: the version, the alias, or nothing. */
   | { readonly kind: 'reply-version'; readonly record: VersionRecord; readonly qualified: boolean }
   | { readonly kind: 'reply-alias'; readonly record: AliasRecord }
+  | { readonly kind: 'reply-attachment'; readonly record: AttachmentRecord }
   | { readonly kind: 'reply-url'; readonly record: UrlRecord }
   | { readonly kind: 'reply' }
   | { readonly kind: 'refuse'; readonly failure: ApiFailure };

@@ -1,27 +1,24 @@
 import type { StopReason } from '../assignment/messages.js';
 import { assert } from '../kernel/assert.js';
-import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import type { Blob } from '../kernel/ports/blob.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { Kv } from '../kernel/ports/kv.js';
+import type { ObjectStore } from '../kernel/ports/objects.js';
 import type { Random } from '../kernel/ports/random.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
-import { aliasNotFound, functionArn, functionRef, notFound } from './arns.js';
+import { type Caller, FunctionAccess } from './access.js';
+import { aliasNotFound, notFound } from './arns.js';
 import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
 import type { Resolved } from './table.js';
 import { aliasView, functionView, listedView, type RuntimeVersionArn, runtimeVersionArn } from './view.js';
 
-/** Who asks: account and region come from the verified credential scope. */
-export interface Caller {
-  readonly account: AccountId;
-  readonly region: Region;
-}
+export type { Caller } from './access.js';
 
 export interface ConfigServiceOptions {
   /** Owned by this service alone. */
@@ -31,6 +28,10 @@ export interface ConfigServiceOptions {
   readonly random: Random;
   /** Folder of unpacked code, one tree per zip: `DATA/code`. */
   readonly codeFolder: string;
+  /** Where code named by bucket and key comes from. Default: nowhere. */
+  readonly objects?: ObjectStore;
+  /** The organization that all accounts belong to, for layers shared with one. Default: none. */
+  readonly organizationId?: string;
   /** Download URL for Code.Location. */
   readonly codeUrl: (caller: Caller, codeSha256Hex: string) => string;
   /** FunctionUrl for a URL's id. Default: one without a port. */
@@ -48,6 +49,7 @@ export interface ConfigServiceOptions {
 /** The reading half of the service: everything here answers from memory. */
 export class ConfigQueries {
   protected readonly engine: ConfigEngine;
+  readonly access: FunctionAccess;
   readonly #random: Random;
   readonly #codeUrl: ConfigServiceOptions['codeUrl'];
   readonly #runtimeVersionArn: RuntimeVersionArn;
@@ -56,6 +58,7 @@ export class ConfigQueries {
 
   constructor(engine: ConfigEngine, options: ConfigServiceOptions) {
     this.engine = engine;
+    this.access = new FunctionAccess(engine.table);
     this.#random = options.random;
     this.#codeUrl = options.codeUrl;
     this.functionUrlOf = options.functionUrl ?? ((id, region) => `http://${id}.lambda-url.${region}.localhost/`);
@@ -64,13 +67,13 @@ export class ConfigQueries {
   }
 
   async getFunction(caller: Caller, input: Input<'GetFunction'>): Promise<Result<Output<'GetFunction'>>> {
-    const found = this.version(caller, input.FunctionName, input.Qualifier, 'GetFunction');
+    const found = this.access.version(caller, input.FunctionName, input.Qualifier, 'GetFunction');
     if (!found.ok) return found;
     const { state, record, qualifier } = found.value;
     const { reserved, tags } = state.record;
     return ok({
       Configuration: this.view(state.record, record, qualifier),
-      Code: { RepositoryType: 'S3', Location: this.#codeUrl(caller, record.code.sha256Hex) },
+      Code: { RepositoryType: 'S3', Location: this.#codeUrl(state.record, record.code.sha256Hex) },
       ...(Object.keys(tags).length === 0 ? {} : { Tags: tags }),
       ...(reserved === null ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
     });
@@ -80,7 +83,7 @@ export class ConfigQueries {
     caller: Caller,
     input: Input<'GetFunctionConfiguration'>,
   ): Promise<Result<Output<'GetFunctionConfiguration'>>> {
-    const found = this.version(caller, input.FunctionName, input.Qualifier, 'GetFunctionConfiguration');
+    const found = this.access.version(caller, input.FunctionName, input.Qualifier, 'GetFunctionConfiguration');
     if (!found.ok) return found;
     const { state, record, qualifier } = found.value;
     return ok(this.view(state.record, record, qualifier));
@@ -114,7 +117,7 @@ export class ConfigQueries {
     caller: Caller,
     input: Input<'ListVersionsByFunction'>,
   ): Promise<Result<Output<'ListVersionsByFunction'>>> {
-    const found = this.state(caller, input.FunctionName, 'ListVersionsByFunction');
+    const found = this.access.state(caller, input.FunctionName, 'ListVersionsByFunction');
     if (!found.ok) return found;
     const state = found.value;
     const records = versionsInOrder(state);
@@ -127,7 +130,7 @@ export class ConfigQueries {
   }
 
   async getAlias(caller: Caller, input: Input<'GetAlias'>): Promise<Result<Output<'GetAlias'>>> {
-    const found = this.state(caller, input.FunctionName, 'GetAlias');
+    const found = this.access.state(caller, input.FunctionName, 'GetAlias');
     if (!found.ok) return found;
     const record = found.value.aliases.get(input.Name);
     if (record === undefined) return fail(aliasNotFound(found.value.record, input.Name));
@@ -135,7 +138,7 @@ export class ConfigQueries {
   }
 
   async listAliases(caller: Caller, input: Input<'ListAliases'>): Promise<Result<Output<'ListAliases'>>> {
-    const found = this.state(caller, input.FunctionName, 'ListAliases');
+    const found = this.access.state(caller, input.FunctionName, 'ListAliases');
     if (!found.ok) return found;
     const state = found.value;
     const wanted = input.FunctionVersion;
@@ -152,7 +155,7 @@ export class ConfigQueries {
     caller: Caller,
     input: Input<'GetFunctionConcurrency'>,
   ): Promise<Result<Output<'GetFunctionConcurrency'>>> {
-    const found = this.state(caller, input.FunctionName, 'GetFunctionConcurrency');
+    const found = this.access.state(caller, input.FunctionName, 'GetFunctionConcurrency');
     if (!found.ok) return found;
     const { reserved } = found.value.record;
     return ok(reserved === null ? {} : { ReservedConcurrentExecutions: reserved });
@@ -171,30 +174,39 @@ export class ConfigQueries {
         ConcurrentExecutions: this.accountConcurrency,
         UnreservedConcurrentExecutions: this.accountConcurrency - this.reservedInAccount(caller.account, caller.region),
       },
-      AccountUsage: { TotalCodeSize: storedBytes(functions), FunctionCount: functions.length },
+      AccountUsage: { TotalCodeSize: this.storedBytes(caller), FunctionCount: functions.length },
     });
-  }
-
-  async listTags(caller: Caller, input: Input<'ListTags'>): Promise<Result<Output<'ListTags'>>> {
-    const found = this.state(caller, input.Resource, 'ListTags');
-    return found.ok ? ok({ Tags: found.value.record.tags }) : found;
   }
 
   /**
    * Which spec an invocation runs. Synchronous, ≤ 2 µs: the hot path. `name` is FunctionName as the client sent it
-   * (name, partial or full ARN, with or without a qualifier); `qualifier` is the query's, or null.
+   * (name, partial or full ARN, with or without a qualifier); `qualifier` is the query's, or null. `callerArn`: who asks,
+   * for functions of other accounts. Default: the account's root.
    */
-  resolve(account: AccountId, region: Region, name: string, qualifier: string | null): Result<Resolved> {
+  resolve(
+    account: AccountId,
+    region: Region,
+    name: string,
+    qualifier: string | null,
+    callerArn?: string,
+  ): Result<Resolved> {
     const { table } = this.engine;
     let route = table.route(account, region, name, qualifier);
     if (route === null) {
-      const ref = functionRef(account, region, name, qualifier);
+      const caller = callerArn === undefined ? { account, region } : { account, region, arn: callerArn };
+      const ref = this.access.reference(caller, name, qualifier, 'InvokeFunction');
       if (!ref.ok) return ref;
-      route = table.route(account, region, ref.value.id.name, ref.value.qualifier);
+      route = table.route(ref.value.id.account, region, ref.value.id.name, ref.value.qualifier);
       if (route === null) return fail(notFound(ref.value.id, ref.value.qualifier ?? latest));
     }
     if (route.other !== null && this.#random.fraction() < route.other.weight) return route.other.resolved;
     return route.main;
+  }
+
+  /** The role that a version's function acts as. Null: the version is gone. */
+  roleOf({ account, region, functionName, version }: FunctionSpec): string | null {
+    const state = this.engine.table.state({ account, region, name: functionName });
+    return state?.versions.get(version)?.settings.role ?? null;
   }
 
   /** Concurrency reserved by all functions of the account in the region. */
@@ -222,11 +234,12 @@ export class ConfigQueries {
     return folder;
   }
 
-  /** The zip itself, for the download URL. Null: no function of this account and region has it. */
+  /** The zip itself, for the download URL. Null: no function or layer of this account and region has it. */
   async codeZip(caller: Caller, codeSha256Hex: string): Promise<Uint8Array | null> {
-    const owned = this.engine.table
-      .list(caller.account, caller.region)
-      .some((state) => [...state.versions.values()].some((record) => record.code.sha256Hex === codeSha256Hex));
+    const { table, layers } = this.engine;
+    const owned = [...table.list(caller.account, caller.region), ...layers.list(caller.account, caller.region)].some(
+      ({ versions }) => [...versions.values()].some(({ code }) => code.sha256Hex === codeSha256Hex),
+    );
     return owned ? await this.engine.codes.zip(codeSha256Hex) : null;
   }
 
@@ -243,62 +256,23 @@ export class ConfigQueries {
     return this.engine.onFunctionDeleted(listener);
   }
 
-  /** For operations on the function itself: `$LATEST` is the only qualifier its name may carry. */
-  protected unqualified(caller: Caller, name: string, action: string): Result<FunctionId> {
-    const ref = functionRef(caller.account, caller.region, name, null, action);
-    if (!ref.ok) return ref;
-    if (ref.value.qualifier !== null && ref.value.qualifier !== latest) {
-      const message = `This operation does not permit qualifiers: ${functionArn(ref.value.id, ref.value.qualifier)}`;
-      return fail(apiFailure('InvalidParameterValueException', message));
-    }
-    return ok(ref.value.id);
-  }
-
-  protected existing(caller: Caller, name: string, action: string): Result<FunctionId> {
-    const ref = this.unqualified(caller, name, action);
-    if (!ref.ok || this.engine.table.state(ref.value) !== null) return ref;
-    return fail(notFound(ref.value));
-  }
-
-  protected state(caller: Caller, name: string, action: string): Result<FunctionState> {
-    const ref = this.unqualified(caller, name, action);
-    if (!ref.ok) return ref;
-    const state = this.engine.table.state(ref.value);
-    return state === null ? fail(notFound(ref.value)) : ok(state);
-  }
-
-  protected version(
-    caller: Caller,
-    name: string,
-    given: string | undefined,
-    action: string,
-  ): Result<{ readonly state: FunctionState; readonly record: VersionRecord; readonly qualifier: string | null }> {
-    const ref = functionRef(caller.account, caller.region, name, given ?? null, action);
-    if (!ref.ok) return ref;
-    const { id, qualifier } = ref.value;
-    const state = this.engine.table.state(id);
-    const wanted = qualifier ?? latest;
-    const record = state?.versions.get(state.aliases.get(wanted)?.version ?? wanted);
-    return state === null || record === undefined ? fail(notFound(id, qualifier)) : ok({ state, record, qualifier });
-  }
-
   protected view(id: FunctionId, record: VersionRecord, qualifier: string | null): FunctionConfiguration {
     return functionView(id, record, qualifier, this.#runtimeVersionArn);
   }
 
-  protected storedBytes(caller: Caller): number {
-    return storedBytes(this.engine.table.list(caller.account, caller.region));
+  /** Zips of all versions of functions and layers. */
+  protected storedBytes({ account, region }: Caller): number {
+    const { table, layers } = this.engine;
+    let bytes = layers.storedBytes(account, region);
+    for (const state of table.list(account, region)) {
+      for (const record of state.versions.values()) bytes += record.code.zipBytes;
+    }
+    return bytes;
   }
 }
 
 function versionsInOrder(state: FunctionState): readonly VersionRecord[] {
   return [...state.versions.values()].sort((a, b) => byVersion(a.version, b.version));
-}
-
-function storedBytes(functions: readonly FunctionState[]): number {
-  let bytes = 0;
-  for (const state of functions) for (const record of state.versions.values()) bytes += record.code.zipBytes;
-  return bytes;
 }
 
 function marker(next: string | null): { readonly NextMarker?: string } {

@@ -1,18 +1,26 @@
 import { assert } from '../kernel/assert.js';
 import { apiFailure } from '../kernel/errors.js';
-import { limits } from '../kernel/limits.js';
 import type { Kv } from '../kernel/ports/kv.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
-import { functionRef, notFound } from './arns.js';
+import { notFound } from './arns.js';
+import { CodeIntake } from './codeintake.js';
 import { CodeStore } from './codestore.js';
 import { ConfigEngine, type Reply } from './engine.js';
-import { type Code, type ConfigInput, type FunctionId, latest, type Settings } from './messages.js';
+import { EventInvokeOperations } from './eventinvokeoperations.js';
+import { LayerOperations } from './layeroperations.js';
+import { type ConfigInput, type FunctionId, latest, type Settings } from './messages.js';
+import { PolicyOperations } from './policyoperations.js';
+import { ProvisionedOperations } from './provisionedoperations.js';
 import type { Caller, ConfigServiceOptions } from './queries.js';
+import { RuntimeOperations } from './runtimeoperations.js';
 import { changedSettings, newSettings } from './settings.js';
+import { SigningOperations } from './signingoperations.js';
 import type { ConfigRecord } from './table.js';
+import { TagOperations } from './tagoperations.js';
+import { tagsFailure } from './tags.js';
 import { UrlOperations } from './urloperations.js';
-import { aliasView, base64 } from './view.js';
+import { aliasView, base64, runtimeVersionArn } from './view.js';
 
 export type { Caller, ConfigServiceOptions } from './queries.js';
 export type { Resolved } from './table.js';
@@ -30,27 +38,61 @@ export async function openConfigService(options: ConfigServiceOptions): Promise<
  * resolving once what it says is durable. Inputs have passed the wire's validation.
  */
 export class ConfigService extends UrlOperations {
+  /** Operations on layers. */
+  readonly layers: LayerOperations;
+  readonly policies: PolicyOperations;
+  readonly signing: SigningOperations;
+  readonly tagging: TagOperations;
+  /** Everything that has operations of the Lambda API as methods, this service among it. */
+  readonly owners: readonly object[];
   readonly #architecture: Settings['architecture'];
+  readonly #intake: CodeIntake;
 
   constructor(engine: ConfigEngine, options: ConfigServiceOptions) {
     super(engine, options);
+    const { codeUrl, objects = null, organizationId = null } = options;
+    this.#intake = new CodeIntake(engine.codes, objects, (caller) => this.storedBytes(caller));
+    this.layers = new LayerOperations({ engine, intake: this.#intake, codeUrl, organizationId });
+    const { access } = this;
+    this.policies = new PolicyOperations(engine, access);
+    this.signing = new SigningOperations(engine, access);
+    this.tagging = new TagOperations(engine, access);
+    this.tagging.add('code-signing-config', this.signing);
+    this.owners = [
+      this,
+      this.layers,
+      this.policies,
+      this.signing,
+      this.tagging,
+      new EventInvokeOperations(engine, access),
+      new ProvisionedOperations(engine, access, this.accountConcurrency),
+      new RuntimeOperations(engine, access, options.runtimeVersionArn ?? runtimeVersionArn),
+    ];
     this.#architecture = options.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'x86_64');
   }
 
   async createFunction(caller: Caller, input: Input<'CreateFunction'>): Promise<Result<Output<'CreateFunction'>>> {
-    const ref = this.unqualified(caller, input.FunctionName, 'CreateFunction');
+    const ref = this.access.unqualified(caller, input.FunctionName, 'CreateFunction');
     if (!ref.ok) return ref;
     const id = ref.value;
     if (id.name.length > 64) {
       const start = `1 validation error detected: Value '${id.name}' at 'functionName' failed to satisfy constraint`;
       return fail(apiFailure('ValidationException', `${start}: Member must have length less than or equal to 64`));
     }
-    const settings = newSettings(input, id.name, this.#architecture);
+    const signing =
+      input.CodeSigningConfigArn === undefined || input.CodeSigningConfigArn === '' ? null : input.CodeSigningConfigArn;
+    const unsigned =
+      signing === null ? null : (this.signing.missing(caller, signing) ?? this.signing.refusal(id, signing));
+    const failure = tagsFailure(input.Tags ?? {}) ?? unsigned;
+    if (failure !== null) return fail(failure);
+    const layers = this.layers.inUse(caller, input.Layers ?? []);
+    if (!layers.ok) return layers;
+    const settings = newSettings(input, id.name, this.#architecture, layers.value);
     if (!settings.ok) return settings;
     if (this.engine.table.state(id) !== null) {
       return fail(apiFailure('ResourceConflictException', `Function already exist: ${id.name}`));
     }
-    return await this.#withCode(caller, input.Code, async (code) => {
+    return await this.#intake.with(caller, input.Code, async (code) => {
       const reply = await this.engine.run(id, () =>
         ok({
           kind: 'create',
@@ -59,6 +101,7 @@ export class ConfigService extends UrlOperations {
           settings: settings.value,
           code,
           tags: input.Tags ?? {},
+          codeSigningConfigArn: signing,
           publish: input.Publish ?? false,
           generationMin: this.engine.table.generationMax + 1,
         }),
@@ -71,7 +114,7 @@ export class ConfigService extends UrlOperations {
     caller: Caller,
     input: Input<'UpdateFunctionCode'>,
   ): Promise<Result<Output<'UpdateFunctionCode'>>> {
-    const ref = this.existing(caller, input.FunctionName, 'UpdateFunctionCode');
+    const ref = this.access.existing(caller, input.FunctionName, 'UpdateFunctionCode');
     if (!ref.ok) return ref;
     const id = ref.value;
     const wanted = input.Architectures?.[0];
@@ -79,7 +122,9 @@ export class ConfigService extends UrlOperations {
       const message = `Architecture ${wanted} is not available here: this machine runs ${this.#architecture} functions`;
       return fail(apiFailure('InvalidParameterValueException', message));
     }
-    return await this.#withCode(caller, input, async (code) => {
+    const unsigned = this.signing.refusal(id, this.engine.table.state(id)?.record.codeSigningConfigArn ?? null);
+    if (unsigned !== null) return fail(unsigned);
+    return await this.#intake.with(caller, input, async (code) => {
       const reply = await this.engine.run(id, () =>
         ok({
           kind: 'update-code',
@@ -98,12 +143,14 @@ export class ConfigService extends UrlOperations {
     caller: Caller,
     input: Input<'UpdateFunctionConfiguration'>,
   ): Promise<Result<Output<'UpdateFunctionConfiguration'>>> {
-    const ref = this.existing(caller, input.FunctionName, 'UpdateFunctionConfiguration');
+    const ref = this.access.existing(caller, input.FunctionName, 'UpdateFunctionConfiguration');
     if (!ref.ok) return ref;
     const id = ref.value;
+    const layers = input.Layers === undefined ? ok(null) : this.layers.inUse(caller, input.Layers);
+    if (!layers.ok) return layers;
     const reply = await this.engine.run(id, (state) => {
       if (state === null) return fail(notFound(id));
-      const settings = changedSettings(state.versions.get(latest)!.settings, input);
+      const settings = changedSettings(state.versions.get(latest)!.settings, input, layers.value);
       if (!settings.ok) return settings;
       const expectedRevisionId = input.RevisionId ?? null;
       return ok({ kind: 'update-settings', ...this.engine.stamp(), settings: settings.value, expectedRevisionId });
@@ -112,8 +159,7 @@ export class ConfigService extends UrlOperations {
   }
 
   async deleteFunction(caller: Caller, input: Input<'DeleteFunction'>): Promise<Result<Output<'DeleteFunction'>>> {
-    const { account, region } = caller;
-    const ref = functionRef(account, region, input.FunctionName, input.Qualifier ?? null, 'DeleteFunction');
+    const ref = this.access.reference(caller, input.FunctionName, input.Qualifier ?? null, 'DeleteFunction');
     if (!ref.ok) return ref;
     const { id, qualifier } = ref.value;
     const reply = await this.engine.run(id, () => ok({ kind: 'delete', qualifier }));
@@ -121,7 +167,7 @@ export class ConfigService extends UrlOperations {
   }
 
   async publishVersion(caller: Caller, input: Input<'PublishVersion'>): Promise<Result<Output<'PublishVersion'>>> {
-    const ref = this.existing(caller, input.FunctionName, 'PublishVersion');
+    const ref = this.access.existing(caller, input.FunctionName, 'PublishVersion');
     if (!ref.ok) return ref;
     const id = ref.value;
     const codeSha256 = input.CodeSha256 === '' ? null : (input.CodeSha256 ?? null);
@@ -165,7 +211,7 @@ export class ConfigService extends UrlOperations {
   }
 
   async deleteAlias(caller: Caller, input: Input<'DeleteAlias'>): Promise<Result<Output<'DeleteAlias'>>> {
-    const ref = this.existing(caller, input.FunctionName, 'DeleteAlias');
+    const ref = this.access.existing(caller, input.FunctionName, 'DeleteAlias');
     if (!ref.ok) return ref;
     const reply = await this.engine.run(ref.value, () => ok({ kind: 'delete-alias', name: input.Name }));
     return reply.ok ? ok(null) : reply;
@@ -188,44 +234,9 @@ export class ConfigService extends UrlOperations {
     return reply.ok ? ok(null) : reply;
   }
 
-  async tagResource(caller: Caller, input: Input<'TagResource'>): Promise<Result<Output<'TagResource'>>> {
-    return await this.#tag(caller, input.Resource, input.Tags, [], 'TagResource');
-  }
-
-  async untagResource(caller: Caller, input: Input<'UntagResource'>): Promise<Result<Output<'UntagResource'>>> {
-    return await this.#tag(caller, input.Resource, {}, input.TagKeys, 'UntagResource');
-  }
-
   /** Finishes what is under way; the ports stay open. */
   async close(): Promise<void> {
     await this.engine.close();
-  }
-
-  /** Stores the zip for as long as `action` takes; afterwards only a stored version keeps it. */
-  async #withCode(
-    caller: Caller,
-    source: NonNullable<Input<'CreateFunction'>['Code']>,
-    action: (code: Code) => Promise<Result<FunctionConfiguration>>,
-  ): Promise<Result<FunctionConfiguration>> {
-    const zip = source.ZipFile;
-    const elsewhere = source.S3Bucket ?? source.S3Key ?? source.S3ObjectVersion ?? source.ImageUri;
-    const invalid = (message: string) => fail(apiFailure('InvalidParameterValueException', message));
-    if (zip !== undefined && elsewhere !== undefined) {
-      return invalid('Please do not provide other FunctionCode parameters when providing a ZipFile.');
-    }
-    if (source.ImageUri !== undefined) return invalid('Container images are not supported: pass a zip as ZipFile.');
-    if (elsewhere !== undefined) return invalid('Code in S3 is not supported: pass the zip as ZipFile.');
-    if (zip === undefined) return invalid('Please provide a source for function code.');
-    if (this.storedBytes(caller) + zip.length > limits.codeStorageBytesPerRegion) {
-      return fail(apiFailure('CodeStorageExceededException', 'Code storage limit exceeded.'));
-    }
-    const code = await this.engine.codes.admit(zip);
-    if (!code.ok) return code;
-    try {
-      return await action(code.value);
-    } finally {
-      this.engine.codes.release(code.value.sha256Hex);
-    }
   }
 
   async #alias(
@@ -234,7 +245,7 @@ export class ConfigService extends UrlOperations {
     action: 'CreateAlias' | 'UpdateAlias',
     make: () => ConfigInput,
   ): Promise<Result<Output<'GetAlias'>>> {
-    const ref = this.existing(caller, name, action);
+    const ref = this.access.existing(caller, name, action);
     if (!ref.ok) return ref;
     const reply = await this.engine.run(ref.value, () => ok(make()));
     if (!reply.ok) return reply;
@@ -243,7 +254,7 @@ export class ConfigService extends UrlOperations {
   }
 
   async #reserve(caller: Caller, name: string, concurrency: number | null, action: string): Promise<Result<Reply>> {
-    const ref = this.existing(caller, name, action);
+    const ref = this.access.existing(caller, name, action);
     if (!ref.ok) return ref;
     // One at a time per account and region: two functions together must not take what neither may alone.
     return await this.engine.alone(`${caller.account}/${caller.region}`, () =>
@@ -256,19 +267,6 @@ export class ConfigService extends UrlOperations {
         }),
       ),
     );
-  }
-
-  async #tag(
-    caller: Caller,
-    resource: string,
-    set: Readonly<Record<string, string>>,
-    remove: readonly string[],
-    action: string,
-  ): Promise<Result<null>> {
-    const ref = this.existing(caller, resource, action);
-    if (!ref.ok) return ref;
-    const reply = await this.engine.run(ref.value, () => ok({ kind: 'tag', set, remove }));
-    return reply.ok ? ok(null) : reply;
   }
 
   #versionReply(id: FunctionId, reply: Result<Reply>): Result<FunctionConfiguration> {

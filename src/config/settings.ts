@@ -3,7 +3,8 @@ import { limits } from '../kernel/limits.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { type RuntimeName, runtimeNames } from '../wire/functionspec.js';
 import type { Input } from '../wire/lambda/operations.js';
-import type { Settings } from './messages.js';
+import { changedLogging } from './loggingsettings.js';
+import type { LayerUse, Settings } from './messages.js';
 
 type Create = Input<'CreateFunction'>;
 type Update = Input<'UpdateFunctionConfiguration'>;
@@ -37,7 +38,12 @@ const reservedKeys: ReadonlySet<string> = new Set([
 ]);
 
 /** Settings of a new function: what the client gave, and the service's defaults. */
-export function newSettings(input: Create, name: string, architecture: Settings['architecture']): Result<Settings> {
+export function newSettings(
+  input: Create,
+  name: string,
+  architecture: Settings['architecture'],
+  layers: readonly LayerUse[] = [],
+): Result<Settings> {
   if (input.PackageType === 'Image') return invalid('Functions of package type Image are not supported: use Zip');
   if (input.Runtime === undefined || input.Handler === undefined) {
     return invalid('Runtime and Handler are mandatory parameters for functions created with deployment packages.');
@@ -45,9 +51,6 @@ export function newSettings(input: Create, name: string, architecture: Settings[
   const wanted = input.Architectures?.[0];
   if (wanted !== undefined && wanted !== architecture) {
     return invalid(`Architecture ${wanted} is not available here: this machine runs ${architecture} functions`);
-  }
-  if (input.CodeSigningConfigArn !== undefined && input.CodeSigningConfigArn !== '') {
-    return fail(apiFailure('CodeSigningConfigNotFoundException', 'The code signing configuration cannot be found.'));
   }
   if (input.TenancyConfig !== undefined || input.PublishTo !== undefined) {
     return invalid('TenancyConfig and PublishTo are not supported');
@@ -69,15 +72,20 @@ export function newSettings(input: Create, name: string, architecture: Settings[
     systemLogLevel: null,
     snapStart: 'None',
     architecture,
+    layers,
   };
   return changedSettings(defaults, input);
 }
 
 /** Runtimes that Lambda supports and Hearth does not have: saying that they are outdated would mislead. */
-const supportedElsewhere = /^(java(11|17|21|25)|ruby3|dotnet(8|10))/;
+const supportedElsewhere = /^(nodejs26\.x|python3\.15|java(8|11|17)\.al2023|dotnet(8|10))$/;
 
-/** Members that are absent keep what was before. */
-export function changedSettings(before: Settings, input: Update | Create): Result<Settings> {
+/** Members that are absent keep what was before; so do layers that are null. */
+export function changedSettings(
+  before: Settings,
+  input: Update | Create,
+  layers: readonly LayerUse[] | null = null,
+): Result<Settings> {
   const failure = unsupported(input) ?? outOfRange(input);
   if (failure !== null) return fail(failure);
   const runtime = (input.Runtime ?? before.runtime) as RuntimeName;
@@ -96,8 +104,8 @@ export function changedSettings(before: Settings, input: Update | Create): Resul
   if (environmentFailure !== null) return fail(environmentFailure);
   // The model's pattern for a handler allows it; no process can be given one, and lists of arguments are ended by it.
   if (input.Handler?.includes('\0')) return invalid('The handler must not contain NUL characters.');
-  const logFormat = input.LoggingConfig?.LogFormat ?? before.logFormat;
-  const json = logFormat === 'JSON';
+  const logging = changedLogging(before, input.LoggingConfig);
+  if (!logging.ok) return logging;
   const deadLetterArn = input.DeadLetterConfig === undefined ? before.deadLetterArn : input.DeadLetterConfig.TargetArn;
   return ok({
     runtime,
@@ -110,22 +118,15 @@ export function changedSettings(before: Settings, input: Update | Create): Resul
     environment,
     tracing: input.TracingConfig?.Mode ?? before.tracing,
     deadLetterArn: deadLetterArn === undefined || deadLetterArn === '' ? null : deadLetterArn,
-    logFormat,
-    logGroup: input.LoggingConfig?.LogGroup ?? before.logGroup,
-    applicationLogLevel: json
-      ? (input.LoggingConfig?.ApplicationLogLevel ?? before.applicationLogLevel ?? 'INFO')
-      : null,
-    systemLogLevel: json ? (input.LoggingConfig?.SystemLogLevel ?? before.systemLogLevel ?? 'INFO') : null,
+    ...logging.value,
     snapStart: input.SnapStart?.ApplyOn ?? before.snapStart,
     architecture: before.architecture,
+    layers: layers ?? before.layers,
   });
 }
 
 /** What the API has and Hearth does not (yet): refused rather than stored and ignored. Empty values are harmless. */
 function unsupported(input: Update | Create): ApiFailure | null {
-  const layer = input.Layers?.[0];
-  if (layer !== undefined)
-    return apiFailure('InvalidParameterValueException', `Layer version ${layer} does not exist.`);
   const names = [
     (input.VpcConfig?.SubnetIds?.length ?? 0) > 0 || (input.VpcConfig?.SecurityGroupIds?.length ?? 0) > 0
       ? 'VpcConfig'

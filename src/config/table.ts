@@ -5,11 +5,13 @@ import { fail, ok, type Result } from '../kernel/result.js';
 import { secondMs } from '../kernel/units.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import { aliasNotFound, functionArn, notFound } from './arns.js';
+import type { AttachmentRecord } from './attachments.js';
 import {
   type AliasRecord,
   type FunctionId,
   type FunctionRecord,
   type FunctionState,
+  type LayerUse,
   latest,
   type RecordWrite,
   type VersionRecord,
@@ -31,12 +33,13 @@ export interface Route {
   readonly other: { readonly resolved: Result<Resolved>; readonly weight: number } | null;
 }
 
-export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord | UrlRecord;
+export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord | UrlRecord | AttachmentRecord;
 
 class Entry implements FunctionState {
   stored: Versioned<FunctionRecord> | null = null;
   readonly versions = new Map<string, VersionRecord>();
   readonly aliases = new Map<string, AliasRecord>();
+  readonly attachments = new Map<string, AttachmentRecord>();
   readonly urls = new Map<string, UrlRecord>();
   /** Revision of each stored key below the function's. */
   readonly revisions = new Map<string, number>();
@@ -74,7 +77,7 @@ export class FunctionTable {
       this.#entries.set(key, entry);
     }
     entry.routes.clear();
-    const value = change.entry?.value ?? null;
+    const value = kind === 'v' ? withLayers(change.entry?.value ?? null) : (change.entry?.value ?? null);
     if (change.entry === null) entry.revisions.delete(change.key);
     else entry.revisions.set(change.key, change.entry.revision);
     if (kind === 'f') {
@@ -89,10 +92,12 @@ export class FunctionTable {
       else entry.versions.set(part!, value as VersionRecord);
     } else if (kind === 'u') {
       this.#applyUrl(account as AccountId, region as Region, name, part!, entry, value as UrlRecord | null);
+    } else if (kind === 'q') {
+      if (value === null) entry.attachments.delete(part!);
+      else entry.attachments.set(part!, value as AttachmentRecord);
     } else if (value === null) entry.aliases.delete(part!);
     else entry.aliases.set(part!, value as AliasRecord);
-    const empty = entry.versions.size === 0 && entry.aliases.size === 0 && entry.urls.size === 0;
-    if (entry.stored === null && empty) this.#entries.delete(key);
+    if (entry.revisions.size === 0) this.#entries.delete(key);
   }
 
   /** Null: there is no such URL. */
@@ -110,14 +115,7 @@ export class FunctionTable {
     const scope = `${id.account}/${id.region}/${id.name}`;
     const revisions = this.#entries.get(scope)?.revisions;
     return writes.map((write): KvWrite<ConfigRecord> => {
-      const key =
-        write.kind === 'function'
-          ? `f/${scope}`
-          : write.kind === 'version'
-            ? `v/${scope}/${write.version}`
-            : write.kind === 'url'
-              ? `u/${scope}/${write.qualifier}`
-              : `a/${scope}/${write.name}`;
+      const key = keyOf(scope, write);
       const expected = revisions?.get(key) ?? 0;
       return write.record === null
         ? { kind: 'delete', key, expected }
@@ -175,6 +173,21 @@ export class FunctionTable {
   }
 }
 
+function keyOf(scope: string, write: RecordWrite): string {
+  switch (write.kind) {
+    case 'function':
+      return `f/${scope}`;
+    case 'version':
+      return `v/${scope}/${write.version}`;
+    case 'alias':
+      return `a/${scope}/${write.name}`;
+    case 'url':
+      return `u/${scope}/${write.qualifier}`;
+    case 'attachment':
+      return `q/${scope}/${write.qualifier}`;
+  }
+}
+
 function makeRoute(state: FunctionState, qualifier: string | null): Route {
   const id = state.record;
   const alias = qualifier === null ? undefined : state.aliases.get(qualifier);
@@ -208,6 +221,13 @@ function notReady(record: VersionRecord): ApiFailure {
   return apiFailure('ResourceConflictException', message);
 }
 
+/** Versions stored before there were layers say nothing of them. */
+function withLayers(stored: ConfigRecord | null): VersionRecord | null {
+  const record = stored as VersionRecord | null;
+  if (record === null || (record.settings.layers as readonly LayerUse[] | undefined)) return record;
+  return { ...record, settings: { ...record.settings, layers: [] } };
+}
+
 export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec {
   const key = versionKey(id.account, id.region, id.name, record.version);
   const { settings } = record;
@@ -223,11 +243,20 @@ export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec 
     runtime: settings.runtime,
     handler: settings.handler,
     codeSha256Hex: record.code.sha256Hex,
+    layers: Object.freeze(
+      settings.layers.map(({ arn, code }) => ({ arn, codeSha256Hex: code.sha256Hex, codeBytes: code.zipBytes })),
+    ),
     environment: Object.freeze({ ...settings.environment }),
     memoryMib: settings.memoryMib,
     timeoutMs: settings.timeoutSeconds * secondMs,
     ephemeralMib: settings.ephemeralMib,
     logGroup: settings.logGroup,
+    logging: Object.freeze({
+      format: settings.logFormat,
+      applicationLevel: settings.applicationLogLevel,
+      systemLevel: settings.systemLogLevel,
+    }),
+    tracing: settings.tracing,
     reservedConcurrency: id.reserved,
   });
 }

@@ -12,7 +12,7 @@ import type { AccountId, Region } from '../kernel/ids.js';
 import type { Result } from '../kernel/result.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Input } from '../wire/lambda/operations.js';
-import { type Caller, type ConfigService, openConfigService } from './service.js';
+import { type Caller, type ConfigService, type ConfigServiceOptions, openConfigService } from './service.js';
 
 export const caller: Caller = { account: '111111111111' as AccountId, region: 'us-east-1' as Region };
 export const stranger: Caller = { account: '222222222222' as AccountId, region: 'us-east-1' as Region };
@@ -46,6 +46,7 @@ export async function opened<T>(
   folder: string,
   body: (service: ConfigService) => Promise<T>,
   fraction: () => number = () => 0.5,
+  more: Partial<ConfigServiceOptions> = {},
 ): Promise<T> {
   const environment = new LmdbEnvironment(join(folder, 'lmdb'));
   const random = new RealRandom();
@@ -57,6 +58,7 @@ export async function opened<T>(
     codeFolder: join(folder, 'code'),
     codeUrl: (_, sha) => `http://code/${sha}`,
     architecture: 'x86_64',
+    ...more,
   });
   try {
     return await body(service);

@@ -1,9 +1,11 @@
 import { assert } from '../kernel/assert.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { Input, Output } from '../wire/lambda/operations.js';
-import { type FunctionRef, functionArn, functionRef } from './arns.js';
+import { callerContext } from './access.js';
+import { type FunctionRef, functionArn, rootArn } from './arns.js';
 import { type FunctionId, latest } from './messages.js';
 import { byText, page } from './page.js';
+import type { PolicyPrincipal } from './policyevaluation.js';
 import { type Caller, ConfigQueries } from './queries.js';
 import type { CorsSettings, UrlInput, UrlRecord, UrlTarget } from './urlmessages.js';
 import { noFunctionForUrl, noUrl } from './urls.js';
@@ -81,7 +83,7 @@ export class UrlOperations extends ConfigQueries {
     caller: Caller,
     input: Input<'ListFunctionUrlConfigs'>,
   ): Promise<Result<Output<'ListFunctionUrlConfigs'>>> {
-    const ref = this.unqualified(caller, input.FunctionName, 'ListFunctionUrlConfigs');
+    const ref = this.access.unqualified(caller, input.FunctionName, 'ListFunctionUrlConfigs');
     if (!ref.ok) return ref;
     const state = this.engine.table.state(ref.value);
     if (state === null) return fail(noFunctionForUrl());
@@ -100,12 +102,33 @@ export class UrlOperations extends ConfigQueries {
     return this.engine.table.url(urlId);
   }
 
+  /**
+   * Whether a request may use the URL: of its own account everybody who signed, otherwise whom the policy of just this
+   * qualifier names, for both actions (since October 2025 the service wants both, of everybody).
+   */
+  allowsUrl(target: UrlTarget, caller: Caller | null): boolean {
+    if (caller?.account === target.account) return true;
+    const { account, region, functionName: name, qualifier, record } = target;
+    const principal: PolicyPrincipal =
+      caller === null
+        ? { kind: 'anonymous' }
+        : { kind: 'account', account: caller.account, arn: caller.arn ?? rootArn(caller.account) };
+    const context = {
+      ...callerContext(principal),
+      'lambda:FunctionUrlAuthType': record.authType,
+      'lambda:InvokedViaFunctionUrl': 'true',
+    };
+    return ['lambda:InvokeFunctionUrl', 'lambda:InvokeFunction'].every((action) =>
+      this.access.permits({ account, region, name }, qualifier, { action, principal, context }),
+    );
+  }
+
   #ref(
     caller: Caller,
     input: { readonly FunctionName: string; readonly Qualifier?: string | undefined },
     action: string,
   ): Result<FunctionRef> {
-    return functionRef(caller.account, caller.region, input.FunctionName, input.Qualifier ?? null, action);
+    return this.access.reference(caller, input.FunctionName, input.Qualifier ?? null, action);
   }
 
   async #change(id: FunctionId, make: () => UrlInput): Promise<Result<UrlRecord>> {

@@ -58,6 +58,9 @@ export function listedView(id: FunctionId, record: VersionRecord, qualifier: str
     ...(settings.deadLetterArn === null ? {} : { DeadLetterConfig: { TargetArn: settings.deadLetterArn } }),
     ...(settings.environment === null ? {} : { Environment: { Variables: settings.environment } }),
     TracingConfig: { Mode: settings.tracing },
+    ...(settings.layers.length === 0
+      ? {}
+      : { Layers: settings.layers.map(({ arn, code: layer }) => ({ Arn: arn, CodeSize: layer.zipBytes })) }),
     RevisionId: record.revisionId,
     PackageType: 'Zip',
     Architectures: [settings.architecture],
@@ -96,6 +99,6 @@ export function base64(hex: string): string {
 }
 
 /** `2024-01-01T00:00:00.000+0000` */
-function timestamp(ms: number): string {
+export function timestamp(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+0000');
 }

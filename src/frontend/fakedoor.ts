@@ -10,7 +10,7 @@ import type { AccountId, Region } from '../kernel/ids.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
 import { fail, ok } from '../kernel/result.js';
 import type { Caller } from '../wire/caller.js';
-import type { FunctionSpec } from '../wire/functionspec.js';
+import { type FunctionSpec, textLogging } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { SignedCodeUrls } from './codeurls.js';
 import { CredentialStore } from './credentials.js';
@@ -52,6 +52,9 @@ export function fakeResolved(
     runtime: 'nodejs20.x',
     handler: 'index.handler',
     codeSha256Hex: '00',
+    layers: [],
+    logging: textLogging,
+    tracing: 'PassThrough',
     environment: {},
     memoryMib: 128,
     timeoutMs: 3_000,

@@ -26,6 +26,27 @@ export const runtimeNames = [
 
 export type RuntimeName = (typeof runtimeNames)[number];
 
+/** How a function's log looks. Levels are null with the text format, which has none. */
+export interface LoggingSpec {
+  readonly format: 'Text' | 'JSON';
+  /** What the function itself logs below this level is dropped. */
+  readonly applicationLevel: 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL' | null;
+  /** What the platform logs below this level is dropped. */
+  readonly systemLevel: 'DEBUG' | 'INFO' | 'WARN' | null;
+}
+
+export const textLogging: LoggingSpec = { format: 'Text', applicationLevel: null, systemLevel: null };
+
+/** One layer of a function, in the order in which the function names them. */
+export interface LayerSpec {
+  /** ARN of the layer version. */
+  readonly arn: string;
+  /** Lower-case hex SHA-256 of the zip; names the extracted tree. */
+  readonly codeSha256Hex: string;
+  /** Size of the zip. */
+  readonly codeBytes: number;
+}
+
 /**
  * Everything a sandbox must know to become one published state of a function version. Immutable: every change of
  * code or configuration makes a new spec with the next `generation`.
@@ -46,11 +67,16 @@ export interface FunctionSpec {
   readonly handler: string;
   /** Lower-case hex SHA-256 of the zip; names the extracted tree. */
   readonly codeSha256Hex: string;
+  /** What `/opt` is made of; the files of later ones replace those of earlier ones. */
+  readonly layers: readonly LayerSpec[];
   readonly environment: Readonly<Record<string, string>>;
   readonly memoryMib: number;
   readonly timeoutMs: number;
   readonly ephemeralMib: number;
   readonly logGroup: string;
+  readonly logging: LoggingSpec;
+  /** `Active`: this service samples invocations that nobody upstream has decided about. */
+  readonly tracing: 'Active' | 'PassThrough';
   /** Null: no reservation. 0: throttled. */
   readonly reservedConcurrency: number | null;
 }

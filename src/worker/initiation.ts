@@ -35,7 +35,7 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
   const { taskRoot } = link.box;
   if (link.managed) {
     // The code is there by now: these variables may name files in it.
-    link.startHeld({ ...env, ...options.runtimes.startVariables(spec) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
+    link.startHeld({ ...env, ...options.runtimes.startVariables(spec, code.libraries) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
     const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
     link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
     return null;

@@ -278,7 +278,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const { options } = this.#around;
     try {
       this.#code ??= await options.code.acquire(this.spec);
-      const held = Object.keys(options.runtimes.startVariables(this.spec)).length > 0;
+      const held = Object.keys(options.runtimes.startVariables(this.spec, this.#code.libraries)).length > 0;
       // Both to their end: what there is must be found and cleared away when there is not the other.
       const [box, scratch] = await Promise.allSettled([
         this.#around.box(this.spec, held),

@@ -27,6 +27,8 @@ export interface CodeSource {
   acquire(spec: FunctionSpec): Promise<{
     readonly codeDirectory: string;
     readonly layersDirectory: string | null;
+    /** Shared libraries are among them: the runtime has to start where it finds them. */
+    readonly libraries: boolean;
     release(): void;
   }>;
 }
@@ -53,8 +55,11 @@ export interface RuntimeCatalog {
       readonly initializationType: 'on-demand';
     },
   ): Readonly<Record<string, string>>;
-  /** Those of the user's variables that only count when a process starts; a spare cannot serve when there are any. */
-  startVariables(spec: FunctionSpec): Readonly<Record<string, string>>;
+  /**
+   * Variables that only count when a process starts; a spare cannot serve when there are any. `libraries`: code or
+   * layers bring shared libraries.
+   */
+  startVariables(spec: FunctionSpec, libraries: boolean): Readonly<Record<string, string>>;
   /**
    * What to start, with the function's environment and this one, for a managed runtime that speaks the Runtime API
    * itself (Java). Null, or no such method: the runtime is ours, or the function brings its own bootstrap.

@@ -5,6 +5,7 @@ import { connect } from './client.js';
 import { runDemo } from './demo.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
+import { objectStoreOf, s3Options } from './s3.js';
 import { CommandError, Terminal } from './terminal.js';
 
 /** The port that tools preset for a local AWS endpoint expect. */
@@ -42,7 +43,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    commonOptions(command)
+    s3Options(commonOptions(command))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -60,6 +61,11 @@ export const up = defineCommand({
       .option('concurrency', {
         type: 'number',
         describe: 'concurrent invocations per account and region (default: 1000)',
+      })
+      .option('organization', {
+        type: 'string',
+        describe: 'organization (o-…) of all accounts, for layers shared with one',
+        requiresArg: true,
       })
       .option('demo', {
         type: 'boolean',
@@ -86,6 +92,7 @@ export const up = defineCommand({
     if (options.concurrency !== undefined && !(Number.isInteger(options.concurrency) && options.concurrency >= 1)) {
       throw new CommandError('--concurrency takes a whole number, 1 or more', 64);
     }
+    const objects = objectStoreOf(options);
     const running = folder.platform();
     if (running !== null) {
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
@@ -98,6 +105,8 @@ export const up = defineCommand({
       port,
       isolation: options.isolation,
       sparesPerRuntime: options.spares,
+      ...(objects === null ? {} : { objects }),
+      ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
       ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
     }).catch((error: NodeJS.ErrnoException) => {

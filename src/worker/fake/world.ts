@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { AccountId, PoolKey, Region, RequestId, SandboxId, VersionKey } from '../../kernel/ids.js';
 import type { Clock } from '../../kernel/ports/clock.js';
 import type { LogSink } from '../../kernel/ports/logs.js';
-import type { FunctionSpec } from '../../wire/functionspec.js';
+import { type FunctionSpec, textLogging } from '../../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../../wire/invocation.js';
 import type { SandboxDriver } from '../sandbox/driver.js';
 import {
@@ -50,11 +50,14 @@ export function makeSpec(over: Partial<FunctionSpec> = {}): FunctionSpec {
     runtime: 'nodejs20.x',
     handler: 'index.handler',
     codeSha256Hex: '0'.repeat(64),
+    layers: [],
     environment: {},
     memoryMib: 128,
     timeoutMs: 3000,
     ephemeralMib: 512,
     logGroup: '/aws/lambda/f',
+    logging: textLogging,
+    tracing: 'PassThrough',
     reservedConcurrency: null,
     ...over,
   };
@@ -109,6 +112,7 @@ export class World {
       acquire: async (spec) => ({
         codeDirectory,
         layersDirectory: null,
+        libraries: false,
         release: () => void this.released.push(spec.functionName),
       }),
     };

@@ -103,8 +103,8 @@ export class MachineRuntimes implements Runtimes {
     return functionEnvironment(spec, sandbox, this.#credentials(spec));
   }
 
-  startVariables(spec: FunctionSpec): Readonly<Record<string, string>> {
-    return startVariables(spec);
+  startVariables(spec: FunctionSpec, libraries = false): Readonly<Record<string, string>> {
+    return startVariables(spec, libraries);
   }
 
   client(spec: FunctionSpec) {

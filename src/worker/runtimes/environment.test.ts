@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AccountId, poolKey, type Region, versionKey } from '../../kernel/ids.js';
-import type { FunctionSpec, RuntimeName } from '../../wire/functionspec.js';
+import { type FunctionSpec, type RuntimeName, textLogging } from '../../wire/functionspec.js';
 import { functionEnvironment, startVariables } from './environment.js';
 
 const account = '123456789012' as AccountId;
@@ -26,11 +26,14 @@ function spec(runtime: RuntimeName, environment: Record<string, string> = {}, me
     runtime,
     handler: 'index.handler',
     codeSha256Hex: '00',
+    layers: [],
     environment,
     memoryMib,
     timeoutMs: 3_000,
     ephemeralMib: 512,
     logGroup: '/aws/lambda/sample',
+    logging: textLogging,
+    tracing: 'PassThrough',
     reservedConcurrency: null,
   };
 }

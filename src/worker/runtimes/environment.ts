@@ -20,6 +20,7 @@ export interface SandboxDetails {
 }
 
 const taskRoot = '/var/task';
+const libraryPath = `${languageDirectory}/lib:/lib64:/usr/lib64:${runtimeDirectory}:${runtimeDirectory}/lib:${taskRoot}:${taskRoot}/lib:/opt/lib`;
 
 /** Defaults that a function may replace (the "unreserved" variables of the Lambda developer guide). */
 function defaults(spec: FunctionSpec): Record<string, string> {
@@ -28,7 +29,7 @@ function defaults(spec: FunctionSpec): Record<string, string> {
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
     PATH: `${languageDirectory}/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin`,
-    LD_LIBRARY_PATH: `${languageDirectory}/lib:/lib64:/usr/lib64:${runtimeDirectory}:${runtimeDirectory}/lib:${taskRoot}:${taskRoot}/lib:/opt/lib`,
+    LD_LIBRARY_PATH: libraryPath,
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_XRAY_DAEMON_ADDRESS: '169.254.79.129:2000',
     ...(node !== null && {
@@ -105,15 +106,18 @@ const heapMibDefault = Math.floor(getHeapStatistics().heap_size_limit / mib);
 
 /**
  * Those of a function's variables that only count when a process starts. A spare has started already, so a function
- * that has any boots a fresh process with them.
+ * that has any boots a fresh process with them. With shared libraries of its own, LD_LIBRARY_PATH is one of them.
  */
-export function startVariables(spec: FunctionSpec): Readonly<Record<string, string>> {
+export function startVariables(spec: FunctionSpec, libraries = false): Readonly<Record<string, string>> {
   const node = nodeMajor(spec.runtime) !== null;
   const python = pythonMinor(spec.runtime) !== null;
   if (!node && !python && rubyMinor(spec.runtime) === null) return {};
   const own = node ? startOnly.node : python ? startOnly.python : startOnly.ruby;
   const counting = Object.entries(spec.environment).filter(([name]) => startOnly.always.test(name) || own.test(name));
-  const variables = Object.fromEntries(counting);
+  const variables: Record<string, string> = {
+    ...(libraries && { LD_LIBRARY_PATH: libraryPath }),
+    ...Object.fromEntries(counting),
+  };
   if (!node) return variables;
   // As Lambda: a tenth of the memory is for the young generation and for what lies outside of V8's heap.
   const heapMib = Math.floor(spec.memoryMib * 0.9);
