@@ -9,6 +9,7 @@ import { EmbeddedKv } from '../adapters/embedded/kv.js';
 import { EmbeddedQueue } from '../adapters/embedded/queue.js';
 import { RealRandom } from '../adapters/embedded/random.js';
 import { projectRoot } from '../adapters/projectroot.js';
+import type { SqsClient } from '../adapters/sqs/client.js';
 import { AssignmentMachine } from '../assignment/machine.js';
 import type { AssignmentEntry } from '../assignment/messages.js';
 import { AssignmentService } from '../assignment/service.js';
@@ -35,6 +36,7 @@ import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
 import { attemptThrough } from './attempt.js';
 import type { DataFolder } from './datafolder.js';
+import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
@@ -53,6 +55,8 @@ export interface PlatformOptions {
   readonly objects?: ObjectStore;
   /** The organization (`o-…`) of all accounts, for layers shared with one. Default: none. */
   readonly organizationId?: string;
+  /** The queues that event source mappings read. Default: none. */
+  readonly queues?: SqsClient;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
   readonly accountConcurrency?: number;
 }
@@ -175,6 +179,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     (account, region) => config.reservedInAccount(account, region),
     clock,
   );
+  const eventSources = await openEventSources({
+    kv: new EmbeddedKv(store, 'eventsources'),
+    clock,
+    random,
+    config,
+    dispatcher,
+    queues: options.queues ?? null,
+    onProblem: report,
+  });
   const async = new AsyncService(new AsyncMachine(), queue, attemptThrough(config, dispatcher, clock), clock, report);
 
   config.onPoolSuperseded((pool, reason) =>
@@ -206,7 +219,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
   const frontend = new FrontEnd({
     credentials,
-    config: config.owners,
+    config: [...config.owners, eventSources.mappings],
     resolver: config,
     dispatcher,
     intake: async,
@@ -226,6 +239,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   endpoint = `http://${shownHost}:${port}`;
   folder.claim(endpoint, startedMs);
   async.start();
+  eventSources.start();
   keepSpares(config, worker);
 
   return {
@@ -236,6 +250,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       const closed = frontend.close(drainMs);
       await async.close();
       await closed;
+      await eventSources.close();
       await worker.close();
       await layers.close();
       await driver.close();
