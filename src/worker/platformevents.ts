@@ -1,0 +1,121 @@
+import type { LoggingSpec } from '../wire/functionspec.js';
+import type { LineFacts } from './loglines.js';
+import type { InvocationFigures, PlatformLine } from './messages.js';
+
+/** One platform event as the Telemetry API and the JSON log format spell it (Telemetry API event schema 2022-12-13). */
+export interface PlatformEvent {
+  /** ISO 8601, milliseconds, UTC. */
+  readonly time: string;
+  readonly type: string;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+export type SystemLevel = NonNullable<LoggingSpec['systemLevel']>;
+
+/** An event and the level at which it is logged (developer guide, "System log level event mapping"). */
+export interface LeveledEvent {
+  readonly level: SystemLevel;
+  readonly event: PlatformEvent;
+}
+
+const ranks: Readonly<Record<SystemLevel, number>> = { DEBUG: 0, INFO: 1, WARN: 2 };
+
+/** Whether an event of this level is logged when `lowest` is configured. */
+export function isLogged(level: SystemLevel, lowest: SystemLevel | null): boolean {
+  return ranks[level] >= ranks[lowest ?? 'INFO'];
+}
+
+/** The service's figures have a thousandth of a millisecond. */
+function toThousandths(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/**
+ * The events that a platform line stands for, in order; none for lines that only the text format has. A handler that
+ * reported an error makes the invocation an `error` here, although the text REPORT has no status for it.
+ */
+export function platformEvents(line: PlatformLine, facts: LineFacts): readonly LeveledEvent[] {
+  const time = new Date(facts.nowMs).toISOString();
+  const made = (level: SystemLevel, type: string, record: PlatformEvent['record']): LeveledEvent => ({
+    level,
+    event: { time, type: `platform.${type}`, record },
+  });
+  switch (line.kind) {
+    case 'init-start':
+      return [
+        made('INFO', 'initStart', {
+          initializationType: 'on-demand',
+          phase: 'init',
+          runtimeVersion: facts.runtimeVersion.name,
+          runtimeVersionArn: facts.runtimeVersion.arn,
+          functionName: facts.functionName,
+          functionVersion: facts.version,
+        }),
+      ];
+    case 'init-report': {
+      const { phase, status, errorType } = line;
+      const level = status === 'success' ? 'DEBUG' : 'WARN';
+      const record = { initializationType: 'on-demand', phase, status, ...named(errorType) };
+      const metrics = { durationMs: toThousandths(line.initMs) };
+      return [made(level, 'initRuntimeDone', record), made(level, 'initReport', { ...record, metrics })];
+    }
+    case 'start':
+      return [made('INFO', 'start', { requestId: line.requestId, version: facts.version, ...tracing(facts) })];
+    case 'runtime-done':
+    case 'end': {
+      if (line.kind === 'end' && line.lingered) return [];
+      const { durationMs, producedBytes } = line.figures;
+      const status = statusOf(line.figures);
+      const record = {
+        requestId: line.requestId,
+        ...status,
+        ...tracing(facts),
+        metrics: { durationMs: toThousandths(durationMs), producedBytes },
+      };
+      return [made(status.status === 'success' ? 'DEBUG' : 'WARN', 'runtimeDone', record)];
+    }
+    case 'report': {
+      const { durationMs, initMs } = line.figures;
+      const status = statusOf(line.figures);
+      const peakMib = facts.memoryPeakMib();
+      const metrics = {
+        durationMs: toThousandths(durationMs),
+        billedDurationMs: billedMs(line.figures),
+        memorySizeMB: facts.memoryMib,
+        ...(peakMib === null ? {} : { maxMemoryUsedMB: peakMib }),
+        ...(initMs === null ? {} : { initDurationMs: toThousandths(initMs) }),
+      };
+      const record = { requestId: line.requestId, metrics, ...status, ...tracing(facts) };
+      return [made(status.status === 'success' ? 'INFO' : 'WARN', 'report', record)];
+    }
+    case 'extension': {
+      const { name, state, events, errorType } = line;
+      return [made(errorType === null ? 'INFO' : 'WARN', 'extension', { name, state, events, ...named(errorType) })];
+    }
+    case 'subscription': {
+      const type = line.api === 'telemetry' ? 'telemetrySubscription' : 'logsSubscription';
+      return [made('INFO', type, { name: line.name, state: 'Subscribed', types: line.types })];
+    }
+    case 'timed-out':
+    case 'failure':
+      return [];
+  }
+}
+
+/** Init is billed; a part of a millisecond counts as one. */
+export function billedMs({ durationMs, initMs }: InvocationFigures): number {
+  return Math.ceil(durationMs + (initMs ?? 0));
+}
+
+function statusOf({ status, errorType }: InvocationFigures): { readonly status: string; readonly errorType?: string } {
+  return { status: status === 'success' && errorType !== null ? 'error' : status, ...named(errorType) };
+}
+
+function named(errorType: string | null): { readonly errorType?: string } {
+  return errorType === null ? {} : { errorType };
+}
+
+function tracing({ trace }: LineFacts): { readonly tracing?: object } {
+  if (trace === null) return {};
+  return { tracing: { spanId: trace.segmentId, type: 'X-Amzn-Trace-Id', value: trace.header } };
+}
