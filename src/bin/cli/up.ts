@@ -6,6 +6,7 @@ import { runDemo } from './demo.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
 import { objectStoreOf, s3Options } from './s3.js';
+import { queuesOf, sqsOptions } from './sqs.js';
 import { CommandError, Terminal } from './terminal.js';
 
 /** The port that tools preset for a local AWS endpoint expect. */
@@ -43,7 +44,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    s3Options(commonOptions(command))
+    sqsOptions(s3Options(commonOptions(command)))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -93,6 +94,7 @@ export const up = defineCommand({
       throw new CommandError('--concurrency takes a whole number, 1 or more', 64);
     }
     const objects = objectStoreOf(options);
+    const queues = queuesOf(options);
     const running = folder.platform();
     if (running !== null) {
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
@@ -106,6 +108,7 @@ export const up = defineCommand({
       isolation: options.isolation,
       sparesPerRuntime: options.spares,
       ...(objects === null ? {} : { objects }),
+      ...(queues === null ? {} : { queues }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
       ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
