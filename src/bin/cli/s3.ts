@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import type { Argv } from 'yargs';
 import { S3Objects } from '../../adapters/s3/objects.js';
 import type { ObjectStore } from '../../kernel/ports/objects.js';
-import { CommandError } from './terminal.js';
+import { peerServiceOf } from './peerservice.js';
 
 /** Options that name the S3-compatible store from which code is fetched; each is also a variable, `HEARTH_S3_…`. */
 export function s3Options<Options>(command: Argv<Options>) {
@@ -33,43 +31,8 @@ export function s3Options<Options>(command: Argv<Options>) {
     });
 }
 
-export interface S3Choice {
-  readonly 's3-endpoint'?: string | undefined;
-  readonly 's3-region': string;
-  readonly 's3-access-key'?: string | undefined;
-  readonly 's3-secret-key'?: string | undefined;
-  readonly 's3-secret-key-file'?: string | undefined;
-}
-
 /** The store that the options name, or null. Throws CommandError for what cannot be. */
-export function objectStoreOf(choice: S3Choice): ObjectStore | null {
-  const text = choice['s3-endpoint'];
-  if (text === undefined || text === '') return null;
-  const endpoint = URL.canParse(text) ? new URL(text) : null;
-  if (endpoint === null || !/^https?:$/.test(endpoint.protocol)) {
-    throw new CommandError('--s3-endpoint takes a URL, such as http://127.0.0.1:9000', 64);
-  }
-  const accessKeyId = choice['s3-access-key'] ?? '';
-  const secretAccessKey = secretOf(choice);
-  if ((accessKeyId === '') !== (secretAccessKey === '')) {
-    throw new CommandError('--s3-access-key and --s3-secret-key (or --s3-secret-key-file) go together', 64);
-  }
-  // bin/hearth takes the variable that Node knows away: it costs every process time at its start.
-  const certificates = process.env.HEARTH_EXTRA_CA_CERTS;
-  return new S3Objects({
-    endpoint,
-    region: choice['s3-region'],
-    credentials: accessKeyId === '' ? null : { accessKeyId, secretAccessKey },
-    ...(certificates === undefined ? {} : { extraCa: [...rootCertificates, readFileSync(certificates, 'utf8')] }),
-  });
-}
-
-function secretOf(choice: S3Choice): string {
-  const file = choice['s3-secret-key-file'];
-  if (file === undefined || file === '') return choice['s3-secret-key'] ?? '';
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new CommandError(`--s3-secret-key-file: ${(error as Error).message}`, 64);
-  }
+export function objectStoreOf(choice: { readonly 's3-region': string }): ObjectStore | null {
+  const service = peerServiceOf('s3', choice, 'http://127.0.0.1:9000');
+  return service === null ? null : new S3Objects({ ...service, region: choice['s3-region'] });
 }
