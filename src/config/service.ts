@@ -13,6 +13,7 @@ import { type ConfigInput, type FunctionId, latest, type Settings } from './mess
 import { PolicyOperations } from './policyoperations.js';
 import { ProvisionedOperations } from './provisionedoperations.js';
 import type { Caller, ConfigServiceOptions } from './queries.js';
+import { RareOperations } from './rareoperations.js';
 import { RuntimeOperations } from './runtimeoperations.js';
 import { changedSettings, newSettings } from './settings.js';
 import { SigningOperations } from './signingoperations.js';
@@ -66,6 +67,7 @@ export class ConfigService extends UrlOperations {
       this.tagging,
       new EventInvokeOperations(engine, access),
       new ProvisionedOperations(engine, access, this.accountConcurrency),
+      new RareOperations(access),
       new RuntimeOperations(engine, access, options.runtimeVersionArn ?? runtimeVersionArn),
     ];
     this.#architecture = options.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'x86_64');

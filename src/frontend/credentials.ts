@@ -23,6 +23,8 @@ export interface Credential {
   readonly secretAccessKey: string;
   /** When set, requests must carry it as X-Amz-Security-Token. */
   readonly sessionToken?: string;
+  /** ARN of the identity. Default: the account's root. */
+  readonly arn?: string;
 }
 
 /** What the signature check needs to know of the store. */

@@ -63,6 +63,7 @@ export class InvokeEndpoint implements Endpoint {
       caller.region,
       parameters.functionName,
       parameters.qualifier,
+      caller.arn,
     );
     if (!resolved.ok) return void exchange.fail(resolved.failure);
     const wrong = payloadFailure(exchange.body, type);
@@ -73,7 +74,7 @@ export class InvokeEndpoint implements Endpoint {
       if (clientContext === null) return void exchange.fail(contextFailure());
     }
     if (type === 'DryRun') return void exchange.answer(204, [], null);
-    const traceHeader = traceHeaderOf(exchange, parameters.traceHeader);
+    const traceHeader = traceHeaderOf(exchange, parameters.traceHeader, resolved.value.spec);
     if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
 
     const { spec, invokedFunctionArn, executedVersion } = resolved.value;

@@ -41,6 +41,8 @@ export interface FunctionResolver {
     functionName: string,
     /** Null: unqualified, which runs `$LATEST`. */
     qualifier: string | null,
+    /** Who asks, for functions of other accounts: their policy has to allow it. Default: the account's root. */
+    callerArn?: string,
   ): Result<ResolvedFunction>;
 }
 

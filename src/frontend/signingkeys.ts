@@ -71,7 +71,7 @@ export class SigningKeys {
       account: credential.account as AccountId,
       region: region as Region,
       accessKeyId: keyId,
-      arn: `arn:aws:iam::${credential.account}:root`,
+      arn: credential.arn ?? `arn:aws:iam::${credential.account}:root`,
     });
     const scope: SigningScope = {
       text,

@@ -1,6 +1,7 @@
 import { assert } from '../kernel/assert.js';
 import { apiFailure } from '../kernel/errors.js';
 import { kib } from '../kernel/units.js';
+import type { Caller } from '../wire/caller.js';
 import type { CredentialLookup } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
@@ -33,7 +34,7 @@ export class StsEndpoint implements Endpoint {
     if (asked === version && action === 'GetCallerIdentity') {
       return answer(exchange, action, [
         ['Arn', caller.arn],
-        ['UserId', caller.account],
+        ['UserId', userId(caller)],
         ['Account', caller.account],
       ]);
     }
@@ -49,6 +50,12 @@ export class StsEndpoint implements Endpoint {
       ),
     );
   }
+}
+
+/** An account's own id for its keys; `ROLEID:SESSION` for sessions. */
+function userId({ account, accessKeyId, arn }: Caller): string {
+  const session = /:assumed-role\/[^/]+\/(.+)$/.exec(arn)?.[1];
+  return session === undefined ? account : `AROA${accessKeyId.slice(4)}:${session}`;
 }
 
 function answer(exchange: Exchange, action: string, members: readonly (readonly [string, string])[]): undefined {
