@@ -38,6 +38,18 @@ function spec(runtime: RuntimeName, environment: Record<string, string> = {}, me
   };
 }
 
+test('a function that logs JSON is told so, with its level; one that logs text may have its own level', () => {
+  const named = ({ AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL }: Readonly<Record<string, string>>) => [
+    AWS_LAMBDA_LOG_FORMAT,
+    AWS_LAMBDA_LOG_LEVEL,
+  ];
+  const text = spec('nodejs22.x', { AWS_LAMBDA_LOG_LEVEL: 'warn' });
+  assert.deepEqual(named(functionEnvironment(spec('nodejs22.x'), sandbox)), [undefined, undefined]);
+  assert.deepEqual(named(functionEnvironment(text, sandbox)), [undefined, 'warn']);
+  const json = { ...text, logging: { format: 'JSON', applicationLevel: 'DEBUG', systemLevel: 'INFO' } } as const;
+  assert.deepEqual(named(functionEnvironment(json, sandbox)), ['JSON', 'DEBUG']);
+});
+
 test('a function sees what Lambda sets, with the names of its runtime', () => {
   const node = functionEnvironment(spec('nodejs22.x'), sandbox);
   assert.equal(node.AWS_EXECUTION_ENV, 'AWS_Lambda_nodejs22.x');

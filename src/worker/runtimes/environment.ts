@@ -68,6 +68,8 @@ function reserved(
     AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    ...(spec.logging.format === 'JSON' && { AWS_LAMBDA_LOG_FORMAT: 'JSON' }),
+    ...(spec.logging.applicationLevel !== null && { AWS_LAMBDA_LOG_LEVEL: spec.logging.applicationLevel }),
     AWS_LAMBDA_RUNTIME_API: sandbox.runtimeApi,
     ...(credentials !== null && {
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
