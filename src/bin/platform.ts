@@ -221,6 +221,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     credentials,
     config: [...config.owners, eventSources.mappings],
     resolver: config,
+    urls: config,
     dispatcher,
     intake: async,
     logs: createLogsApi(logs),

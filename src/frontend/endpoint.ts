@@ -1,3 +1,4 @@
+import type { ApiFailure } from '../kernel/errors.js';
 import type { BodyLimit } from './bodyreader.js';
 import type { Exchange } from './exchange.js';
 import type { Protocol } from './failures.js';
@@ -8,6 +9,8 @@ export interface Endpoint {
   /** Service that the credential has to name. Null: open to everyone who can connect. */
   readonly service: 'lambda' | 'logs' | 'sts' | null;
   readonly limit: BodyLimit;
+  /** What a request without any signature is told; absent: as everywhere in the API. */
+  readonly unsigned?: ApiFailure;
   /** Answers now or later, exactly once. Never throws for what a client sent; a rejection is our own error. */
   handle(exchange: Exchange): undefined | Promise<void>;
 }

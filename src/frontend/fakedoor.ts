@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { AsyncEvent } from '../async/messages.js';
+import type { UrlTarget } from '../config/urlmessages.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
@@ -14,6 +15,7 @@ import { type FunctionSpec, textLogging } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { SignedCodeUrls } from './codeurls.js';
 import { CredentialStore } from './credentials.js';
+import type { UrlDirectory } from './functionurl.js';
 import type { ResolvedFunction } from './ports.js';
 import { FrontEnd, type ServerLimits } from './server.js';
 
@@ -30,6 +32,9 @@ export interface FakeDoor {
   /** What the next invocations answer; null: an echo. */
   outcome: ((invocation: Invocation, done: (outcome: InvocationOutcome) => void) => void) | null;
   nowMs: (() => number) | null;
+  /** Every well-formed URL id is this URL; null: there are none. */
+  url: UrlTarget | null;
+  allowsUrl: UrlDirectory['allowsUrl'];
 }
 
 export function fakeResolved(
@@ -98,6 +103,10 @@ export async function openFakeDoor(t: TestContext, limits: Partial<ServerLimits>
       },
       deleteFunction: async () => ok({ StatusCode: 204 }),
     },
+    urls: {
+      functionUrl: () => door.url,
+      allowsUrl: (target, caller) => door.allowsUrl(target, caller),
+    },
     logs: {
       DescribeLogGroups: async (caller, input) => ok({ logGroups: [{ arn: caller.account, input }] }),
       GetLogEvents: async () =>
@@ -151,6 +160,8 @@ export async function openFakeDoor(t: TestContext, limits: Partial<ServerLimits>
     errors,
     outcome: null,
     nowMs: null,
+    url: null,
+    allowsUrl: () => true,
   };
   return door;
 }

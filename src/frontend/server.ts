@@ -12,6 +12,8 @@ import { CodeEndpoint, codePrefix, type SignedCodeUrls } from './codeurls.js';
 import type { CredentialLookup } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
+import { FunctionUrlEndpoint, type UrlDirectory, type UrlPorts } from './functionurl.js';
+import { addressOfHost, addressOfPath, urlPathPrefix } from './functionurladdress.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
@@ -53,6 +55,7 @@ export interface FrontEndOptions extends InvokePorts {
    * Operations without one answer that they are not available.
    */
   readonly config: object | readonly object[];
+  readonly urls: UrlDirectory;
   readonly logs: LogsApi;
   readonly code: CodeSource;
   readonly codeUrls: SignedCodeUrls;
@@ -79,6 +82,7 @@ export class FrontEnd {
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   readonly #lambda: ReadonlyMap<OperationName, Endpoint>;
+  readonly #urls: UrlPorts;
   readonly #logs: Endpoint;
   readonly #sts: Endpoint;
   readonly #code: Endpoint;
@@ -91,6 +95,7 @@ export class FrontEnd {
     this.#now = options.now ?? Date.now;
     this.#onError = options.onError;
     this.#lambda = lambdaEndpoints(options.config, options);
+    this.#urls = options;
     this.#logs = new LogsEndpoint(options.logs);
     this.#sts = new StsEndpoint(options.credentials);
     this.#code = new CodeEndpoint(options.codeUrls, options.code);
@@ -150,7 +155,8 @@ export class FrontEnd {
       if (endpoint.service !== null) {
         const claimed = this.#verifier.claim(exchange, endpoint.service, exchange.arrivedMs);
         if (!claimed.ok) {
-          exchange.refuse(claimed.failure);
+          const unsigned = claimed.failure.code === 'MissingAuthenticationTokenException';
+          exchange.refuse((unsigned ? endpoint.unsigned : undefined) ?? claimed.failure);
           return;
         }
         claim = claimed.value;
@@ -193,8 +199,13 @@ export class FrontEnd {
   /** Null: there is none, and the client has its answer. */
   #endpointOf(exchange: Exchange): Endpoint | null {
     const { method, path } = exchange;
+    const address = addressOfHost(exchange.rawHeaders, path);
+    if (address !== null) return FunctionUrlEndpoint.for(this.#urls, exchange, address);
     if (!path.startsWith(invokePrefix)) {
       if (path === '/') return this.#rootEndpoint(exchange);
+      if (path.startsWith(urlPathPrefix)) {
+        return FunctionUrlEndpoint.for(this.#urls, exchange, addressOfPath(path));
+      }
       if (path.startsWith('/_hearth/')) return this.#adminEndpoint(exchange);
     }
     const found = route(method, path, exchange.query === '' ? null : new URLSearchParams(exchange.query));
