@@ -92,10 +92,14 @@ async function init({ env, handler, taskRoot, inherited }) {
   }
   const client = loaded.streaming ? new Client(env.AWS_LAMBDA_RUNTIME_API) : null;
   const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
-  runtime = modern
-    ? new era.BufferedInvokeProcessor(loaded.handler, waiting, streams, store)
-    : new era.Runtime(loaded.handler, waiting, streams);
-  handleOnce = (loaded.streaming ? runtime.handleOnceStreaming : runtime.handleOnceNonStreaming).bind(runtime);
+  if (modern) {
+    const Processor = loaded.streaming ? era.StreamingInvokeProcessor : era.BufferedInvokeProcessor;
+    runtime = new Processor(loaded.handler, waiting, streams, store);
+    handleOnce = runtime.handleOnce.bind(runtime);
+  } else {
+    runtime = new era.Runtime(loaded.handler, waiting, streams);
+    handleOnce = (loaded.streaming ? runtime.handleOnceStreaming : runtime.handleOnceNonStreaming).bind(runtime);
+  }
   sendText(frame.initDone, '');
   waiting(true);
 }

@@ -5,6 +5,7 @@
 const { frame, sendText } = require('./channel.cjs');
 const { environmentData, headerData } = require('./context.cjs');
 const { errorReport, logError, UnhandledPromiseRejection } = require('./errors.cjs');
+const { endInvocation, stream } = require('./streaming.cjs');
 
 const requestIdKey = Symbol.for('aws.lambda.runtime.requestId');
 const beforeExitKey = Symbol.for('aws.lambda.beforeExit');
@@ -33,10 +34,14 @@ function firstCall() {
 }
 
 class Runtime {
-  /** `waiting(on)`: whether waiting for the next invocation keeps the process alive. */
-  constructor(handler, waiting) {
+  /**
+   * `waiting(on)`: whether waiting for the next invocation keeps the process alive. `streams(requestId)` opens the response
+   * stream of an invocation; null for handlers that do not stream.
+   */
+  constructor(handler, waiting, streams) {
     this.handler = handler;
     this.waiting = waiting;
+    this.streams = streams;
     this.environment = environmentData(false);
     this.current = null;
   }
@@ -110,21 +115,37 @@ class Runtime {
     }
   }
 
-  handleOnceStreaming({ header, body }) {
-    const { invokeStreaming } = require('./streaming.cjs');
+  async handleOnceStreaming({ header, body }) {
     const { requestId } = header;
     this.current = requestId;
     global[requestIdKey] = requestId;
     this.waiting(false);
-    global[beforeExitKey] = nothing;
-    const data = () => ({ callbackWaitsForEmptyEventLoop: true, ...this.environment, ...headerData(header, false) });
-    invokeStreaming(this, body, data, {
-      fail: (error) => this.postError(requestId, error),
-      end: () => {
-        this.current = null;
-        this.waiting(true);
+    const over = () => {
+      if (this.current !== requestId) return;
+      this.current = null;
+      endInvocation();
+      this.waiting(true);
+    };
+    global[beforeExitKey] = over;
+    let waitsForEmptyEventLoop = true;
+    const context = {
+      get callbackWaitsForEmptyEventLoop() {
+        return waitsForEmptyEventLoop;
       },
-    });
+      set callbackWaitsForEmptyEventLoop(value) {
+        waitsForEmptyEventLoop = value;
+      },
+    };
+    const invoke = (view) => {
+      Object.assign(context, this.environment, headerData(header, false));
+      return this.handler(JSON.parse(body), view, context);
+    };
+    await stream(this.streams(requestId), invoke, false);
+    if (waitsForEmptyEventLoop) global[beforeExitKey] = () => setImmediate(over);
+    else {
+      global[beforeExitKey] = nothing;
+      over();
+    }
   }
 }
 

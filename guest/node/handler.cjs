@@ -6,6 +6,7 @@ const { basename, dirname, join, resolve } = require('node:path');
 const { runtimeFailure } = require('./errors.cjs');
 
 const streamingKey = Symbol.for('aws.lambda.runtime.handler.streaming');
+const highWaterMarkKey = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 
 /** `dir/file.a.b` → directory `dir/`, module `file`, path to the function `a.b`. */
 function parse(handler, modern) {
@@ -89,7 +90,7 @@ function find(path, loaded, modern) {
 
 /**
  * Loads the handler function. Rejects with the error Lambda reports for it.
- * @returns {Promise<{handler: Function, streaming: boolean}>}
+ * @returns {Promise<{handler: Function, streaming: boolean, highWaterMark: number | undefined}>}
  */
 async function loadHandler({ root, handler, userRequire, modern }) {
   const name = parse(handler, modern);
@@ -108,7 +109,8 @@ async function loadHandler({ root, handler, userRequire, modern }) {
       'https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.';
     throw runtimeFailure('CallbackHandlerDeprecated', message, modern);
   }
-  return { handler: found, streaming };
+  const highWaterMark = Number.parseInt(found[highWaterMarkKey], 10);
+  return { handler: found, streaming, highWaterMark: Number.isNaN(highWaterMark) ? undefined : highWaterMark };
 }
 
-module.exports = { loadHandler, streamingKey };
+module.exports = { highWaterMarkKey, loadHandler, streamingKey };

@@ -3,7 +3,8 @@
 
 const { frame, sendText } = require('./channel.cjs');
 const { environmentData, headerData } = require('./context.cjs');
-const { errorReport, logError } = require('./errors.cjs');
+const { errorReport, logError, runtimeFailure } = require('./errors.cjs');
+const { endInvocation, stream } = require('./streaming.cjs');
 
 const keys = {
   REQUEST_ID: Symbol.for('_AWS_LAMBDA_REQUEST_ID'),
@@ -52,9 +53,7 @@ function stringify(result) {
   try {
     text = JSON.stringify(result === undefined ? null : result);
   } catch {
-    const failure = new Error('Unable to stringify response body');
-    failure.name = 'Runtime.JSONStringifyError';
-    throw failure;
+    throw runtimeFailure('JSONStringifyError', 'Unable to stringify response body', true);
   }
   // A function or a symbol has no JSON; the official client's native part says it so.
   if (text === undefined) throw new TypeError('Wrong arguments');
@@ -64,10 +63,11 @@ function stringify(result) {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 class BufferedInvokeProcessor {
-  /** `waiting(on)`: whether waiting for the next invocation keeps the process alive. */
-  constructor(handler, waiting, store) {
+  /** `waiting(on)` and `streams(requestId)` as in `classic.cjs`. */
+  constructor(handler, waiting, streams, store) {
     this.handler = handler;
     this.waiting = waiting;
+    this.streams = streams;
     this.store = store;
     this.environment = environmentData(true);
   }
@@ -94,20 +94,11 @@ class BufferedInvokeProcessor {
   }
 
   /** An event or context that cannot be read ends the process, as an error outside of the handler does. */
-  async handleOnceNonStreaming({ header, body }) {
+  async handleOnce({ header, body }) {
     this.waiting(false);
     const context = Object.assign(headerData(header, true), this.environment);
     const event = JSON.parse(body);
     await this.store.run(this.storeContext(header), () => this.processInvoke(context, event));
-  }
-
-  async handleOnceStreaming({ header, body }) {
-    const { invokeStreaming } = require('./streaming.cjs');
-    this.waiting(false);
-    const data = () => Object.assign(headerData(header, true), this.environment);
-    this.store.run(this.storeContext(header), () =>
-      invokeStreaming(this, body, data, { fail: (error) => this.fail(error), end: () => this.waiting(true) }),
-    );
   }
 
   storeContext(header) {
@@ -115,4 +106,13 @@ class BufferedInvokeProcessor {
   }
 }
 
-module.exports = { BufferedInvokeProcessor, InvokeStoreSingle };
+/** Traces of the function name the class, so it is called as in Lambda's client. */
+class StreamingInvokeProcessor extends BufferedInvokeProcessor {
+  async processInvoke(context, event) {
+    await stream(this.streams(context.awsRequestId), (view) => this.handler(event, view, context), true);
+    endInvocation();
+    this.waiting(true);
+  }
+}
+
+module.exports = { BufferedInvokeProcessor, InvokeStoreSingle, StreamingInvokeProcessor };

@@ -7,7 +7,7 @@ import type { RuntimeName } from '../../src/wire/functionspec.js';
 import { nodeMajor } from '../../src/worker/runtimes/description.js';
 import { findNode, nodeOptions } from '../../src/worker/runtimes/node.js';
 import { compareCase, compareCases } from './guest/compare.js';
-import { classicCases, modernCases, sharedCases } from './guest/nodecases.js';
+import { classicCases, modernCases, sharedCases, streamCases } from './guest/nodecases.js';
 import { runOfficial } from './guest/officialclient.js';
 import { runOurs } from './guest/ourguest.js';
 
@@ -30,7 +30,7 @@ for (const name of ['nodejs20.x', 'nodejs22.x', 'nodejs24.x'] satisfies RuntimeN
     const node = found.launch.mounts[0]!.hostPath;
     const features = nodeOptions(name).split(' ').filter(Boolean);
     const root = (folder?: string) => (folder === undefined ? fixtures : join(fixtures, folder));
-    const cases = [...sharedCases, ...(modern ? modernCases : classicCases)];
+    const cases = [...sharedCases, ...streamCases, ...(modern ? modernCases : classicCases)];
     await compareCases(context, cases, (wanted) =>
       compareCase(
         wanted,

@@ -3,6 +3,26 @@ import type { Case } from './observed.js';
 const index = (names: string): Case[] => names.split(' ').map((name) => ({ handler: `index.${name}` }));
 const event = { text: 'naïve ✓ 😀', list: [1, null, { deep: true }] };
 
+/** Under the JSON log format. */
+const json = { AWS_LAMBDA_LOG_FORMAT: 'JSON' };
+const jsonCases: readonly Case[] = [
+  ...'echo logs logsValues logsErrors logsObjects raw throwAsync throwText throwCustom throwCause throwCircular circular uncaught unhandled deep.missing'
+    .split(' ')
+    .map((name) => ({ handler: `index.${name}`, environment: json })),
+  ...['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'warn', 'none'].map((level) => ({
+    handler: 'index.logs',
+    environment: { ...json, AWS_LAMBDA_LOG_LEVEL: level },
+  })),
+  { handler: 'index.throwAsync', environment: { ...json, AWS_LAMBDA_LOG_LEVEL: 'FATAL' } },
+  { handler: 'index.logs', environment: { AWS_LAMBDA_LOG_FORMAT: 'json' } },
+  { handler: 'index.logs', environment: { AWS_LAMBDA_LOG_FORMAT: 'Text' } },
+  { handler: 'index.logsErrors' },
+  { handler: 'missing.handler', environment: json },
+  { handler: 'syntax.handler', environment: json },
+  { handler: 'throws.handler', environment: json },
+  { handler: 'logsload.handler', environment: json },
+];
+
 /** Handlers that every version of Node runs. */
 export const sharedCases: readonly Case[] = [
   { handler: 'index.echo', event },
@@ -49,7 +69,17 @@ export const sharedCases: readonly Case[] = [
   { handler: 'notthere.handler' },
   { handler: 'nodot' },
   { handler: '../index.handler' },
+  ...jsonCases,
 ];
+
+/** Handlers that stream, and what they can do wrong. */
+export const streamCases: readonly Case[] = (
+  'plain endOnly nothing values missing nil typed tooLate http httpEndOnly piped pipedFails throwsFirst throwsInside ' +
+  'throwsSync throwsText throwsAfterEnd notAsync returns writeAfterEnd endTwice endCallback shape drains mark worksOn ' +
+  'contextShape uncaughtInside loggedInside'
+)
+  .split(' ')
+  .map((name) => ({ handler: `streams.${name}`, event }));
 
 /** Only before Node 24: callbacks; and what newer versions of Node read as modules by themselves. */
 export const classicCases: readonly Case[] = [
@@ -57,6 +87,7 @@ export const classicCases: readonly Case[] = [
     .concat(' callbackThenPromise badResult throwAfter')
     .split(' ')
     .map((name) => ({ handler: `callback.${name}` })),
+  { handler: 'streams.timerAfter' },
   { handler: 'esmascjs.handler' },
   { handler: 'nevermodule.handler' },
   { handler: 'throwstext.handler' },
@@ -64,4 +95,8 @@ export const classicCases: readonly Case[] = [
 ];
 
 /** Only since Node 24: handlers with a callback are refused. */
-export const modernCases: readonly Case[] = [{ handler: 'callback.later' }, { handler: 'callback.succeed' }];
+export const modernCases: readonly Case[] = [
+  { handler: 'callback.later' },
+  { handler: 'callback.succeed' },
+  { handler: 'streams.misnamed' },
+];

@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { frameHeaderBytes, frameType, logKind } from '../../../src/wire/channel/frames.js';
 import {
   type Answer,
+  bodyOf,
   type Case,
   deadlineMs,
   environment,
   invokedArn,
   type Observed,
   requestId,
+  streamedAnswer,
   trace,
 } from './observed.js';
 
@@ -36,13 +40,22 @@ function invokeFrame(index: number, wanted: Case): Buffer {
 }
 
 /** Boots our bootstrap as a spare would be, with a variable of its own that no function may see, and runs one case. */
-export function runOurs(
+export async function runOurs(
   command: readonly string[],
   runtime: string,
   taskRoot: string,
   wanted: Case,
 ): Promise<Observed> {
-  return new Promise((resolve, reject) => {
+  // Takes streamed responses; the end of the invocation comes over the channel.
+  let streamed: Answer | null = null;
+  const api = createServer(async (request, response) => {
+    const { body, whole } = await bodyOf(request);
+    streamed = streamedAnswer(request, body, whole);
+    response.writeHead(202, { 'Content-Type': 'application/json' }).end('{"status":"OK"}');
+  });
+  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+  const runtimeApi = `127.0.0.1:${(api.address() as AddressInfo).port}`;
+  return new Promise<Observed>((resolve, reject) => {
     const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { PATH: '/usr/bin:/bin', SPARE_SECRET: 'of the spare' },
@@ -66,11 +79,15 @@ export function runOurs(
     };
     const onFrame = (type: number, body: Buffer) => {
       if (type === frameType.hello) {
-        const env = environment(runtime, taskRoot, wanted);
+        const env = { ...environment(runtime, taskRoot, wanted), AWS_LAMBDA_RUNTIME_API: runtimeApi };
         const init = { env, handler: wanted.handler, taskRoot };
         channel.write(frame(frameType.init, Buffer.from(JSON.stringify(init))));
       } else if (type === frameType.initDone) next();
-      else if (type === frameType.response) answered('response', body);
+      else if (type === frameType.response && streamed !== null) {
+        answers.push(streamed);
+        streamed = null;
+        next();
+      } else if (type === frameType.response) answered('response', body);
       else if (type === frameType.error) answered('error', body);
       else if (type === frameType.initError) answered('init-error', body);
       else if (body[0] === logKind.event) events.push(body.toString('utf8', 9));
@@ -104,5 +121,8 @@ export function runOurs(
       if (sent <= invocations) answers.push({ kind: 'exit', body: String(code ?? signal) });
       resolve({ answers, events, stdout });
     });
+  }).finally(() => {
+    api.closeAllConnections();
+    api.close();
   });
 }
