@@ -144,12 +144,12 @@ export class Hearth {
 
   /** Debian's AWS CLI against this platform. */
   aws(...args: string[]): Promise<Ran> {
-    return run(
-      '/usr/bin/aws',
-      ['--endpoint-url', this.#endpoint, '--output', 'json', ...args],
-      this.environment,
-      this.folder,
-    );
+    return this.awsAs(this.environment, ...args);
+  }
+
+  awsAs(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<Ran> {
+    const all = ['--endpoint-url', this.#endpoint, '--output', 'json', ...args];
+    return run('/usr/bin/aws', all, environment, this.folder);
   }
 
   /** Our own CLI against this platform. */
