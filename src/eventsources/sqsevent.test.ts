@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { compilePattern } from './eventpattern.js';
+import { isWanted, recordOf } from './sqsevent.js';
+
+const arn = 'arn:aws:sqs:eu-west-1:123456789012:q';
+const record = (Body: string) => recordOf({ MessageId: 'm', ReceiptHandle: 'h', Body, MD5OfBody: 'd' }, arn);
+
+test('a message without attributes is the record of the documentation', () => {
+  assert.deepEqual(record('b'), {
+    messageId: 'm',
+    receiptHandle: 'h',
+    body: 'b',
+    attributes: {},
+    messageAttributes: {},
+    md5OfBody: 'd',
+    eventSource: 'aws:sqs',
+    eventSourceARN: arn,
+    awsRegion: 'eu-west-1',
+  });
+});
+
+test('filters look into bodies that are JSON, and at plain ones as text: the table of the documentation', () => {
+  const wanted = (pattern: object, body: string) => isWanted([compilePattern(JSON.stringify(pattern))!], record(body));
+  assert.equal(isWanted([], record('x')), true);
+  assert.equal(wanted({ body: ['x'] }, 'x'), true);
+  assert.equal(wanted({ body: ['x'] }, 'y'), false);
+  assert.equal(wanted({ messageId: ['m'] }, 'x'), true);
+  assert.equal(wanted({ body: { a: ['x'] } }, 'x'), false);
+  assert.equal(wanted({ body: [{ prefix: '{' }] }, '{"a":"x"}'), false);
+  assert.equal(wanted({ messageId: ['m'] }, '{"a":"x"}'), true);
+  assert.equal(wanted({ body: { a: ['x'] } }, '{"a":"x"}'), true);
+});
