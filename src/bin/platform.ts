@@ -16,12 +16,15 @@ import { AssignmentService } from '../assignment/service.js';
 import { AsyncMachine } from '../async/machine.js';
 import type { AsyncEvent } from '../async/messages.js';
 import { AsyncService } from '../async/service.js';
+import { MappingTags } from '../config/mappingtags.js';
 import { type ConfigService, openConfigService } from '../config/service.js';
 import { CountingMachine } from '../counting/machine.js';
 import { SignedCodeUrls } from '../frontend/codeurls.js';
 import { CredentialStore } from '../frontend/credentials.js';
 import { InvocationDispatcher } from '../frontend/dispatcher.js';
 import { FrontEnd } from '../frontend/server.js';
+import { SessionCredentials } from '../frontend/sessions.js';
+import { createIamApi } from '../iam/operations.js';
 import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import type { ObjectStore } from '../kernel/ports/objects.js';
@@ -59,6 +62,8 @@ export interface PlatformOptions {
   readonly queues?: SqsClient;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
   readonly accountConcurrency?: number;
+  /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
+  readonly streamMbps?: number;
 }
 
 export interface Platform {
@@ -107,6 +112,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   folder.create();
   await folder.lock();
   const credentials = CredentialStore.open(folder.path);
+  const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
   const driver = await openDriver(options.isolation, folder.run);
@@ -117,8 +123,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const journal = new EmbeddedJournal<AssignmentEntry>(journalStore, 'assignment');
   const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
   const logs = new LogStore({ folder: folder.logs, clock, groupBytesMax, onFailure: report });
-  const sweep = setInterval(() => void logs.sweep().catch(report), retentionMs);
-  const runtimes = new MachineRuntimes({ dataDirectory: folder.path });
+  const sweep = setInterval(() => {
+    sessions.sweep();
+    logs.sweep().catch(report);
+  }, retentionMs);
+  const runtimes = new MachineRuntimes({
+    dataDirectory: folder.path,
+    credentials: (spec) => {
+      const role = config.roleOf(spec);
+      return role === null ? null : sessions.issue({ account: spec.account, functionName: spec.functionName, role });
+    },
+  });
   const accountConcurrency = options.accountConcurrency ?? limits.accountConcurrency;
   let endpoint = '';
   let port = options.port;
@@ -188,6 +203,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     queues: options.queues ?? null,
     onProblem: report,
   });
+  config.tagging.add('event-source-mapping', new MappingTags(eventSources.mappings));
   const async = new AsyncService(new AsyncMachine(), queue, attemptThrough(config, dispatcher, clock), clock, report);
 
   config.onPoolSuperseded((pool, reason) =>
@@ -218,13 +234,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   };
 
   const frontend = new FrontEnd({
-    credentials,
+    credentials: sessions,
     config: [...config.owners, eventSources.mappings],
     resolver: config,
     urls: config,
     dispatcher,
     intake: async,
+    streamBandwidth:
+      options.streamMbps === undefined
+        ? null
+        : { burstBytes: limits.streamBurstBytes, bytesPerSecond: options.streamMbps * mib },
     logs: createLogsApi(logs),
+    iam: createIamApi(new EmbeddedKv(store, 'iam'), clock, random),
     code: {
       read: (path) => {
         const [account, region, sha256Hex] = path.split('/') as [never, never, string];

@@ -11,6 +11,8 @@ export const limits = {
   syncResponseBytesMax: 6_291_556,
   /** Largest streamed response. AWS's 200 MB taken as MiB, like its 6 MB. */
   streamedResponseBytesMax: 200 * mib,
+  /** A streamed response leaves this much at full speed before its bandwidth is capped (developer guide). */
+  streamBurstBytes: 6 * mib,
   /** Largest payload of an `Event` invocation. */
   asyncPayloadBytesMax: 1 * mib,
   /** Largest body of CreateFunction and UpdateFunctionCode, recorded from the service (50 MiB as base64 and some). */

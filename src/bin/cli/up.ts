@@ -63,6 +63,11 @@ export const up = defineCommand({
         type: 'number',
         describe: 'concurrent invocations per account and region (default: 1000)',
       })
+      .option('stream-mbps', {
+        type: 'number',
+        describe: 'MB a second of each streamed response after its first 6 MB; AWS: 2 (default: no limit)',
+        requiresArg: true,
+      })
       .option('organization', {
         type: 'string',
         describe: 'organization (o-…) of all accounts, for layers shared with one',
@@ -93,6 +98,10 @@ export const up = defineCommand({
     if (options.concurrency !== undefined && !(Number.isInteger(options.concurrency) && options.concurrency >= 1)) {
       throw new CommandError('--concurrency takes a whole number, 1 or more', 64);
     }
+    const { 'stream-mbps': streamMbps } = options;
+    if (streamMbps !== undefined && !(streamMbps > 0 && Number.isFinite(streamMbps))) {
+      throw new CommandError('--stream-mbps takes a number above 0', 64);
+    }
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
     const running = folder.platform();
@@ -110,6 +119,7 @@ export const up = defineCommand({
       ...(objects === null ? {} : { objects }),
       ...(queues === null ? {} : { queues }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
+      ...(streamMbps === undefined ? {} : { streamMbps }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
       ...(options.memory === undefined ? {} : { memoryMib: options.memory }),
     }).catch((error: NodeJS.ErrnoException) => {
