@@ -7,7 +7,7 @@ import type { Protocol } from './failures.js';
 export interface Endpoint {
   readonly protocol: Protocol;
   /** Service that the credential has to name. Null: open to everyone who can connect. */
-  readonly service: 'lambda' | 'logs' | 'sts' | null;
+  readonly service: 'lambda' | 'logs' | 'sts' | 'iam' | null;
   readonly limit: BodyLimit;
   /** What a request without any signature is told; absent: as everywhere in the API. */
   readonly unsigned?: ApiFailure;

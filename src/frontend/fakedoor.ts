@@ -58,13 +58,13 @@ export function fakeResolved(
     handler: 'index.handler',
     codeSha256Hex: '00',
     layers: [],
-    logging: textLogging,
-    tracing: 'PassThrough',
     environment: {},
     memoryMib: 128,
     timeoutMs: 3_000,
     ephemeralMib: 512,
     logGroup: `/aws/lambda/${name}`,
+    logging: textLogging,
+    tracing: 'PassThrough',
     reservedConcurrency: null,
   };
   return {
@@ -103,6 +103,7 @@ export async function openFakeDoor(t: TestContext, limits: Partial<ServerLimits>
       },
       deleteFunction: async () => ok({ StatusCode: 204 }),
     },
+    iam: { handle: async () => ({ ok: true, action: 'GetRole', result: {} }) },
     urls: {
       functionUrl: () => door.url,
       allowsUrl: (target, caller) => door.allowsUrl(target, caller),

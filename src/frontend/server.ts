@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { IamApi } from '../iam/operations.js';
 import { InvariantError } from '../kernel/assert.js';
 import { apiFailure } from '../kernel/errors.js';
 import { kib, mib, secondMs } from '../kernel/units.js';
@@ -14,6 +15,7 @@ import type { Endpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { FunctionUrlEndpoint, type UrlDirectory, type UrlPorts } from './functionurl.js';
 import { addressOfHost, addressOfPath, urlPathPrefix } from './functionurladdress.js';
+import { IamEndpoint, isForIam } from './iam.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
@@ -60,6 +62,7 @@ export interface FrontEndOptions extends InvokePorts {
   readonly code: CodeSource;
   readonly codeUrls: SignedCodeUrls;
   readonly status: StatusSource;
+  readonly iam: IamApi;
   /** Hears of errors in our own code that made a request fail with 500. */
   readonly onError: (error: unknown) => void;
   readonly now?: () => number;
@@ -87,6 +90,7 @@ export class FrontEnd {
   readonly #sts: Endpoint;
   readonly #code: Endpoint;
   readonly #status: Endpoint;
+  readonly #iam: Endpoint;
 
   constructor(options: FrontEndOptions) {
     const bounds = { ...serverLimits, ...options.limits };
@@ -100,6 +104,7 @@ export class FrontEnd {
     this.#sts = new StsEndpoint(options.credentials);
     this.#code = new CodeEndpoint(options.codeUrls, options.code);
     this.#status = new StatusEndpoint(options.status);
+    this.#iam = new IamEndpoint(options.iam);
     this.#server = createServer({
       maxHeaderSize: headerBytesMax,
       headersTimeout: bounds.headersMsMax,
@@ -218,8 +223,10 @@ export class FrontEnd {
 
   /** Services without paths of their own: the JSON one names its operation in a header, the query one in a form. */
   #rootEndpoint(exchange: Exchange): Endpoint | null {
-    if (exchange.method === 'POST') return exchange.req.headers['x-amz-target'] === undefined ? this.#sts : this.#logs;
-    if (exchange.method === 'GET' && exchange.query.includes('Action=')) return this.#sts;
+    const { headers } = exchange.req;
+    const query = () => (isForIam(headers.authorization, exchange.query) ? this.#iam : this.#sts);
+    if (exchange.method === 'POST') return headers['x-amz-target'] === undefined ? query() : this.#logs;
+    if (exchange.method === 'GET' && exchange.query.includes('Action=')) return query();
     return this.#unknown(exchange);
   }
 

@@ -220,7 +220,7 @@ function invalid(message: string): ApiFailure {
 }
 
 /** Services behind this door. */
-const services: ReadonlySet<string> = new Set(['lambda', 'logs', 'sts']);
+const services: ReadonlySet<string> = new Set(['lambda', 'logs', 'sts', 'iam']);
 
 /** Any well-formed region is a region here: `us-east-1`, `eu-west-2`, `us-gov-west-1`. */
 function isRegion(text: string): boolean {
