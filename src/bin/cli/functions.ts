@@ -1,4 +1,4 @@
-import type { FunctionConfiguration, LambdaClient } from '@aws-sdk/client-lambda';
+import type { FunctionConfiguration, FunctionUrlConfig, LambdaClient } from '@aws-sdk/client-lambda';
 import colours from 'picocolors';
 import type { PlatformStatus } from '../platformstatus.js';
 import { connect, getAdmin, lambdaClient } from './client.js';
@@ -29,12 +29,23 @@ function renderList(found: readonly FunctionConfiguration[]): string {
   );
 }
 
+/** The function's own URL and those of its aliases. */
+async function urlsOf(client: LambdaClient, name: string): Promise<FunctionUrlConfig[]> {
+  const { paginateListFunctionUrlConfigs } = await import('@aws-sdk/client-lambda');
+  const found: FunctionUrlConfig[] = [];
+  for await (const page of paginateListFunctionUrlConfigs({ client }, { FunctionName: name })) {
+    found.push(...(page.FunctionUrlConfigs ?? []));
+  }
+  return found;
+}
+
 interface FunctionView {
   readonly configuration: FunctionConfiguration;
+  readonly urls: readonly FunctionUrlConfig[];
   readonly isolation: PlatformStatus['isolation'];
 }
 
-function renderView({ configuration, isolation }: FunctionView): string {
+function renderView({ configuration, urls, isolation }: FunctionView): string {
   const facts = table(
     ['', ''],
     [
@@ -47,6 +58,10 @@ function renderView({ configuration, isolation }: FunctionView): string {
       ],
       ['code', `${configuration.CodeSize} bytes, sha256 ${configuration.CodeSha256}`],
       ['log group', configuration.LoggingConfig?.LogGroup ?? ''],
+      ...urls.map((url) => {
+        const alias = url.FunctionArn?.split(':')[7];
+        return [alias === undefined ? 'url' : `url of ${alias}`, `${url.FunctionUrl} (${url.AuthType})`];
+      }),
       ['isolation', isolation.grade],
     ],
   ).trimStart();
@@ -75,8 +90,9 @@ export const functions = defineCommand({
         .catch((error: Error) => {
           throw new CommandError(`${error.name}: ${error.message}`);
         });
+      const urls = await urlsOf(client, options.name);
       const { isolation } = await getAdmin<PlatformStatus>(connection, '/_hearth/status');
-      terminal.result<FunctionView>({ configuration, isolation }, renderView);
+      terminal.result<FunctionView>({ configuration, urls, isolation }, renderView);
     }
     client.destroy();
   },
