@@ -40,18 +40,19 @@ export class S3Objects implements ObjectStore {
   }
 
   async get(request: ObjectRequest): Promise<Result<Buffer, ObjectFailure>> {
+    const signal = AbortSignal.timeout(this.#options.msMax ?? getMsMax);
     try {
-      return await this.#get(request);
+      return await this.#get(request, signal);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      const late = (error as Error).name === 'TimeoutError' || code === 'ABORT_ERR';
-      const why = late ? 'it did not answer in time' : message || code || 'unknown error';
+      const why = signal.aborted ? 'it did not answer in time' : message || code || 'unknown error';
       return unreachable(`The S3-compatible store at ${this.#options.endpoint.origin} could not be used: ${why}`);
     }
   }
 
-  async #get({ bucket, key, version, bytesMax }: ObjectRequest): Promise<Result<Buffer, ObjectFailure>> {
-    const { endpoint, msMax = getMsMax } = this.#options;
+  async #get(request: ObjectRequest, signal: AbortSignal): Promise<Result<Buffer, ObjectFailure>> {
+    const { bucket, key, version, bytesMax } = request;
+    const { endpoint } = this.#options;
     const path = `${endpoint.pathname.replace(/\/$/, '')}/${escaped(bucket)}/${key.split('/').map(escaped).join('/')}`;
     const query: Record<string, string> = version === null ? {} : { versionId: version };
     const unsigned = {
@@ -64,7 +65,7 @@ export class S3Objects implements ObjectStore {
     };
     const { headers } = this.#signer === null ? unsigned : await this.#signer.sign(unsigned);
     const search = version === null ? '' : `?versionId=${escaped(version)}`;
-    const response = await this.#send(`${path}${search}`, headers, AbortSignal.timeout(msMax));
+    const response = await this.#send(`${path}${search}`, headers, signal);
     try {
       if (response.statusCode === 200) return await this.#body(response, bytesMax);
       return fail(await refusalOf(response, endpoint));
