@@ -10,6 +10,7 @@ import { isSettled, type MappingRecord } from './mappingrecord.js';
 import { changedMapping, newMapping } from './mappingsettings.js';
 import { mappedFunctionArn, mappingView } from './mappingview.js';
 import { byText, page } from './page.js';
+import { tagsFailure } from './tags.js';
 
 type Scope = Pick<Caller, 'account' | 'region'>;
 type Answer = Output<'GetEventSourceMapping'>;
@@ -73,6 +74,8 @@ export class EventSourceMappings {
     const uuid = random.uuid();
     const made = newMapping(input, clock.nowMs(), uuid);
     if (!made.ok) return made;
+    const untagged = tagsFailure(input.Tags ?? {});
+    if (untagged !== null) return fail(untagged);
     const target = await this.#target(caller, input.FunctionName, 'CreateEventSourceMapping');
     if (!target.ok) return target;
     const enabled = input.Enabled ?? true;
