@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Caller } from '../wire/caller.js';
+import { userId } from './userid.js';
 
 /** What an event is made of: an HTTP request to a function URL, and who sent it. */
 export interface UrlRequest {
@@ -125,16 +126,17 @@ function isText(body: Buffer, headers: Readonly<Record<string, string>>): boolea
   return textTypes.test((headers['content-type'] ?? '').toLowerCase()) && isUtf8(body);
 }
 
-/** A root user is identified by the account's number; nobody else has keys here, nor a Cognito identity. */
+/** Nobody has a Cognito identity here, and no account belongs to an organization. */
 function identityOf(caller: Caller): object {
+  const id = userId(caller);
   return {
     accessKey: caller.accessKeyId,
     accountId: caller.account,
-    callerId: caller.account,
+    callerId: id,
     cognitoIdentity: null,
     principalOrgId: null,
     userArn: caller.arn,
-    userId: caller.account,
+    userId: id,
   };
 }
 

@@ -1,11 +1,11 @@
 import { assert } from '../kernel/assert.js';
 import { apiFailure } from '../kernel/errors.js';
 import { kib } from '../kernel/units.js';
-import type { Caller } from '../wire/caller.js';
 import type { CredentialLookup } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { stsNamespace, xmlText } from './failures.js';
+import { userId } from './userid.js';
 
 const version = '2011-06-15';
 
@@ -50,12 +50,6 @@ export class StsEndpoint implements Endpoint {
       ),
     );
   }
-}
-
-/** An account's own id for its keys; `ROLEID:SESSION` for sessions. */
-function userId({ account, accessKeyId, arn }: Caller): string {
-  const session = /:assumed-role\/[^/]+\/(.+)$/.exec(arn)?.[1];
-  return session === undefined ? account : `AROA${accessKeyId.slice(4)}:${session}`;
 }
 
 function answer(exchange: Exchange, action: string, members: readonly (readonly [string, string])[]): undefined {
