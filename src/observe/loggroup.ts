@@ -23,6 +23,10 @@ export interface GroupRecord {
   readonly createdMs: number;
   readonly retentionDays: number | null;
   readonly tags: Readonly<Record<string, string>>;
+  /** Kept and shown; all classes work alike here. Absent: `STANDARD`. */
+  readonly groupClass?: string;
+  /** Group and streams cannot be deleted. Absent: they can. */
+  readonly protected?: boolean;
 }
 
 /** What a group needs of its store. */
@@ -73,12 +77,12 @@ export class LogGroup {
     return this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
-  create(tags: Readonly<Record<string, string>> = {}): void {
+  create(tags: Readonly<Record<string, string>> = {}, more: Pick<GroupRecord, 'groupClass' | 'protected'> = {}): void {
     mkdirSync(this.folder, { recursive: true });
     this.segments = [];
     this.#loaded = true;
     this.present = true;
-    this.update({ name: this.name, createdMs: this.#host.nowMs(), retentionDays: null, tags });
+    this.update({ name: this.name, createdMs: this.#host.nowMs(), retentionDays: null, tags, ...more });
   }
 
   update(record: GroupRecord): void {

@@ -7,16 +7,26 @@ export const logsOperations = [
   'CreateLogStream',
   'DeleteLogGroup',
   'DeleteLogStream',
+  'DeleteMetricFilter',
   'DeleteRetentionPolicy',
+  'DeleteSubscriptionFilter',
   'DescribeLogGroups',
   'DescribeLogStreams',
+  'DescribeMetricFilters',
+  'DescribeSubscriptionFilters',
   'FilterLogEvents',
   'GetLogEvents',
+  'ListLogGroups',
   'ListTagsForResource',
   'ListTagsLogGroup',
   'PutLogEvents',
+  'PutLogGroupDeletionProtection',
+  'PutMetricFilter',
   'PutRetentionPolicy',
+  'PutSubscriptionFilter',
+  'TagLogGroup',
   'TagResource',
+  'UntagLogGroup',
   'UntagResource',
 ] as const;
 export type LogsOperation = (typeof logsOperations)[number];
@@ -26,6 +36,7 @@ export const logsTargetPrefix = 'Logs_20140328';
 
 /** Errors of the Logs service and their HTTP status (service model 2014-03-28). The door's own errors are not here. */
 export const logsErrorStatus = {
+  InvalidOperationException: 400,
   InvalidParameterException: 400,
   InvalidSequenceTokenException: 400,
   LimitExceededException: 400,
@@ -34,6 +45,7 @@ export const logsErrorStatus = {
   SerializationException: 400,
   ServiceUnavailableException: 500,
   TooManyTagsException: 400,
+  ValidationException: 400,
 } as const;
 export type LogsErrorCode = keyof typeof logsErrorStatus;
 

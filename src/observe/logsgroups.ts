@@ -4,21 +4,23 @@ import type { LogsApi, LogsCaller } from './logsapi.js';
 import { LogsInput } from './logsinput.js';
 import {
   badToken,
+  deletionProtected,
   findGroup,
   groupArn,
   groupIdentifierRule,
-  groupMissing,
+  groupIn,
   groupNameRule,
   groupOfArn,
   logsFailure,
   packToken,
-  readGroup,
-  resourceArnRule,
+  tagsMax,
   unpackToken,
 } from './logsresource.js';
 import type { LogStore } from './logstore.js';
 
-const tagsMax = 50;
+const groupClasses = ['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY'];
+/** Of ListLogGroups: up to five texts to be found in a name, `^` for its beginning. */
+const listPattern = '(\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24})(\\|\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24}){0,4}';
 /** The service keeps logs for one of these, or for ever (API reference, PutRetentionPolicy). */
 const retentionDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -30,11 +32,9 @@ type GroupOperations = Pick<
   | 'DeleteLogGroup'
   | 'DeleteRetentionPolicy'
   | 'DescribeLogGroups'
-  | 'ListTagsForResource'
-  | 'ListTagsLogGroup'
+  | 'ListLogGroups'
+  | 'PutLogGroupDeletionProtection'
   | 'PutRetentionPolicy'
-  | 'TagResource'
-  | 'UntagResource'
 >;
 
 /** The operations on log groups. */
@@ -43,21 +43,30 @@ export function groupOperations(store: LogStore): GroupOperations {
     async CreateLogGroup(caller, body) {
       const input = new LogsInput(body);
       const name = input.text('logGroupName', { ...groupNameRule, required: true });
+      const kmsKey = input.text('kmsKeyId', { max: 256 });
       const tags = input.map('tags', { min: 1, max: tagsMax }) ?? {};
+      const groupClass = input.text('logGroupClass', { values: groupClasses });
+      const isProtected = input.boolean('deletionProtectionEnabled') ?? false;
       const failure = input.failure();
       if (failure !== null) return { ok: false, failure };
+      if (kmsKey !== undefined && kmsKey !== '') {
+        return logsFailure('InvalidParameterException', 'Log groups encrypted with a KMS key are not supported here.');
+      }
       if (/^aws\//i.test(name!)) {
         return logsFailure('InvalidParameterException', 'Log groups starting with AWS/ are reserved for AWS.');
       }
-      if (store.createGroup(caller, name!, tags)) return ok({});
+      const kept = { ...(groupClass && { groupClass }), ...(isProtected && { protected: true }) };
+      if (store.createGroup(caller, name!, tags, kept)) return ok({});
       return logsFailure('ResourceAlreadyExistsException', 'The specified log group already exists');
     },
 
     async DeleteLogGroup(caller, body) {
       const input = new LogsInput(body);
       const found = groupIn(store, caller, input);
-      if (found.ok) store.deleteGroup(found.value);
-      return found.ok ? ok({}) : found;
+      if (!found.ok) return found;
+      if (found.value.record.protected === true) return deletionProtected;
+      store.deleteGroup(found.value);
+      return ok({});
     },
 
     async DescribeLogGroups(caller, body) {
@@ -65,7 +74,7 @@ export function groupOperations(store: LogStore): GroupOperations {
       const prefix = input.text('logGroupNamePrefix', groupNameRule);
       const pattern = input.text('logGroupNamePattern', { max: 512, pattern: '[\\.\\-_/#A-Za-z0-9]*' });
       const identifiers = input.texts('logGroupIdentifiers', { min: 1, max: 50, item: groupIdentifierRule });
-      const groupClass = input.text('logGroupClass', { values: ['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY'] });
+      const groupClass = input.text('logGroupClass', { values: groupClasses });
       const limit = input.integer('limit', { min: 1, max: 50 }) ?? 50;
       const token = input.text('nextToken', { min: 1 });
       const failure = input.failure();
@@ -83,12 +92,53 @@ export function groupOperations(store: LogStore): GroupOperations {
         .groupNames(caller)
         .filter((name) => name > after && name.startsWith(prefix ?? '') && name.includes(pattern ?? ''))
         .filter((name) => wanted?.includes(name) ?? true)
-        .filter(() => (groupClass ?? 'STANDARD') === 'STANDARD');
+        .filter((name) => groupClass === undefined || classOf(store.group(caller, name)!) === groupClass);
       const page = names.slice(0, limit);
+      const describe = pattern === undefined ? describeGroup : describeBriefly;
       return ok({
-        logGroups: page.map((name) => describeGroup(caller, store.group(caller, name)!)),
+        logGroups: page.map((name) => describe(caller, store.group(caller, name)!)),
         ...(names.length > limit ? { nextToken: packToken(page.at(-1)) } : {}),
       });
+    },
+
+    async ListLogGroups(caller, body) {
+      const input = new LogsInput(body);
+      const pattern = input.text('logGroupNamePattern', { min: 3, max: 129, pattern: listPattern });
+      const groupClass = input.text('logGroupClass', { values: groupClasses });
+      const limit = input.integer('limit', { min: 1, max: 1_000 }) ?? 50;
+      const token = input.text('nextToken', { min: 1 });
+      const failure = input.failure();
+      if (failure !== null) return { ok: false, failure };
+      const after = token === undefined ? '' : unpackToken(token);
+      if (typeof after !== 'string') return badToken;
+      const choices = pattern?.split('|') ?? [''];
+      const names = store.groupNames(caller).filter((name) => {
+        if (name <= after) return false;
+        if (groupClass !== undefined && classOf(store.group(caller, name)!) !== groupClass) return false;
+        return choices.some((text) => (text.startsWith('^') ? name.startsWith(text.slice(1)) : name.includes(text)));
+      });
+      const page = names.slice(0, limit);
+      return ok({
+        logGroups: page.map((name) => ({
+          logGroupName: name,
+          logGroupArn: groupArn(caller, name),
+          logGroupClass: classOf(store.group(caller, name)!),
+        })),
+        ...(names.length > limit ? { nextToken: packToken(page.at(-1)) } : {}),
+      });
+    },
+
+    async PutLogGroupDeletionProtection(caller, body) {
+      const input = new LogsInput(body);
+      const id = input.text('logGroupIdentifier', { ...groupIdentifierRule, required: true });
+      const wanted = input.boolean('deletionProtectionEnabled');
+      if (wanted === undefined) input.refuse(null, 'deletionProtectionEnabled', 'not be null');
+      const failure = input.failure();
+      if (failure !== null) return { ok: false, failure };
+      const found = findGroup(store, caller, { id: id! });
+      if (!found.ok) return found;
+      found.value.update({ ...found.value.record, protected: wanted! });
+      return ok({});
     },
 
     async PutRetentionPolicy(caller, body) {
@@ -106,39 +156,6 @@ export function groupOperations(store: LogStore): GroupOperations {
       found.value.update({ ...found.value.record, retentionDays: null });
       return ok({});
     },
-
-    async ListTagsLogGroup(caller, body) {
-      const found = groupIn(store, caller, new LogsInput(body));
-      return found.ok ? ok({ tags: found.value.record.tags }) : found;
-    },
-
-    async ListTagsForResource(caller, body) {
-      const found = resourceIn(store, caller, new LogsInput(body));
-      return found.ok ? ok({ tags: found.value.record.tags }) : found;
-    },
-
-    async TagResource(caller, body) {
-      const input = new LogsInput(body);
-      const tags = input.map('tags', { required: true, min: 1, max: tagsMax });
-      const found = resourceIn(store, caller, input);
-      if (!found.ok) return found;
-      const all = { ...found.value.record.tags, ...tags };
-      if (Object.keys(all).length > tagsMax) {
-        return logsFailure('TooManyTagsException', `A resource can have no more than ${tagsMax} tags.`);
-      }
-      found.value.update({ ...found.value.record, tags: all });
-      return ok({});
-    },
-
-    async UntagResource(caller, body) {
-      const input = new LogsInput(body);
-      const keys = input.texts('tagKeys', { required: true, max: tagsMax, item: { min: 1, max: 128 } });
-      const found = resourceIn(store, caller, input);
-      if (!found.ok) return found;
-      const tags = Object.entries(found.value.record.tags).filter(([key]) => !keys!.includes(key));
-      found.value.update({ ...found.value.record, tags: Object.fromEntries(tags) });
-      return ok({});
-    },
   };
 }
 
@@ -152,22 +169,21 @@ function describeGroup(caller: LogsCaller, group: LogGroup): object {
     metricFilterCount: 0,
     arn: `${arn}:*`,
     storedBytes: group.storedBytes,
-    logGroupClass: 'STANDARD',
+    logGroupClass: classOf(group),
     logGroupArn: arn,
+    ...(group.record.protected === true ? { deletionProtectionEnabled: true } : {}),
   };
 }
 
-/** The group of `logGroupName`, after everything read from the input was found valid. */
-function groupIn(store: LogStore, caller: LogsCaller, input: LogsInput) {
-  const named = readGroup(input, false);
-  const failure = input.failure();
-  return failure === null ? findGroup(store, caller, named) : ({ ok: false, failure } as const);
+/** What the service shows when groups are asked for by a pattern. */
+function describeBriefly(caller: LogsCaller, group: LogGroup): object {
+  return {
+    logGroupName: group.name,
+    creationTime: group.record.createdMs,
+    arn: `${groupArn(caller, group.name)}:*`,
+  };
 }
 
-function resourceIn(store: LogStore, caller: LogsCaller, input: LogsInput) {
-  const arn = input.text('resourceArn', resourceArnRule);
-  const failure = input.failure();
-  if (failure !== null) return { ok: false, failure } as const;
-  const name = groupOfArn(caller, arn!);
-  return name === null ? groupMissing : findGroup(store, caller, { name });
+function classOf(group: LogGroup): string {
+  return group.record.groupClass ?? 'STANDARD';
 }

@@ -16,6 +16,9 @@ export interface NumberRule {
   readonly values?: readonly number[];
 }
 
+const tagKey = /^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$/u;
+const tagValue = /^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$/u;
+
 /** Reads the members of a request body, collecting everything wrong with them in the service's words. */
 export class LogsInput {
   readonly #members: Readonly<Record<string, unknown>>;
@@ -30,6 +33,11 @@ export class LogsInput {
       this.#members = {};
       this.#unreadable = 'Start of structure or map found where not expected.';
     }
+  }
+
+  /** The request names this member. */
+  has(name: string): boolean {
+    return (this.#members[name] ?? undefined) !== undefined;
   }
 
   text(name: string, rule: TextRule = {}): string | undefined {
@@ -76,7 +84,7 @@ export class LogsInput {
     return value;
   }
 
-  /** A map of text to text. */
+  /** A map of tags. */
   map(name: string, rule: NumberRule): Readonly<Record<string, string>> | undefined {
     const value = this.#member(name, rule.required);
     if (value === undefined) return undefined;
@@ -85,6 +93,12 @@ export class LogsInput {
     for (const [key, text] of entries) {
       if (typeof text !== 'string') return this.#wrongType(text, 'String');
       if (key.length > 128) this.#problem(key, `${name}.member.key`, 'have length less than or equal to 128');
+      if (!tagKey.test(key)) {
+        this.#problem(key, `${name}.member.key`, `satisfy regular expression pattern: ${tagKey.source}`);
+      }
+      if (!tagValue.test(text)) {
+        this.#problem(text, `${name}.${key}.member`, `satisfy regular expression pattern: ${tagValue.source}`);
+      }
       if (text.length > 256) this.#problem(text, `${name}.${key}.member`, 'have length less than or equal to 256');
     }
     this.#checkLength(entries, `{${entries.map(([k, v]) => `${k}=${v}`).join(', ')}}`, name, rule);

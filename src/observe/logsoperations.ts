@@ -1,13 +1,21 @@
 import type { LogsApi, LogsHandler } from './logsapi.js';
 import { eventOperations } from './logsevents.js';
+import { filterOperations } from './logsfilters.js';
 import { groupOperations } from './logsgroups.js';
 import { logsFailure } from './logsresource.js';
 import { streamOperations } from './logsstreams.js';
+import { tagOperations } from './logstags.js';
 import type { LogStore } from './logstore.js';
 
 /** The Logs API over a store. Groups of other accounts and regions do not exist for a caller. */
 export function createLogsApi(store: LogStore): LogsApi {
-  const api: LogsApi = { ...groupOperations(store), ...streamOperations(store), ...eventOperations(store) };
+  const api: LogsApi = {
+    ...groupOperations(store),
+    ...tagOperations(store),
+    ...streamOperations(store),
+    ...eventOperations(store),
+    ...filterOperations(store),
+  };
   const guarded = Object.entries(api).map(([name, handler]) => [name, answeringForTheDisk(handler)]);
   return Object.fromEntries(guarded) as LogsApi;
 }

@@ -8,6 +8,8 @@ import type { LogStore } from './logstore.js';
 export const groupNameRule: TextRule = { min: 1, max: 512, pattern: '[\\.\\-_/#A-Za-z0-9]+' };
 export const groupIdentifierRule: TextRule = { min: 1, max: 2048, pattern: '[\\w#+=/:,.@-]*' };
 export const streamNameRule: TextRule = { min: 1, max: 512, pattern: '[^:*]*' };
+/** Tags of one log group. */
+export const tagsMax = 50;
 export const resourceArnRule: TextRule = { required: true, min: 1, max: 1011, pattern: '[\\w#+=/:,.@-]*' };
 
 export function logsFailure(
@@ -19,6 +21,10 @@ export function logsFailure(
 
 export const groupMissing = logsFailure('ResourceNotFoundException', 'The specified log group does not exist.');
 export const streamMissing = logsFailure('ResourceNotFoundException', 'The specified log stream does not exist.');
+export const deletionProtected = logsFailure(
+  'ValidationException',
+  'The specified log group has deletion protection enabled. Disable it before deleting.',
+);
 export const badToken = logsFailure('InvalidParameterException', 'The specified nextToken is invalid.');
 
 /** The ARN without the `:*` that `arn` members end with. */
@@ -74,4 +80,11 @@ export function unpackToken(token: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** The group of `logGroupName`, after everything read from the input was found valid. */
+export function groupIn(store: LogStore, caller: LogsCaller, input: LogsInput): Result<LogGroup, LogsFailure> {
+  const named = readGroup(input, false);
+  const failure = input.failure();
+  return failure === null ? findGroup(store, caller, named) : { ok: false, failure };
 }

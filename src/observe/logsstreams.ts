@@ -1,11 +1,12 @@
 import { ok } from '../kernel/result.js';
 import { dayMs, hourMs, mib } from '../kernel/units.js';
-import { finishLine, lineStart, splitMessage, streamPart } from './eventline.js';
+import { finishLine, lineStart, streamPart } from './eventline.js';
 import { groupStreams, type StreamSummary } from './eventquery.js';
 import type { LogsApi } from './logsapi.js';
 import { LogsInput } from './logsinput.js';
 import {
   badToken,
+  deletionProtected,
   findGroup,
   groupArn,
   groupNameRule,
@@ -18,7 +19,10 @@ import {
 } from './logsresource.js';
 import type { LogStore } from './logstore.js';
 
-/** PutLogEvents (API reference): batch size with 26 bytes for each event, its span, and how old or new events may be. */
+/**
+ * PutLogEvents (API reference): batch size with 26 bytes for each event, its span, and how old or new events may be.
+ * One event may have 1 MB, so the batch is the bound: it is kept whole, unlike what a function logs.
+ */
 const batchBytesMax = 1 * mib;
 const batchSpanMsMax = dayMs;
 const eventAgeMsMax = 14 * dayMs;
@@ -58,6 +62,7 @@ export function streamOperations(store: LogStore): StreamOperations {
       store.flush();
       const exists = (await groupStreams(group.value)).has(stream!);
       if (!exists) return streamMissing;
+      if (group.value.record.protected === true) return deletionProtected;
       store.mark(group.value, stream!, 'deleted');
       return ok({});
     },
@@ -146,9 +151,7 @@ export function streamOperations(store: LogStore): StreamOperations {
         if (event.timestampMs < expiredMs) expired = i + 1;
         else if (event.timestampMs < nowMs - eventAgeMsMax) old = i + 1;
         else if (event.timestampMs > nowMs + eventAheadMsMax) tooNew ??= i;
-        else
-          for (const piece of splitMessage(event.message))
-            group.value.append(finishLine(lineStart(event.timestampMs, nowMs, part), piece));
+        else group.value.append(finishLine(lineStart(event.timestampMs, nowMs, part), event.message));
       }
       store.flush();
       const rejected = {

@@ -10,7 +10,7 @@ import { dayMs, mib, secondMs } from '../kernel/units.js';
 import { finishLine, isShort, lineStart, markLine, splitMessage, streamPart } from './eventline.js';
 import { groupFolder, groupOfFolder } from './groupfolder.js';
 import { tidyIndexes } from './groupindex.js';
-import { type GroupHost, LogGroup } from './loggroup.js';
+import { type GroupHost, type GroupRecord, LogGroup } from './loggroup.js';
 
 export interface LogScope {
   readonly account: string;
@@ -125,10 +125,15 @@ export class LogStore implements LogSink, GroupHost {
   }
 
   /** False when it exists already. */
-  createGroup(scope: LogScope, name: string, tags: Readonly<Record<string, string>>): boolean {
+  createGroup(
+    scope: LogScope,
+    name: string,
+    tags: Readonly<Record<string, string>>,
+    more: Pick<GroupRecord, 'groupClass' | 'protected'> = {},
+  ): boolean {
     const group = this.#groupOf(scope, name);
     if (group.present) return false;
-    group.create(tags);
+    group.create(tags, more);
     return true;
   }
 
