@@ -27,9 +27,12 @@ export interface NamedVersion {
  */
 export class FunctionAccess {
   readonly #table: FunctionTable;
+  readonly #organizationId: string | null;
 
-  constructor(table: FunctionTable) {
+  /** `organizationId`: the one that all accounts here belong to, if any. */
+  constructor(table: FunctionTable, organizationId: string | null = null) {
     this.#table = table;
+    this.#organizationId = organizationId;
   }
 
   /** `action`: as in policies, without `lambda:`. The function may not exist when it is of the caller's own account. */
@@ -39,7 +42,7 @@ export class FunctionAccess {
     const { id } = ref.value;
     const arn = caller.arn ?? rootArn(caller.account);
     const principal: PolicyPrincipal = { kind: 'account', account: caller.account, arn };
-    const request = { action: `lambda:${action}`, principal, context: callerContext(principal) };
+    const request = { action: `lambda:${action}`, principal, context: this.contextOf(principal) };
     if (this.permits(id, ref.value.qualifier, request)) return ref;
     return fail(accessDenied(arn, action, functionArn(id, ref.value.qualifier)));
   }
@@ -49,6 +52,13 @@ export class FunctionAccess {
     const attached = this.#table.state(id)?.attachments.get(qualifier ?? latest);
     if (attached === undefined) return false;
     return allows(attached.policy, { ...request, resource: functionArn(id, qualifier) });
+  }
+
+  /** Context keys that IAM sets for every request of an account's identity. */
+  contextOf(principal: PolicyPrincipal): Readonly<Record<string, string>> {
+    if (principal.kind !== 'account') return {};
+    const organization = this.#organizationId === null ? {} : { 'aws:PrincipalOrgID': this.#organizationId };
+    return { 'aws:PrincipalAccount': principal.account, 'aws:PrincipalArn': principal.arn, ...organization };
   }
 
   /** For operations on the function itself: `$LATEST` is the only qualifier its name may carry. */
@@ -83,12 +93,6 @@ export class FunctionAccess {
     const record = state?.versions.get(state.aliases.get(wanted)?.version ?? wanted);
     return state === null || record === undefined ? fail(notFound(id, qualifier)) : ok({ state, record, qualifier });
   }
-}
-
-/** Context keys that IAM sets for every request of an account's identity. No account here belongs to an organization. */
-export function callerContext(principal: PolicyPrincipal): Readonly<Record<string, string>> {
-  if (principal.kind !== 'account') return {};
-  return { 'aws:PrincipalAccount': principal.account, 'aws:PrincipalArn': principal.arn };
 }
 
 function identify(state: FunctionState): FunctionId {

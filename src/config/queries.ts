@@ -58,7 +58,7 @@ export class ConfigQueries {
 
   constructor(engine: ConfigEngine, options: ConfigServiceOptions) {
     this.engine = engine;
-    this.access = new FunctionAccess(engine.table);
+    this.access = new FunctionAccess(engine.table, options.organizationId);
     this.#random = options.random;
     this.#codeUrl = options.codeUrl;
     this.functionUrlOf = options.functionUrl ?? ((id, region) => `http://${id}.lambda-url.${region}.localhost/`);

@@ -11,7 +11,7 @@ import { RealRandom } from '../adapters/embedded/random.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import type { Result } from '../kernel/result.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
-import type { Input } from '../wire/lambda/operations.js';
+import type { Input, OperationName, Output } from '../wire/lambda/operations.js';
 import { type Caller, type ConfigService, type ConfigServiceOptions, openConfigService } from './service.js';
 
 export const caller: Caller = { account: '111111111111' as AccountId, region: 'us-east-1' as Region };
@@ -97,3 +97,17 @@ export async function create(
 
 export const resolve = (service: ConfigService, name: string, qualifier: string | null = null) =>
   service.resolve(caller.account, caller.region, name, qualifier);
+
+/** Any operation of the API, by whoever has it. */
+export async function call<Op extends OperationName>(
+  service: ConfigService,
+  operation: Op,
+  input: Input<Op>,
+  who: Caller = caller,
+): Promise<Result<Output<Op>>> {
+  const name = operation.charAt(0).toLowerCase() + operation.slice(1);
+  const owner = service.owners.find((one) => name in one) as Record<string, unknown> | undefined;
+  const method = owner?.[name];
+  assert.ok(typeof method === 'function', `nobody has ${operation}`);
+  return (await method.call(owner, who, input)) as Result<Output<Op>>;
+}

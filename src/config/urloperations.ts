@@ -1,7 +1,6 @@
 import { assert } from '../kernel/assert.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { Input, Output } from '../wire/lambda/operations.js';
-import { callerContext } from './access.js';
 import { type FunctionRef, functionArn, rootArn } from './arns.js';
 import { type FunctionId, latest } from './messages.js';
 import { byText, page } from './page.js';
@@ -114,7 +113,7 @@ export class UrlOperations extends ConfigQueries {
         ? { kind: 'anonymous' }
         : { kind: 'account', account: caller.account, arn: caller.arn ?? rootArn(caller.account) };
     const context = {
-      ...callerContext(principal),
+      ...this.access.contextOf(principal),
       'lambda:FunctionUrlAuthType': record.authType,
       'lambda:InvokedViaFunctionUrl': 'true',
     };
