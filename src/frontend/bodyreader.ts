@@ -1,11 +1,14 @@
 import { createHash, type Hash } from 'node:crypto';
 import { apiFailure } from '../kernel/errors.js';
-import { kib } from '../kernel/units.js';
+import { kib, mib } from '../kernel/units.js';
 import { type Exchange, emptyBody } from './exchange.js';
 import { bodySha256, emptyBodySha256 } from './sigv4.js';
 
 /** Larger bodies are hashed as they arrive: 70 MB at once would hold up everyone else for 50 ms. */
 const hashedAtOnceBytesMax = 256 * kib;
+
+/** Larger bodies are put together with pauses: the memory of 70 MB alone costs 60 ms when it is first written. */
+const joinedAtOnceBytesMax = mib;
 
 export interface BodyLimit {
   readonly bytesMax: number;
@@ -44,12 +47,18 @@ export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256
   let bytes = 0;
   let hash: Hash | null = announced === null || announced > hashedAtOnceBytesMax ? createHash('sha256') : null;
 
-  const whole = () => {
+  const ready = (body: Buffer) => {
     if (exchange.answered) return;
-    exchange.body = chunks !== null ? Buffer.concat(chunks, bytes) : (first ?? emptyBody);
+    exchange.body = body;
+    done(hash !== null ? hash.digest('hex') : bodySha256(body));
+  };
+  const whole = () => {
+    const [one, all] = [first, chunks];
     first = null;
     chunks = null;
-    done(hash !== null ? hash.digest('hex') : bodySha256(exchange.body));
+    if (all === null) ready(one ?? emptyBody);
+    else if (bytes <= joinedAtOnceBytesMax) ready(Buffer.concat(all, bytes));
+    else joined(all, bytes).then(ready, (error: unknown) => exchange.req.destroy(error as Error));
   };
   req.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
@@ -83,4 +92,18 @@ export function readBody(exchange: Exchange, limit: BodyLimit, done: (bodySha256
   req.on('close', () => {
     if (!req.complete) exchange.release();
   });
+}
+
+/** Some chunks in every turn of the event loop, as many as have `joinedAtOnceBytesMax` together. */
+async function joined(chunks: readonly Buffer[], bytes: number): Promise<Buffer> {
+  const body = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  let pause = joinedAtOnceBytesMax;
+  for (const chunk of chunks) {
+    at += chunk.copy(body, at);
+    if (at < pause) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    pause = at + joinedAtOnceBytesMax;
+  }
+  return body;
 }

@@ -7,6 +7,7 @@ import { parseInput } from '../wire/lambda/input.js';
 import { type OperationName, operationNames } from '../wire/lambda/operations.js';
 import { serializeOutput } from '../wire/lambda/output.js';
 import { validate, validationFailure } from '../wire/lambda/validation.js';
+import { liftBlob } from './blobdecoder.js';
 import type { BodyLimit } from './bodyreader.js';
 import type { Endpoint } from './endpoint.js';
 import { type Exchange, emptyBody } from './exchange.js';
@@ -59,11 +60,13 @@ class ConfigEndpoint implements Endpoint {
       );
     }
     const operation = this.#operation;
+    const lifted = codeOperations.has(operation) ? await liftBlob(exchange.body) : null;
     const input = parseInput(operation, {
       pathParameters: exchange.pathParameters,
       query: exchange.query === '' ? null : new URLSearchParams(exchange.query),
       headers: exchange.req.headers,
       body: exchange.body,
+      lifted,
     });
     if (!input.ok) return exchange.fail(input.failure);
     const violations = validate(operation, input.value);

@@ -23,6 +23,8 @@ export function decodeJson(schema: Schema, json: unknown): Decoded {
       if (typeof json === 'string') return decodeText(schema, json);
       return typeof json === 'number' ? ok(new Date(json * 1000)) : mismatch(json, 'a Timestamp');
     case 'blob':
+      // Decoded before the rest was parsed.
+      if (Buffer.isBuffer(json)) return ok(json);
       return typeof json === 'string' ? decodeBase64(json) : mismatch(json, 'a Blob');
     case 'list': {
       if (!Array.isArray(json)) return typeof json === 'object' ? startOfMap : fail('Expected list or null');
