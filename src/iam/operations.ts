@@ -38,9 +38,7 @@ export function createIamApi(kv: Kv<Entity>, clock: Clock, random: Random): IamA
     nowMs: () => clock.nowMs(),
     id: (prefix) => `${prefix}${random.hex(9).slice(0, 17).toUpperCase()}`,
   };
-  const operations = new Map(
-    Object.entries({ ...roleOperations(directory, stamp), ...policyOperations(directory, stamp) }),
-  );
+  const operations = new Map(Object.entries(iamOperations(directory, stamp)));
   return {
     handle: async (caller, values) => {
       const action = values.get('Action') ?? '';
@@ -57,4 +55,9 @@ export function createIamApi(kv: Kv<Entity>, clock: Clock, random: Random): IamA
       }
     },
   };
+}
+
+/** Every operation, by its name. */
+export function iamOperations(directory: Directory, stamp: Stamp): Record<string, Operation> {
+  return { ...roleOperations(directory, stamp), ...policyOperations(directory, stamp) };
 }
