@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { InvokeWithResponseStreamCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { Hearth } from './hearth.js';
 
@@ -40,6 +41,18 @@ describe('Lambda’s official runtime clients, unmodified, under provided.al2023
     assert.equal(JSON.parse(failed.payload).errorMessage, 'as told');
   }
 
+  async function streamed(name: string, event: unknown): Promise<{ text: string; errorCode: string | undefined }> {
+    const Payload = Buffer.from(JSON.stringify(event));
+    const answer = await hearth.lambda().send(new InvokeWithResponseStreamCommand({ FunctionName: name, Payload }));
+    let text = '';
+    let errorCode: string | undefined;
+    for await (const { PayloadChunk, InvokeComplete } of answer.EventStream!) {
+      if (PayloadChunk) text += Buffer.from(PayloadChunk.Payload!).toString();
+      errorCode = InvokeComplete?.ErrorCode;
+    }
+    return { text, errorCode };
+  }
+
   it('npm aws-lambda-ric', async (test) => {
     const program = ['/usr/bin/node', '/usr/local/bin/node'].find(inUsr);
     if (program === undefined) return test.skip('no Node below /usr, where a sandbox sees it');
@@ -54,7 +67,7 @@ describe('Lambda’s official runtime clients, unmodified, under provided.al2023
           'node_modules/aws-lambda-ric/package.json': readFileSync(join(client, 'package.json')),
         };
     const start = modern ? '/var/task/node_modules/aws-lambda-ric/index.mjs' : '/var/task/start.mjs';
-    await hearth.create('official-node', 'provided.al2023', 'app.handler', {
+    const files = {
       ...code,
       bootstrap: `#!/bin/sh\nexec ${program} ${start}\n`,
       'start.mjs':
@@ -65,9 +78,19 @@ describe('Lambda’s official runtime clients, unmodified, under provided.al2023
           count += 1;
           console.log('said', count);
           return { got: event, count, arn: context.invokedFunctionArn, remaining: context.getRemainingTimeInMillis() > 0 };
-        };`,
-    });
+        };
+        export const streams = awslambda.streamifyResponse(async (event, stream) => {
+          stream.write('one ');
+          if (event.fail) throw new Error('as told');
+          stream.end('two');
+        });`,
+    };
+    await hearth.create('official-node', 'provided.al2023', 'app.handler', files);
     await works('official-node');
+    await hearth.create('official-node-streams', 'provided.al2023', 'app.streams', files);
+    assert.deepEqual(await streamed('official-node-streams', {}), { text: 'one two', errorCode: undefined });
+    assert.deepEqual(await streamed('official-node-streams', { fail: true }), { text: 'one ', errorCode: 'Error' });
+    assert.equal((await hearth.invoke('official-node-streams')).payload, 'one two');
   });
 
   it('PyPI awslambdaric', async (test) => {
