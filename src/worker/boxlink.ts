@@ -3,7 +3,7 @@ import { secondMs } from '../kernel/units.js';
 import { type FrameType, frameType } from '../wire/channel/frames.js';
 import { FrameReader } from './channel.js';
 import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi.js';
-import type { Box, BoxExit, RuntimeLaunch } from './sandbox/driver.js';
+import type { Box, BoxExit, Crew, RuntimeLaunch } from './sandbox/driver.js';
 import type { RuntimeClient } from './service.js';
 import { TelemetryFrames } from './telemetryframes.js';
 
@@ -15,7 +15,8 @@ export interface BoxOwner extends RuntimeApiEvents {
   onExit(exit: BoxExit): void;
 }
 
-const nobody: BoxOwner = {
+/** Owns a box that concerns nobody. */
+export const nobody: BoxOwner = {
   onFrame() {},
   onOutput() {},
   onExit() {},
@@ -49,6 +50,8 @@ export class BoxLink {
   /** Resolves true on HELLO (at once for what is started later), false when the box ended or broke before. */
   readonly greeted: Promise<boolean>;
   exited = false;
+  /** External extensions run beside the runtime: its end is not the box's. */
+  crew: Crew | null = null;
   #owner: BoxOwner = nobody;
   #greet: (alive: boolean) => void = () => {};
   #frozen = false;
@@ -151,7 +154,8 @@ export class BoxLink {
     });
     channel.on('close', () => {
       if (this.exited || this.#killed !== null) return;
-      const timer = setTimeout(() => this.break(), exitMsMax);
+      const { crew } = this;
+      const timer = setTimeout(() => (crew === null ? this.break() : crew.signal(0, 'SIGKILL')), exitMsMax);
       void this.box.exited.then(() => clearTimeout(timer));
     });
   }
@@ -171,6 +175,7 @@ export class BoxLink {
     if (this.exited) return;
     this.exited = true;
     this.#greet(false);
+    this.api.settle();
     if (this.#owner === nobody) void this.kill();
     this.#owner.onExit(exit);
   }

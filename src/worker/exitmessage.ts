@@ -27,10 +27,29 @@ export function exitMessage(exit: {
   readonly outOfMemory: boolean;
 }): string {
   if (exit.outOfMemory) return 'Runtime exited with error: signal: killed';
-  if (exit.signal !== null) {
-    return `Runtime exited with error: signal: ${signalNames[exit.signal] ?? exit.signal.toLowerCase()}`;
-  }
-  return exit.code === 0 || exit.code === null
-    ? 'Runtime exited without providing a reason'
-    : `Runtime exited with error: exit status ${exit.code}`;
+  if (exit.signal === null && !exit.code) return 'Runtime exited without providing a reason';
+  return `Runtime exited with error: ${exitStatusOf(exit)}`;
+}
+
+/** Of a function that fails although its runtime runs. */
+export const noExit = { code: null, signal: null, outOfMemory: false } as const;
+
+/** A runtime that ends after an extension reported an error in it fails with that. */
+export function failureOf(
+  exit: Parameters<typeof exitMessage>[0],
+  reported: string | null | undefined,
+): { readonly failure?: { readonly errorType: string; readonly message: string } } {
+  return reported ? { failure: { errorType: reported, message: exitMessage(exit) } } : {};
+}
+
+/** How any process ended; of an extension this is all that is said. */
+export function exitStatusOf({
+  code,
+  signal,
+}: {
+  readonly code: number | null;
+  readonly signal: string | null;
+}): string {
+  if (signal !== null) return `signal: ${signalNames[signal] ?? signal.toLowerCase()}`;
+  return code === 0 || code === null ? 'exit code 0' : `exit status ${code}`;
 }

@@ -1,7 +1,9 @@
+import type { Clock } from '../kernel/ports/clock.js';
 import { frameType, type InitBody } from '../wire/channel/frames.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
+import type { Invocation } from '../wire/invocation.js';
 import type { BoxLink } from './boxlink.js';
-import { encodeFrame } from './channel.js';
+import { encodeFrame, type InvokeHeader } from './channel.js';
 import { findBootstrap } from './entrypoint.js';
 import type { CodeSource, WorkerOptions } from './service.js';
 
@@ -35,7 +37,10 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
   const { taskRoot } = link.box;
   if (link.managed) {
     // The code is there by now: these variables may name files in it.
-    link.startHeld({ ...env, ...options.runtimes.startVariables(spec, code.libraries) }, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
+    link.startHeld(
+      { ...env, ...options.runtimes.startVariables(spec, code.libraries) },
+      spec.environment.AWS_LAMBDA_EXEC_WRAPPER,
+    );
     const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
     link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
     return null;
@@ -49,4 +54,16 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
   if ('problem' in found) return found.problem;
   link.box.start([found.path], env);
   return null;
+}
+
+/** `deadlineMs` in the clock's monotonic time. */
+export function invokeHeader(invocation: Invocation, deadlineMs: number, clock: Clock): InvokeHeader {
+  return {
+    requestId: invocation.requestId,
+    deadlineMs: Math.floor(clock.nowMs() + deadlineMs - clock.monotonicMs()),
+    invokedFunctionArn: invocation.invokedFunctionArn,
+    traceHeader: invocation.traceHeader,
+    clientContext: invocation.clientContext,
+    cognitoIdentity: invocation.cognitoIdentity,
+  };
 }

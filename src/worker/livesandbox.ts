@@ -1,47 +1,30 @@
 import { assert } from '../kernel/assert.js';
 import type { SandboxId } from '../kernel/ids.js';
-import type { Clock } from '../kernel/ports/clock.js';
 import { type FrameType, frameType } from '../wire/channel/frames.js';
-import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
 import { afterPoll, type BoxLink, type BoxOwner } from './boxlink.js';
 import { writeInvoke } from './channel.js';
 import { entrypointReport, invalidEntrypoint } from './entrypoint.js';
+import { failureOf, noExit } from './exitmessage.js';
+import { type Company, ExtensionHost } from './extensions/host.js';
+import { findExtensions } from './extensions/programs.js';
+import { isForExtensions } from './extensions/requests.js';
 import { captureLogFrame } from './framedevent.js';
-import { initiate } from './initiation.js';
-import { LogCapture } from './logcapture.js';
-import { formatLine, type LineFacts, logStreamName } from './loglines.js';
+import type { HttpConnection, HttpRequest } from './httpconnection.js';
+import { type Initiation, initiate, invokeHeader } from './initiation.js';
 import { WorkerMachine } from './machine.js';
 import { MemoryPeak } from './memorypeak.js';
-import type { PlatformLine, WorkerEffect, WorkerInput } from './messages.js';
+import type { AnswerInput, ShutdownReason, WorkerEffect, WorkerInput } from './messages.js';
 import { errorTypeOf, outcomeOf, refusal } from './outcome.js';
 import type { BoxExit, Scratch } from './sandbox/driver.js';
-import type { CodeSource, WorkerEvents, WorkerOptions } from './service.js';
+import { SandboxLog } from './sandboxlog.js';
+import type { CodeSource } from './service.js';
+import { type Flow, StreamedResponse } from './streamedresponse.js';
+import type { Surroundings } from './surroundings.js';
 
 const nothing = Buffer.alloc(0);
-
-/** What a sandbox needs of the worker around it. */
-export interface Surroundings {
-  readonly options: WorkerOptions;
-  readonly clock: Clock;
-  readonly events: WorkerEvents;
-  /** A spare, or a box booted now; `held`: one whose runtime waits to be started with the function's variables. */
-  box(spec: FunctionSpec, held: boolean): Promise<BoxLink>;
-  arm(sandbox: LiveSandbox, atMs: number): void;
-  /**
-   * Runs at the end of this turn of the event loop. What a runtime wrote to its pipes before its answer is ready when
-   * the answer is, so the same poll of libuv that brings the answer brings it, too: by then it has been read.
-   */
-  settle(action: () => void): void;
-  /** Runs at the end of this turn of the event loop, after the logs were handed to the kernel. */
-  answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void;
-  logged(): void;
-  idled(): void;
-  /** A function of this runtime works here: spares of it are worth having. */
-  wanted(runtime: RuntimeName): void;
-  gone(sandbox: LiveSandbox, problem: string | null): void;
-}
 
 /** Performs the effects of one sandbox's machine. */
 export class LiveSandbox implements BoxOwner, Alarmed {
@@ -52,10 +35,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   idleSinceMs: number | null = null;
   readonly #around: Surroundings;
   readonly #machine: WorkerMachine;
-  readonly #log: LogCapture;
-  readonly #logStream: string;
+  readonly #log: SandboxLog;
   readonly #peak = new MemoryPeak();
-  readonly #facts: { -readonly [K in keyof LineFacts]: LineFacts[K] };
   #token = 0;
   #boot = 0;
   #link: BoxLink | null = null;
@@ -66,38 +47,24 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #invocation: Invocation | null = null;
   #onEnd: ((outcome: InvocationOutcome) => void) | null = null;
   #payload: Buffer = nothing;
+  /** The runtime streams its response, or has. */
+  #streamed: StreamedResponse | null = null;
+  /** Of the box: there as soon as an extension is, which most functions have none of. */
+  #host: ExtensionHost | null = null;
   /** An answer came in and waits for the end of the turn. */
   #settling = false;
 
   constructor(id: SandboxId, spec: FunctionSpec, around: Surroundings) {
-    const { options, clock } = around;
     this.id = id;
     this.spec = spec;
     this.#around = around;
     this.#machine = new WorkerMachine({ sandboxId: id, timeoutMs: spec.timeoutMs });
-    const nowMs = clock.nowMs();
-    this.#logStream = logStreamName(nowMs, spec.version, options.random.hex(16));
-    const writer = options.logs.open(spec, spec.logGroup, this.#logStream);
-    this.#log = new LogCapture(writer, () => around.logged());
-    this.#facts = {
-      version: spec.version,
-      memoryMib: spec.memoryMib,
-      runtimeVersion: { name: '', arn: '' },
-      memoryPeakMib: () => this.#peak.of(this.#link?.box, this.#now()),
-      nowMs,
-    };
+    this.#log = new SandboxLog(spec, around, () => this.#peak.of(this.#link?.box, this.#now()));
   }
 
-  start(): void {
-    this.#step({ kind: 'start', nowMs: this.#now() });
-  }
-
-  stop(): void {
-    this.#step({ kind: 'stop', nowMs: this.#now() });
-  }
-
-  abort(): void {
-    this.#step({ kind: 'abort', nowMs: this.#now() });
+  /** Begins, leaves once there is no invocation, or leaves now. */
+  order(kind: 'start' | 'stop' | 'abort'): void {
+    this.#step({ kind, nowMs: this.#now() });
   }
 
   invoke(epoch: number, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
@@ -109,7 +76,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     this.#onEnd = onEnd;
     this.#payload = nothing;
     this.idleSinceMs = null;
-    if (invocation.tail) this.#log.startTail();
+    this.#log.begin(invocation.traceHeader, invocation.tail);
     this.#link?.thaw();
     this.#step({ kind: 'invoke', nowMs: this.#now(), requestId: invocation.requestId, epoch });
   }
@@ -127,13 +94,13 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   onFrame(type: FrameType, body: Buffer): void {
     switch (type) {
       case frameType.log:
-        if (!captureLogFrame(body, this.#log, this.#around.clock.nowMs())) this.#link?.break();
+        if (!captureLogFrame(body, this.#log.capture, this.#around.clock.nowMs())) this.#link?.break();
         break;
       case frameType.response:
-        this.#answered('response', this.#invocation?.requestId, '', body, body.length);
+        this.onResponse(this.#invocation?.requestId, body, body.length);
         break;
       case frameType.error:
-        this.#answered('error', this.#invocation?.requestId, errorTypeOf(body, 'Runtime.Unknown'), body, body.length);
+        this.onError(this.#invocation?.requestId, errorTypeOf(body, 'Runtime.Unknown'), body, body.length);
         break;
       case frameType.initDone:
         this.onInitDone();
@@ -147,11 +114,12 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   onOutput(stream: 'stdout' | 'stderr', bytes: Buffer): void {
-    this.#log.raw(stream, bytes, this.#around.clock.nowMs());
+    this.#log.capture.raw(stream, bytes, this.#around.clock.nowMs());
   }
 
   onInitDone(): void {
-    this.#step({ kind: 'init-done', nowMs: this.#now(), boot: this.#boot });
+    if (this.#host !== null) this.#host.runtimeReady();
+    else this.#step({ kind: 'init-done', nowMs: this.#now(), boot: this.#boot });
   }
 
   onInitError(errorType: string, payload: Buffer): void {
@@ -161,16 +129,42 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     afterPoll(() => this.#step({ kind: 'init-error', nowMs, boot, errorType }));
   }
 
-  onResponse(requestId: string, payload: Buffer, bytes: number): void {
-    this.#answered('response', requestId, '', payload, bytes);
+  onResponse(requestId: string | undefined, payload: Buffer, bytes: number): void {
+    if (this.#streamed === null) {
+      this.#answered('response', requestId, '', payload, bytes, false);
+      return;
+    }
+    const said = this.#streamed.take();
+    this.#answered(said.kind, requestId, said.errorType, said.payload, said.bytes, said.streamed);
   }
 
-  onError(requestId: string, errorType: string, payload: Buffer, bytes: number): void {
-    this.#answered('error', requestId, errorType, payload, bytes);
+  onStream(requestId: string, contentType: string | null, flow: Flow): StreamedResponse | null {
+    const invocation = this.#invocation;
+    if (invocation?.requestId !== requestId || this.#settling || this.#streamed !== null) return null;
+    // Our own bootstraps also tell when the handler is done, which may be later: with a RESPONSE frame.
+    const onEnd = () => {
+      if (this.#link?.managed === false) this.onResponse(requestId, nothing, 0);
+    };
+    this.#streamed = new StreamedResponse(invocation.stream, contentType, flow, onEnd);
+    return this.#streamed;
   }
 
-  onExit(exit: BoxExit): void {
-    const input: WorkerInput = { kind: 'exited', nowMs: this.#now(), boot: this.#boot, ...exit };
+  onError(requestId: string | undefined, errorType: string, payload: Buffer, bytes: number): void {
+    this.#answered('error', requestId, errorType, payload, bytes, false);
+  }
+
+  onOther(request: HttpRequest, connection: HttpConnection): boolean {
+    const link = this.#link;
+    if (link === null || !isForExtensions(request)) return false;
+    if (this.#host === null) {
+      this.#host = new ExtensionHost(this.#company(link, this.#boot), !this.#machine.initializing);
+      this.#log.repeat({ kind: 'init-start' });
+    }
+    return this.#host.serve(request, connection);
+  }
+
+  onExit(exit: BoxExit, failure = failureOf(exit, this.#host?.reported)): void {
+    const input: WorkerInput = { kind: 'exited', nowMs: this.#now(), boot: this.#boot, ...exit, ...failure };
     if (exit.outOfMemory) this.#peak.set(this.spec.memoryMib);
     // An answer given before the exit counts.
     if (this.#settling) afterPoll(() => this.#step(input));
@@ -183,6 +177,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     errorType: string,
     payload: Buffer,
     bytes: number,
+    streamed: boolean,
   ): void {
     const invocation = this.#invocation;
     const link = this.#link;
@@ -190,11 +185,19 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     this.#payload = payload;
     const nowMs = this.#now();
     const boot = this.#boot;
-    const input: WorkerInput = { kind, nowMs, boot, requestId: invocation.requestId, errorType, bytes };
+    const input: AnswerInput = { kind, nowMs, boot, requestId: invocation.requestId, errorType, bytes, streamed };
     this.#settling = true;
     this.#around.settle(() => {
       this.#settling = false;
-      this.#step(input);
+      const host = this.#host;
+      if (host === null) this.#step(input);
+      else if (host.busy) {
+        this.#step({ ...input, lingers: invocation.tail ? 'answer-last' : 'answer-first' });
+        host.runtimeDone();
+      } else {
+        host.runtimeDone();
+        this.#step(input);
+      }
     });
   }
 
@@ -227,20 +230,20 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         this.alarmAtMs = Number.POSITIVE_INFINITY;
         break;
       case 'log':
-        this.#logLine(effect.line);
+        this.#log.line(effect.line);
         break;
       case 'complete': {
-        const outcome = outcomeOf(effect.end, this.#payload, this.#log.takeTail());
-        this.#finish(outcome);
+        const outcome = outcomeOf(effect.end, this.#payload, this.#log.capture.takeTail());
+        this.#finish(this.#streamed === null ? outcome : this.#streamed.outcome(outcome));
         break;
       }
       case 'refuse':
-        this.#log.takeTail();
+        this.#log.capture.takeTail();
         this.#finish(refusal(effect.reason));
         if (this.#machine.phase === 'idle') this.#rest();
         break;
       case 'kill':
-        this.#kill(effect.boot);
+        this.#kill(effect.boot, effect.reason);
         break;
       case 'ready':
         // A figure for a first invocation that ends with its process.
@@ -266,6 +269,10 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     this.#onEnd = null;
     this.#payload = nothing;
     this.#link?.api.end();
+    if (this.#streamed !== null) {
+      this.#streamed.close();
+      this.#streamed = null;
+    }
     this.#around.answer(onEnd, outcome);
   }
 
@@ -278,7 +285,9 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const { options } = this.#around;
     try {
       this.#code ??= await options.code.acquire(this.spec);
-      const held = Object.keys(options.runtimes.startVariables(this.spec, this.#code.libraries)).length > 0;
+      const extensions = findExtensions(this.#code.layersDirectory);
+      const starts = options.runtimes.startVariables(this.spec, this.#code.libraries);
+      const held = extensions.length > 0 || Object.keys(starts).length > 0;
       // Both to their end: what there is must be found and cleared away when there is not the other.
       const [box, scratch] = await Promise.allSettled([
         this.#around.box(this.spec, held),
@@ -293,9 +302,13 @@ export class LiveSandbox implements BoxOwner, Alarmed {
       if (scratch.status === 'rejected') throw scratch.reason;
       const { codeDirectory, layersDirectory } = this.#code;
       // Known once the runtime was found, and that was before its box booted.
-      this.#facts.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
+      this.#log.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
       if (!link.alive) throw new Error('the box ended while it waited');
       await link.box.bind({ codeDirectory, layersDirectory, scratch: scratch.value, memoryMib: this.spec.memoryMib });
+      if (extensions.length > 0) {
+        link.crew = await link.box.crew();
+        this.#host = new ExtensionHost(this.#company(link, boot), false, extensions);
+      }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#step({ kind: 'boot-failed', nowMs: this.#now(), boot, message });
@@ -304,18 +317,26 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     this.#step({ kind: 'booted', nowMs: this.#now(), boot });
   }
 
-  #kill(boot: number): void {
-    // Now, not in the sequence: a box that is up must stop running this instant.
+  #kill(boot: number, reason: ShutdownReason): void {
+    // Now, not in the sequence: a box that is up must stop running this instant, but for what its extensions get.
     const link = this.#link;
+    const host = this.#host;
+    const farewell = host?.shutDown(reason) ?? null;
+    this.#host = null;
     if (link !== null) {
       this.#peak.of(link.box, this.#now(), true);
-      link.disown();
-      void link.kill();
+      if (farewell !== null) link.own(farewell.owner);
+      else {
+        link.disown();
+        void link.kill();
+      }
     }
     this.#sequence = this.#sequence.then(async () => {
+      await farewell?.over;
+      host?.close();
       const last = this.#link;
       this.#link = null;
-      this.#log.finish(this.#around.clock.nowMs());
+      this.#log.capture.finish(this.#around.clock.nowMs());
       if (last !== null) {
         last.disown();
         await last.kill();
@@ -325,9 +346,33 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   #sendInit(): void {
+    if (this.#link!.crew !== null) this.#host!.launch(this.#initiation());
+    else this.#startRuntime();
+  }
+
+  #initiation(): Initiation {
     const { options } = this.#around;
-    const { spec } = this;
-    const problem = initiate({ link: this.#link!, spec, options, code: this.#code!, logStream: this.#logStream });
+    return { link: this.#link!, spec: this.spec, options, code: this.#code!, logStream: this.#log.stream };
+  }
+
+  #company(link: BoxLink, boot: number): Company {
+    const { clock, options } = this.#around;
+    return {
+      spec: this.spec,
+      log: this.#log,
+      random: options.random,
+      link,
+      clock,
+      startRuntime: () => this.#startRuntime(),
+      onInitialized: () => this.#step({ kind: 'init-done', nowMs: this.#now(), boot }),
+      onInvoked: () => this.#step({ kind: 'extensions-done', nowMs: this.#now(), boot }),
+      onFailed: (errorType, message) => this.onExit(noExit, { failure: { errorType, message } }),
+      onRuntimeExit: (exit) => this.onExit(exit),
+    };
+  }
+
+  #startRuntime(): void {
+    const problem = initiate(this.#initiation());
     if (problem !== null) {
       this.onInitError(invalidEntrypoint, entrypointReport(this.#invocation?.requestId, problem));
     }
@@ -336,26 +381,12 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #sendInvoke(deadlineMs: number): void {
     const invocation = this.#invocation!;
     const link = this.#link!;
-    const { clock } = this.#around;
-    const header = {
-      requestId: invocation.requestId,
-      deadlineMs: Math.floor(clock.nowMs() + deadlineMs - clock.monotonicMs()),
-      invokedFunctionArn: invocation.invokedFunctionArn,
-      traceHeader: invocation.traceHeader,
-      clientContext: invocation.clientContext,
-      cognitoIdentity: invocation.cognitoIdentity,
-    };
+    const header = invokeHeader(invocation, deadlineMs, this.#around.clock);
+    this.#host?.invoke(header);
     if (link.managed) {
       link.api.begin(invocation.requestId);
       writeInvoke(link.box.channel, header, invocation.payload);
     } else link.api.deliver({ ...header, payload: invocation.payload });
-  }
-
-  #logLine(line: PlatformLine): void {
-    const nowMs = this.#around.clock.nowMs();
-    if (line.kind !== 'start' && line.kind !== 'init-start') this.#log.finish(nowMs);
-    this.#facts.nowMs = nowMs;
-    this.#log.event(nowMs, formatLine(line, this.#facts));
   }
 
   async #leave(problem: string | null): Promise<void> {

@@ -1,11 +1,15 @@
 import { limits } from '../kernel/limits.js';
 import type { LogStreamWriter } from '../kernel/ports/logs.js';
+import type { LineFilter } from './applicationlevel.js';
 import { ByteGather } from './bytegather.js';
 
 const newline = 0x0a;
 
+/** Who wrote an event, in the words of the Telemetry API. */
+export type LogSource = 'function' | 'extension' | 'platform';
+
 /** Cuts raw output into lines; an unfinished line is kept up to one event's size, then split. */
-class LineCutter {
+export class LineCutter {
   readonly #line = new ByteGather();
 
   /** Calls back with every complete line, newline included, as bytes of the function's own making. */
@@ -46,31 +50,36 @@ class LineCutter {
 export class LogCapture {
   readonly #writer: LogStreamWriter;
   readonly #onAppend: () => void;
+  readonly #keeps: LineFilter | null;
   readonly #stdout = new LineCutter();
   readonly #stderr = new LineCutter();
   #tail: string[] | null = null;
   #tailBytes = 0;
+  /** Sees every event: extensions may have subscribed to them. */
+  tap: ((timestampMs: number, text: string, source: LogSource) => void) | null = null;
 
-  constructor(writer: LogStreamWriter, onAppend: () => void) {
+  /** `keeps`: which lines of raw output are logged; null for all. */
+  constructor(writer: LogStreamWriter, onAppend: () => void, keeps: LineFilter | null = null) {
     this.#writer = writer;
     this.#onAppend = onAppend;
+    this.#keeps = keeps;
   }
 
   /** Raw bytes of standard output or error: one event a line. */
   raw(stream: 'stdout' | 'stderr', bytes: Buffer, nowMs: number): void {
     const cutter = stream === 'stdout' ? this.#stdout : this.#stderr;
-    cutter.push(bytes, (line) => this.#append(nowMs, line));
+    cutter.push(bytes, (line) => this.#line(nowMs, line));
   }
 
   /** One event, newlines included; longer ones than CloudWatch Logs takes are split by the store and here alike. */
-  event(timestampMs: number, text: string): void {
-    this.#append(timestampMs, text);
+  event(timestampMs: number, text: string, source: LogSource = 'function'): void {
+    this.#append(timestampMs, text, source);
   }
 
   /** Unfinished lines become events: at the end of an invocation, and when the box ends. */
   finish(nowMs: number): void {
-    if (this.#stdout.pending) this.#stdout.flush((line) => this.#append(nowMs, line));
-    if (this.#stderr.pending) this.#stderr.flush((line) => this.#append(nowMs, line));
+    if (this.#stdout.pending) this.#stdout.flush((line) => this.#line(nowMs, line));
+    if (this.#stderr.pending) this.#stderr.flush((line) => this.#line(nowMs, line));
   }
 
   /** From here on, keep the last 4 KiB. */
@@ -88,9 +97,14 @@ export class LogCapture {
     return bytes.length <= limits.logTailBytesMax ? bytes : bytes.subarray(bytes.length - limits.logTailBytesMax);
   }
 
-  #append(timestampMs: number, text: string): void {
+  #line(nowMs: number, line: string): void {
+    if (this.#keeps === null || this.#keeps(line)) this.#append(nowMs, line);
+  }
+
+  #append(timestampMs: number, text: string, source: LogSource = 'function'): void {
     this.#writer.append(timestampMs, text);
     this.#onAppend();
+    if (this.tap !== null) this.tap(timestampMs, text, source);
     const tail = this.#tail;
     if (tail === null) return;
     // An event that ends without newline must not run into the next one.

@@ -6,18 +6,27 @@ import type { InvocationFigures, PlatformLine } from './messages.js';
 
 const requestId = '3604cbc1-2bb9-4fb8-9e4c-2a1f4b9c5a11' as RequestId;
 const facts = {
+  functionName: 'f',
   version: '$LATEST',
   memoryMib: 128,
   runtimeVersion: { name: 'python:3.13.v11', arn: 'arn:aws:lambda:us-east-1::runtime:ab' },
   memoryPeakMib: () => 36,
+  trace: null,
   nowMs: Date.UTC(2024, 0, 1),
+};
+const figures: InvocationFigures = {
+  durationMs: 3.009,
+  initMs: null,
+  status: 'success',
+  errorType: null,
+  producedBytes: 2,
 };
 const format = (line: PlatformLine) => formatLine(line, facts);
 const report = (over: Partial<InvocationFigures>) =>
   format({
     kind: 'report',
     requestId,
-    figures: { durationMs: 3.009, initMs: null, status: 'success', errorType: null, ...over },
+    figures: { ...figures, ...over },
   });
 
 test('platform lines, as recorded from the service', () => {
@@ -26,7 +35,7 @@ test('platform lines, as recorded from the service', () => {
     'INIT_START Runtime Version: python:3.13.v11\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:ab\n',
   );
   assert.equal(format({ kind: 'start', requestId }), `START RequestId: ${requestId} Version: $LATEST\n`);
-  assert.equal(format({ kind: 'end', requestId }), `END RequestId: ${requestId}\n`);
+  assert.equal(format({ kind: 'end', requestId, figures, lingered: false }), `END RequestId: ${requestId}\n`);
   assert.equal(
     report({}),
     `REPORT RequestId: ${requestId}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n`,
@@ -62,5 +71,20 @@ test('the stream’s name has the day in UTC, the version and 32 hex digits', ()
   assert.equal(
     logStreamName(Date.UTC(2024, 11, 31, 23, 59), '7', '0123456789abcdef0123456789abcdef'),
     '2024/12/31/[7]0123456789abcdef0123456789abcdef',
+  );
+});
+
+test('REPORT names the trace of a sampled invocation, whatever its status', () => {
+  const trace = { header: 'h', traceId: '1-6ac7d556-032906e375c910cf42cb849e', segmentId: '90cbc97f4ee64a7f' };
+  const traced = (over: Partial<InvocationFigures>) =>
+    formatLine({ kind: 'report', requestId, figures: { ...figures, ...over } }, { ...facts, trace });
+  const last = 'XRAY TraceId: 1-6ac7d556-032906e375c910cf42cb849e\tSegmentId: 90cbc97f4ee64a7f\tSampled: true\t\n';
+  assert.equal(
+    traced({ initMs: 1987.45, durationMs: 1776.81 }),
+    `REPORT RequestId: ${requestId}\tDuration: 1776.81 ms\tBilled Duration: 3765 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 1987.45 ms\t\n${last}`,
+  );
+  assert.equal(
+    traced({ durationMs: 10_935.7, status: 'error', errorType: 'Runtime.OutOfMemory' }),
+    `REPORT RequestId: ${requestId}\tDuration: 10935.70 ms\tBilled Duration: 10936 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: error\tError Type: Runtime.OutOfMemory\n${last}`,
   );
 });

@@ -3,7 +3,15 @@ import type { RequestId, SandboxId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import { minuteMs } from '../kernel/units.js';
 import { exitMessage } from './exitmessage.js';
-import type { InvocationEnd, InvocationFigures, WorkerEffect, WorkerInput } from './messages.js';
+import type {
+  AnswerInput,
+  InvocationEnd,
+  InvocationFigures,
+  ShutdownReason,
+  WorkerEffect,
+  WorkerInput,
+} from './messages.js';
+import type { Phase, Running } from './running.js';
 
 /**
  * A box that has not booted by then never will. Not a limit of the service: a booting box has no user code in it, and
@@ -16,16 +24,6 @@ export interface WorkerMachineOptions {
   readonly timeoutMs: number;
   readonly initMsMax?: number;
   readonly responseBytesMax?: number;
-}
-
-type Phase = 'new' | 'booting' | 'initializing' | 'idle' | 'invoking' | 'stopping' | 'gone';
-
-interface Running {
-  readonly requestId: RequestId;
-  readonly epoch: number;
-  /** booting → initializing: a fresh box inside the invocation; running: the handler has it. */
-  step: 'booting' | 'initializing' | 'running';
-  startedMs: number;
 }
 
 /** The life of one sandbox; see `messages.ts`. Pure: the effects of a step are to be performed in their order. */
@@ -61,6 +59,11 @@ export class WorkerMachine {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** The function has not been loaded yet by the box there is. */
+  get initializing(): boolean {
+    return this.#phase === 'initializing' || this.#running?.step === 'initializing';
   }
 
   step(input: WorkerInput): readonly WorkerEffect[] {
@@ -113,6 +116,9 @@ export class WorkerMachine {
       case 'error':
         this.#answered(input);
         break;
+      case 'extensions-done':
+        this.#lingered(input.nowMs);
+        break;
       case 'exited':
         this.#exited(input);
         break;
@@ -152,7 +158,9 @@ export class WorkerMachine {
     const running = this.#running;
     if (running !== null) {
       this.#running = null;
-      this.#effects.push({ kind: 'refuse', requestId: running.requestId, reason });
+      const { requestId, answer } = running;
+      if (answer === null) this.#effects.push({ kind: 'refuse', requestId, reason });
+      else if (!answer.given) this.#effects.push({ kind: 'complete', requestId, end: answer.end });
     }
     this.#stopNow();
   }
@@ -161,13 +169,25 @@ export class WorkerMachine {
     const running = this.#running;
     if (running?.step === 'initializing') {
       running.step = 'running';
+      this.#initReport(nowMs, 'invoke', 'success', null);
       this.#sendInvoke(running);
     } else if (this.#phase === 'initializing') {
       this.#initMs = nowMs - this.#initStartedMs;
+      this.#initReport(nowMs, 'init', 'success', null);
       this.#phase = 'idle';
       this.#disarm();
       this.#effects.push({ kind: 'ready' });
     }
+  }
+
+  #initReport(
+    nowMs: number,
+    phase: 'init' | 'invoke',
+    status: InvocationFigures['status'],
+    errorType: string | null,
+  ): void {
+    const initMs = nowMs - this.#initStartedMs;
+    this.#effects.push({ kind: 'log', line: { kind: 'init-report', initMs, phase, status, errorType } });
   }
 
   /** `end`: what the client gets when this init ran inside an invocation. */
@@ -175,14 +195,12 @@ export class WorkerMachine {
     const running = this.#running;
     const inside = running?.step === 'initializing';
     if (!inside && this.#phase !== 'initializing') return;
-    const initMs = nowMs - this.#initStartedMs;
-    const phase = inside ? 'invoke' : 'init';
-    this.#effects.push({ kind: 'log', line: { kind: 'init-report', initMs, phase, status, errorType } });
+    this.#initReport(nowMs, inside ? 'invoke' : 'init', status, errorType);
     if (inside) {
       this.#effects.push({ kind: 'log', line: { kind: 'start', requestId: running.requestId } });
       this.#fail(nowMs, running, status, errorType, end);
     } else {
-      this.#discardBox();
+      this.#discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
       this.#phase = 'idle';
       this.#effects.push({ kind: 'ready' });
     }
@@ -197,7 +215,8 @@ export class WorkerMachine {
     }
     this.#epoch = epoch;
     this.#phase = 'invoking';
-    const running: Running = { requestId, epoch, step: this.#boxed ? 'running' : 'booting', startedMs: nowMs };
+    const step = this.#boxed ? 'running' : 'booting';
+    const running: Running = { requestId, epoch, step, startedMs: nowMs, answer: null };
     this.#running = running;
     if (this.#boxed) {
       this.#sendInvoke(running);
@@ -213,28 +232,59 @@ export class WorkerMachine {
     );
   }
 
-  #answered(input: Extract<WorkerInput, { readonly kind: 'response' | 'error' }>): void {
+  #answered(input: AnswerInput): void {
     const running = this.#running;
     if (running === null || running.step !== 'running' || running.requestId !== input.requestId) return;
-    const { nowMs, bytes } = input;
-    if (bytes > this.#responseBytesMax) {
+    const { bytes } = input;
+    const bytesMax = input.streamed === true ? limits.streamedResponseBytesMax : this.#responseBytesMax;
+    if (bytes > bytesMax) {
       const errorType = 'Function.ResponseSizeTooLarge';
-      const errorMessage = `Response payload size exceeded maximum allowed payload size (${this.#responseBytesMax} bytes).`;
-      this.#end(nowMs, running, 'success', null, { kind: 'platform-error', errorType, errorMessage });
-    } else if (input.kind === 'response') this.#end(nowMs, running, 'success', null, { kind: 'response' });
-    else this.#end(nowMs, running, 'success', input.errorType, { kind: 'runtime-error', errorType: input.errorType });
+      const errorMessage = `Response payload size exceeded maximum allowed payload size (${bytesMax} bytes).`;
+      this.#conclude(input, running, null, { kind: 'platform-error', errorType, errorMessage });
+    } else if (input.kind === 'response') this.#conclude(input, running, null, { kind: 'response' });
+    else {
+      const { errorType } = input;
+      this.#conclude(input, running, errorType, { kind: 'runtime-error', errorType });
+    }
+  }
+
+  #conclude(
+    { nowMs, bytes, lingers }: AnswerInput,
+    running: Running,
+    errorType: string | null,
+    end: InvocationEnd,
+  ): void {
+    if (lingers === undefined) {
+      this.#end(nowMs, running, 'success', errorType, end, bytes);
+      return;
+    }
+    const given = lingers === 'answer-first';
+    running.step = 'lingering';
+    running.answer = { errorType, end, bytes, given };
+    const { requestId } = running;
+    const durationMs = nowMs - running.startedMs;
+    const figures = { durationMs, initMs: null, status: 'success', errorType, producedBytes: bytes } as const;
+    this.#effects.push({ kind: 'log', line: { kind: 'runtime-done', requestId, figures } });
+    if (given) this.#effects.push({ kind: 'complete', requestId, end });
+  }
+
+  #lingered(nowMs: number): void {
+    const running = this.#running;
+    if (running === null || running.answer === null) return;
+    const { errorType, end, bytes } = running.answer;
+    this.#end(nowMs, running, 'success', errorType, end, bytes);
   }
 
   #exited(input: Extract<WorkerInput, { readonly kind: 'exited' }>): void {
-    const errorType = input.outOfMemory ? 'Runtime.OutOfMemory' : 'Runtime.ExitError';
-    const message = exitMessage(input);
+    const errorType = input.failure?.errorType ?? (input.outOfMemory ? 'Runtime.OutOfMemory' : 'Runtime.ExitError');
+    const message = input.failure?.message ?? exitMessage(input);
     const running = this.#running;
     if (this.#phase === 'booting' || running?.step === 'booting') this.#unbootable(message);
     else if (this.#phase === 'initializing' || running?.step === 'initializing') {
       this.#initFailed(input.nowMs, 'error', errorType, this.#platformEnd(errorType, message));
     } else if (running !== null) {
       this.#fail(input.nowMs, running, 'error', errorType, this.#platformEnd(errorType, message));
-    } else if (this.#phase === 'idle') this.#discardBox();
+    } else if (this.#phase === 'idle') this.#discardBox('FAILURE');
   }
 
   #expired(nowMs: number): void {
@@ -275,8 +325,9 @@ export class WorkerMachine {
         line: { kind: 'failure', requestId, errorType: end.errorType, message },
       });
     }
-    this.#discardBox();
-    this.#end(nowMs, running, status, errorType, end);
+    this.#discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
+    // What the runtime answered before stays the answer.
+    this.#end(nowMs, running, status, errorType, running.answer?.end ?? end);
   }
 
   #end(
@@ -285,19 +336,20 @@ export class WorkerMachine {
     status: InvocationFigures['status'],
     errorType: string | null,
     end: InvocationEnd,
+    producedBytes = 0,
   ): void {
     const { requestId } = running;
     // The right to run ends exactly at the timeout, however late the timer fired.
     const durationMs = status === 'timeout' ? this.#timeoutMs : nowMs - running.startedMs;
-    const figures: InvocationFigures = { durationMs, initMs: this.#initMs, status, errorType };
+    const figures: InvocationFigures = { durationMs, initMs: this.#initMs, status, errorType, producedBytes };
     this.#initMs = null;
     this.#running = null;
     this.#disarm();
     this.#effects.push(
-      { kind: 'log', line: { kind: 'end', requestId } },
+      { kind: 'log', line: { kind: 'end', requestId, figures, lingered: running.answer !== null } },
       { kind: 'log', line: { kind: 'report', requestId, figures } },
-      { kind: 'complete', requestId, end, figures },
     );
+    if (running.answer?.given !== true) this.#effects.push({ kind: 'complete', requestId, end });
     if (this.#stopWanted) {
       this.#stopNow();
       return;
@@ -313,7 +365,7 @@ export class WorkerMachine {
   }
 
   #stopNow(): void {
-    this.#discardBox();
+    this.#discardBox('SPINDOWN');
     this.#phase = 'stopping';
     this.#leave();
   }
@@ -324,12 +376,12 @@ export class WorkerMachine {
     this.#effects.push({ kind: 'gone', sandboxId: this.sandboxId, problem: this.#problem });
   }
 
-  #discardBox(): void {
+  #discardBox(reason: ShutdownReason): void {
     this.#disarm();
     if (!this.#boxed) return;
     this.#boxed = false;
     this.#clearing += 1;
-    this.#effects.push({ kind: 'kill', boot: this.#boot });
+    this.#effects.push({ kind: 'kill', boot: this.#boot, reason });
   }
 
   #arm(atMs: number): void {

@@ -34,6 +34,9 @@ export type WorkerInput =
       readonly boot: number;
       readonly requestId: RequestId;
       readonly bytes: number;
+      /** It reached the client while the handler ran: the limit of streamed responses holds. */
+      readonly streamed?: boolean;
+      readonly lingers?: Lingering;
     }
   | {
       readonly kind: 'error';
@@ -42,8 +45,12 @@ export type WorkerInput =
       readonly requestId: RequestId;
       readonly errorType: string;
       readonly bytes: number;
+      readonly streamed?: boolean;
+      readonly lingers?: Lingering;
     }
-  /** The runtime's process ended, or its channel broke. */
+  /** The extensions that an invocation lingered for are done with it. */
+  | { readonly kind: 'extensions-done'; readonly nowMs: number; readonly boot: number }
+  /** The runtime's process ended, or its channel broke; or an extension failed (`failure`). */
   | {
       readonly kind: 'exited';
       readonly nowMs: number;
@@ -51,6 +58,8 @@ export type WorkerInput =
       readonly code: number | null;
       readonly signal: string | null;
       readonly outOfMemory: boolean;
+      /** In place of what code and signal say of a runtime. */
+      readonly failure?: { readonly errorType: string; readonly message: string };
     }
   /** Answers `kill`: nothing of this box is left. */
   | { readonly kind: 'cleared'; readonly nowMs: number; readonly boot: number }
@@ -60,6 +69,17 @@ export type WorkerInput =
   | { readonly kind: 'stop'; readonly nowMs: number }
   /** Leave now: the worker shuts down. A running invocation is cut off and refused. */
   | { readonly kind: 'abort'; readonly nowMs: number };
+
+/**
+ * The runtime has answered, and extensions still work on the invocation: it is over, and reported, when they are done.
+ * The client gets its answer now, or (`answer-last`: its log tail shall have the REPORT) with the end.
+ */
+export type Lingering = 'answer-first' | 'answer-last';
+
+export type AnswerInput = Extract<WorkerInput, { readonly kind: 'response' | 'error' }>;
+
+/** Why a box goes, as extensions are told (Lambda developer guide, "Shutdown phase"). */
+export type ShutdownReason = 'SPINDOWN' | 'TIMEOUT' | 'FAILURE';
 
 /** What the client of the invocation gets. The payloads themselves stay with the service. */
 export type InvocationEnd =
@@ -77,6 +97,8 @@ export interface InvocationFigures {
   /** `error`: the runtime died. An error that the handler reported is a `success` of the platform, as Lambda logs it. */
   readonly status: 'success' | 'error' | 'timeout';
   readonly errorType: string | null;
+  /** Of the runtime's answer; 0 without one. */
+  readonly producedBytes: number;
 }
 
 export type WorkerEffect =
@@ -95,16 +117,11 @@ export type WorkerEffect =
   | { readonly kind: 'disarm' }
   | { readonly kind: 'log'; readonly line: PlatformLine }
   /** Answer the invocation, after the log lines before it are flushed. */
-  | {
-      readonly kind: 'complete';
-      readonly requestId: RequestId;
-      readonly end: InvocationEnd;
-      readonly figures: InvocationFigures;
-    }
+  | { readonly kind: 'complete'; readonly requestId: RequestId; readonly end: InvocationEnd }
   /** The invocation did not run: busy, old epoch, on its way out, no box could be had for it, or it was aborted. */
   | { readonly kind: 'refuse'; readonly requestId: RequestId; readonly reason: string }
   /** Kill the box of this boot and clear everything of it away, also when it has not booted yet or has exited. */
-  | { readonly kind: 'kill'; readonly boot: number }
+  | { readonly kind: 'kill'; readonly boot: number; readonly reason: ShutdownReason }
   /** Tell assignment: ready to serve (after init, once), idle again (after an invocation), or gone (once, last). */
   | { readonly kind: 'ready' }
   | { readonly kind: 'idle'; readonly epoch: number }
@@ -113,17 +130,40 @@ export type WorkerEffect =
 /** Platform lines of the function's log, as data; `loglines.ts` formats them as Lambda does. */
 export type PlatformLine =
   | { readonly kind: 'init-start' }
+  /** In the text format a line for a failure only. */
   | {
       readonly kind: 'init-report';
       readonly initMs: number;
       readonly phase: 'init' | 'invoke';
-      readonly status: 'error' | 'timeout';
+      readonly status: 'success' | 'error' | 'timeout';
       readonly errorType: string | null;
     }
   | { readonly kind: 'start'; readonly requestId: RequestId }
-  | { readonly kind: 'end'; readonly requestId: RequestId }
+  /** The runtime has answered, extensions still work: a platform event only. `end` says no more of the runtime then. */
+  | { readonly kind: 'runtime-done'; readonly requestId: RequestId; readonly figures: InvocationFigures }
+  | {
+      readonly kind: 'end';
+      readonly requestId: RequestId;
+      readonly figures: InvocationFigures;
+      readonly lingered: boolean;
+    }
   | { readonly kind: 'report'; readonly requestId: RequestId; readonly figures: InvocationFigures }
   /** `TIMESTAMP ID Task timed out after 3.00 seconds`. */
   | { readonly kind: 'timed-out'; readonly requestId: RequestId; readonly timeoutMs: number }
+  | {
+      readonly kind: 'extension';
+      readonly name: string;
+      /** Of the extension's life: `Ready`, or where it was when init failed. */
+      readonly state: string;
+      readonly events: readonly string[];
+      readonly errorType: string | null;
+    }
+  /** An extension subscribed to the Telemetry API, or to the Logs API before it. */
+  | {
+      readonly kind: 'subscription';
+      readonly api: 'telemetry' | 'logs';
+      readonly name: string;
+      readonly types: readonly string[];
+    }
   /** `RequestId: ID Error: Runtime exited…` and the error type in a line of its own. */
   | { readonly kind: 'failure'; readonly requestId: RequestId; readonly errorType: string; readonly message: string };

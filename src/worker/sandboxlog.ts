@@ -72,6 +72,11 @@ export class SandboxLog {
     this.observer?.(line, facts);
   }
 
+  /** Tells the observer, who was not there yet, of a line that is in the log. */
+  repeat(line: PlatformLine): void {
+    this.observer?.(line, this.#facts);
+  }
+
   #json(line: PlatformLine): void {
     const facts = this.#facts;
     const { systemLevel } = this.#spec.logging;

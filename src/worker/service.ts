@@ -7,10 +7,11 @@ import type { Random } from '../kernel/ports/random.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
 import { Alarms } from './alarms.js';
-import { LiveSandbox, type Surroundings } from './livesandbox.js';
+import { LiveSandbox } from './livesandbox.js';
 import { refusal } from './outcome.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
 import { Spares, spareMemoryMib } from './spares.js';
+import type { Surroundings } from './surroundings.js';
 
 /** What the worker tells assignment. Called synchronously from the event loop; must not throw. */
 export interface WorkerEvents {
@@ -202,7 +203,7 @@ class Worker implements WorkerService {
     const sandbox = new LiveSandbox(sandboxId, spec, this.#around);
     this.#sandboxes.set(sandboxId, sandbox);
     this.#sandboxMib += spec.memoryMib;
-    sandbox.start();
+    sandbox.order('start');
   }
 
   invoke(lease: Lease, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
@@ -212,7 +213,7 @@ class Worker implements WorkerService {
   }
 
   stop(sandboxId: SandboxId, _reason: StopReason): void {
-    this.#sandboxes.get(sandboxId)?.stop();
+    this.#sandboxes.get(sandboxId)?.order('stop');
   }
 
   prewarm(runtime: RuntimeName): void {
@@ -243,9 +244,9 @@ class Worker implements WorkerService {
     const empty = new Promise<void>((resolve) => {
       this.#closed = resolve;
     });
-    for (const sandbox of [...this.#sandboxes.values()]) sandbox.stop();
+    for (const sandbox of [...this.#sandboxes.values()]) sandbox.order('stop');
     const cut = setTimeout(() => {
-      for (const sandbox of [...this.#sandboxes.values()]) sandbox.abort();
+      for (const sandbox of [...this.#sandboxes.values()]) sandbox.order('abort');
     }, graceMs);
     if (this.#sandboxes.size === 0) this.#closed?.();
     await Promise.all([empty, this.#spares.close()]);
