@@ -219,7 +219,9 @@ describe('function URLs', () => {
     const event = (await byPath.json()) as { rawPath: string; requestContext: { domainName: string } };
     assert.equal(event.rawPath, '/there');
     assert.equal(event.requestContext.domainName, hostname);
-    // curl knows that names below localhost are this machine.
+    // The URL as the AWS CLI says it; curl knows that names below localhost are this machine.
+    const { stdout } = await hearth.aws('lambda', 'list-function-url-configs', '--function-name', 'web');
+    assert.equal(JSON.parse(stdout).FunctionUrlConfigs[0].FunctionUrl, url);
     const args = ['-s', '--http1.0', '-o', '-', '-w', '\n%{http_code}', '-X', 'PATCH', '-d', 'a=b', `${url}there`];
     const output = await new Promise<string>((resolve, reject) => {
       execFile('curl', args, (error, stdout) => (error === null ? resolve(stdout) : reject(error)));
