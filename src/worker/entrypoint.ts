@@ -5,9 +5,8 @@ const places = ['/var/task/bootstrap', '/opt/bootstrap'] as const;
 
 /** Where a `provided.*` function's executable is inside the sandbox, or why it cannot run, in the service's words. */
 export function findBootstrap(
-  codeDirectory: string,
-  layersDirectory: string | null,
-  taskRoot: string,
+  { codeDirectory, layersDirectory }: { readonly codeDirectory: string; readonly layersDirectory: string | null },
+  { taskRoot, layersRoot }: { readonly taskRoot: string; readonly layersRoot: string },
 ): { readonly path: string } | { readonly problem: string } {
   const hostPaths = [
     join(codeDirectory, 'bootstrap'),
@@ -24,7 +23,7 @@ export function findBootstrap(
     }
     try {
       accessSync(hostPath, constants.X_OK);
-      return { path: index === 0 ? `${taskRoot}/bootstrap` : path };
+      return { path: `${index === 0 ? taskRoot : layersRoot}/bootstrap` };
     } catch {
       forbidden ??= path;
     }

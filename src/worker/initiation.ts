@@ -18,8 +18,8 @@ export interface Initiation {
 
 /** The whole environment of the function's processes. */
 export function processEnvironment({ link, spec, options, logStream }: Initiation): Record<string, string> {
-  const { taskRoot } = link.box;
-  return {
+  const { taskRoot, layersRoot } = link.box;
+  const env = {
     ...options.runtimes.functionEnvironment(spec, {
       logStream,
       runtimeApi: link.box.runtimeApiAddress,
@@ -29,19 +29,24 @@ export function processEnvironment({ link, spec, options, logStream }: Initiatio
     LAMBDA_TASK_ROOT: taskRoot,
     ...link.box.environment,
   };
+  if (layersRoot === '/opt') return env;
+  // Without a mount namespace: variables name files of layers where the host has them.
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, value.replaceAll('/opt/', `${layersRoot}/`)]),
+  );
 }
 
 /** Starts (or tells) the runtime to load the function. Returns why it cannot, in the service's words, or null. */
 export function initiate(initiation: Initiation, env = processEnvironment(initiation)): string | null {
   const { link, spec, options, code } = initiation;
-  const { taskRoot } = link.box;
+  const { taskRoot, layersRoot } = link.box;
   if (link.managed) {
     // The code is there by now: these variables may name files in it.
     link.startHeld(
       { ...env, ...options.runtimes.startVariables(spec, code.libraries) },
       spec.environment.AWS_LAMBDA_EXEC_WRAPPER,
     );
-    const init: InitBody = { env, handler: spec.handler, taskRoot, inherited: link.held !== null };
+    const init: InitBody = { env, handler: spec.handler, taskRoot, layersRoot, inherited: link.held !== null };
     link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
     return null;
   }
@@ -50,7 +55,7 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
     link.startClient(client, env, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);
     return null;
   }
-  const found = findBootstrap(code.codeDirectory, code.layersDirectory, taskRoot);
+  const found = findBootstrap(code, { taskRoot, layersRoot });
   if ('problem' in found) return found.problem;
   link.box.start([found.path], env);
   return null;

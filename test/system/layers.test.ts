@@ -258,3 +258,31 @@ done
     assert.match(gone.stderr, /\(ResourceNotFoundException\) .*: The resource you requested does not exist\./);
   });
 });
+
+describe('layers without walls (--isolation none)', () => {
+  it('are found where the host has them', async () => {
+    const hearth = await Hearth.start('--isolation', 'none', '--spares', '1');
+    try {
+      const layer = async (name: string, files: Readonly<Record<string, string>>) =>
+        (
+          await hearth
+            .lambda()
+            .send(new PublishLayerVersionCommand({ LayerName: name, Content: { ZipFile: await zip(files) } }))
+        ).LayerVersionArn!;
+      const Layers = [
+        await layer('one', {
+          'nodejs/node_modules/one/index.js': "module.exports = 'one';",
+          'bin/layertool': '#!/bin/sh\necho 1\n',
+        }),
+        await layer('two', { bootstrap: '#!/bin/sh\necho "started $0" >&2\nexit 3\n' }),
+      ];
+      const code = `exports.handler = async () => [require('one'), require('child_process').execSync('layertool').toString()];`;
+      await hearth.create('node', ownNode, 'index.handler', { 'index.js': code }, { Layers });
+      assert.equal((await hearth.invoke('node')).payload, '["one","1\\n"]');
+      await hearth.create('custom', 'provided.al2023', 'any', { x: '' }, { Layers });
+      assert.match((await hearth.invoke('custom')).log, /started .*\/layers\/[0-9a-f]{64}\/bootstrap/);
+    } finally {
+      await hearth.remove();
+    }
+  });
+});

@@ -105,9 +105,9 @@ def _environment(wanted):
     time.tzset()
 
 
-def _search_path(task_root):
+def _search_path(task_root, layers_root):
     version = "python{}.{}".format(*sys.version_info)
-    layers = [f"/opt/python/lib/{version}/site-packages", "/opt/python"]
+    layers = [f"{layers_root}/python/lib/{version}/site-packages", f"{layers_root}/python"]
     sys.path[:0] = [task_root, *layers]
 
 
@@ -193,7 +193,7 @@ def main():
         # A wrapper may have put its own handler before the function's: tracing layers do.
         name = os.environ.get("_HANDLER", name)
     os.chdir(init["taskRoot"])
-    _search_path(init["taskRoot"])
+    _search_path(init["taskRoot"], init.get("layersRoot", "/opt"))
     output.patch_streams()
     output.setup_logging(_Current, init["env"])
     plain_ascii = init["env"].get("AWS_EXECUTION_ENV") in {"AWS_Lambda_python3." + minor for minor in ("9", "10", "11")}

@@ -26,6 +26,8 @@ export interface InitBody {
   readonly env: Readonly<Record<string, string>>;
   readonly handler: string;
   readonly taskRoot: string;
+  /** Where the layers are: `/opt` wherever there are walls. */
+  readonly layersRoot: string;
   /** The process started with this environment, perhaps changed by a wrapper: it stays as it is. */
   readonly inherited: boolean;
 }

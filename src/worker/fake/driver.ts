@@ -36,6 +36,7 @@ export class FakeBox implements Box {
   readonly runtimeApi = createServer();
   runtimeApiAddress = '';
   readonly taskRoot = '/var/task';
+  readonly layersRoot = '/opt';
   readonly environment = {};
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();

@@ -77,6 +77,8 @@ export interface Box {
   readonly stderr: Readable;
   /** Where the code is as seen from inside: `/var/task`, or with grade `none` the host's directory (after `bind`). */
   readonly taskRoot: string;
+  /** The same of the layers: `/opt`, or with grade `none` the host's directory (after `bind`). */
+  readonly layersRoot: string;
   /** Variables this box itself needs besides Lambda's own: `{}`, or `{ TMPDIR }` where `/tmp` is not the sandbox's. */
   readonly environment: Readonly<Record<string, string>>;
   /** Mounts code, layers and `/tmp`, sets memory, pid and CPU limits. Once per box, before INIT or `start`. */

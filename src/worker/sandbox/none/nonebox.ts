@@ -30,6 +30,7 @@ export class NoneBox implements Box {
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   taskRoot = '/var/task';
+  layersRoot = '/opt';
   environment: Readonly<Record<string, string>> = {};
   private child: ChildProcess | null = null;
   private ended: (exit: BoxExit) => void = () => {};
@@ -95,6 +96,7 @@ export class NoneBox implements Box {
     if (this.over) throw new DriverError('the sandbox has ended');
     if (!(binding.scratch instanceof DirectoryScratch)) throw new DriverError('the scratch space is of another driver');
     this.taskRoot = binding.codeDirectory;
+    this.layersRoot = binding.layersDirectory ?? '/opt';
     this.environment = { TMPDIR: binding.scratch.directory };
   }
 

@@ -38,6 +38,7 @@ export class ProcessBox implements Box {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly taskRoot = '/var/task';
+  readonly layersRoot = '/opt';
   readonly environment = {};
   readonly exited: Promise<BoxExit>;
   private readonly mounted: string[] = [];
