@@ -37,7 +37,7 @@ export class FunctionAccess {
 
   /** `action`: as in policies, without `lambda:`. The function may not exist when it is of the caller's own account. */
   reference(caller: Caller, name: string, qualifier: string | null, action: string): Result<FunctionRef> {
-    const ref = namedFunction(caller.account, caller.region, name, qualifier);
+    const ref = namedFunction(caller.account, caller.region, name, qualifier, action);
     if (!ref.ok || ref.value.id.account === caller.account) return ref;
     const { id } = ref.value;
     const arn = caller.arn ?? rootArn(caller.account);
@@ -66,7 +66,8 @@ export class FunctionAccess {
     const ref = this.reference(caller, name, null, action);
     if (!ref.ok) return ref;
     if (ref.value.qualifier !== null && ref.value.qualifier !== latest) {
-      const message = `This operation does not permit qualifiers: ${functionArn(ref.value.id, ref.value.qualifier)}`;
+      const message =
+        'This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.';
       return fail(apiFailure('InvalidParameterValueException', message));
     }
     return ok(ref.value.id);

@@ -26,20 +26,56 @@ export function functionRef(
   qualifier: string | null,
   action = 'InvokeFunction',
 ): Result<FunctionRef> {
-  const ref = namedFunction(account, region, text, qualifier);
+  const ref = namedFunction(account, region, text, qualifier, action);
   if (!ref.ok || ref.value.id.account === account) return ref;
   return fail(accessDenied(rootArn(account), action, functionArn(ref.value.id, ref.value.qualifier)));
 }
 
+/** What a policy can allow other accounts (AWS documentation, "Cross-account APIs"). */
+const crossAccountActions: ReadonlySet<string> = new Set([
+  'CreateAlias',
+  'DeleteAlias',
+  'DeleteFunction',
+  'DeleteFunctionConcurrency',
+  'DeleteFunctionEventInvokeConfig',
+  'DeleteProvisionedConcurrencyConfig',
+  'GetAlias',
+  'GetFunction',
+  'GetFunctionConcurrency',
+  'GetFunctionConfiguration',
+  'GetFunctionEventInvokeConfig',
+  'GetPolicy',
+  'GetProvisionedConcurrencyConfig',
+  'InvokeFunction',
+  'ListAliases',
+  'ListFunctionEventInvokeConfigs',
+  'ListProvisionedConcurrencyConfigs',
+  'ListTags',
+  'ListVersionsByFunction',
+  'PublishVersion',
+  'PutFunctionConcurrency',
+  'PutFunctionEventInvokeConfig',
+  'PutProvisionedConcurrencyConfig',
+  'TagResource',
+  'UntagResource',
+  'UpdateAlias',
+  'UpdateFunctionCode',
+  'UpdateFunctionEventInvokeConfig',
+]);
+
+/** How the service refuses other accounts what no policy can allow them. */
+const notAcrossAccounts = apiFailure('AccessDeniedException', '', { members: { Message: null } });
+
 /**
  * Reads FunctionName as clients may spell it, together with the Qualifier they gave beside it. The function may be of
- * another account.
+ * another account where a policy can allow the action.
  */
 export function namedFunction(
   account: AccountId,
   region: Region,
   text: string,
   qualifier: string | null,
+  action: string,
 ): Result<FunctionRef> {
   if (plainName.test(text)) return ok({ id: { account, region, name: text }, qualifier });
   const match = pattern.exec(text);
@@ -47,6 +83,9 @@ export function namedFunction(
     return fail(apiFailure('InvalidParameterValueException', `Invalid function name: ${text}`));
   }
   const [, textRegion, textAccount, name, textQualifier] = match;
+  if (textAccount !== undefined && textAccount !== account && !crossAccountActions.has(action)) {
+    return fail(notAcrossAccounts);
+  }
   if (textRegion !== undefined && textRegion !== region) {
     const message = `Functions from '${textRegion}' are not reachable in this region ('${region}')`;
     return fail(apiFailure('ResourceNotFoundException', message));

@@ -83,7 +83,7 @@ test(
     assert.equal(failure(await service.updateFunctionUrlConfig(caller, { FunctionName })), gone);
     assert.equal(failure(await service.deleteFunctionUrlConfig(caller, { FunctionName })), gone);
     const foreign = await service.getFunctionUrlConfig(stranger, { FunctionName: arn('f') });
-    assert.match(failure(foreign), /^AccessDeniedException: .*lambda:GetFunctionUrlConfig/);
+    assert.match(failure(foreign), /^AccessDeniedException: /);
     assert.ok(resolve(service, 'f').ok);
   }),
 );
