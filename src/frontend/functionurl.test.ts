@@ -3,13 +3,14 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
+import fc from 'fast-check';
 import type { UrlTarget } from '../config/urlmessages.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { mib } from '../kernel/units.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { ResponseSink } from '../wire/responsesink.js';
-import { type FakeDoor, openFakeDoor } from './fakedoor.js';
+import { type FakeDoor, openFakeDoor, rawTalk } from './fakedoor.js';
 
 const urlId = '0123456789abcdefghijklmnopqrstuv';
 const host = `${urlId}.lambda-url.eu-west-2.localhost`;
@@ -132,6 +133,42 @@ test('a request by host name or by path is an invocation, and its result an answ
   }
 });
 
+test('a client that takes the door for a proxy, and any host name, path and header', async (t) => {
+  const door = await opened(t, { cors: { AllowOrigins: ['*'] } });
+  const proxied = await rawTalk(door.port, [
+    `GET http://${host}/a?b=c HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+  ]);
+  assert.match(proxied, /"rawPath":"\/a","rawQueryString":"b=c"/);
+  const bytes = fc.string({ unit: fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code)) });
+  const sent = fc.record({
+    method: fc.constantFrom('GET', 'PUT', 'OPTIONS', 'HEAD', 'PROPFIND'),
+    region: fc.oneof(fc.constant('eu-west-2'), bytes),
+    path: bytes,
+    header: fc.oneof(
+      fc.constantFrom('Cookie', 'Content-Type', 'Origin', 'X-Amzn-Trace-Id', 'Expect', '__proto__'),
+      bytes,
+    ),
+    value: bytes,
+    body: bytes,
+  });
+  await fc.assert(
+    fc.asyncProperty(sent, async ({ method, region, path, header, value, body }) => {
+      const head = [
+        `${method} /${path} HTTP/1.1`,
+        `Host: ${urlId}.lambda-url.${region}.localhost`,
+        `${header}: ${value}`,
+        `Content-Length: ${body.length}`,
+        'Connection: close',
+      ];
+      const answer = await rawTalk(door.port, [Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1')]);
+      assert.match(answer, /^HTTP\/1\.1 (100|200|400|403|417|502) /);
+      assert.deepEqual(door.errors, []);
+    }),
+    { numRuns: 200 },
+  );
+  assert.equal(door.front.bodyBytes, 0);
+});
+
 test('hosts that are none of a function URL reach the API', async (t) => {
   const door = await opened(t);
   for (const other of [
@@ -159,6 +196,12 @@ test('a URL that does not exist is forbidden, in the words of the service', asyn
     assert.equal(answer.text, '{"Message":null}');
     assert.equal(answer.headers['x-amzn-errortype'], 'AccessDeniedException');
   }
+});
+
+test('a URL is in its region only', async (t) => {
+  const door = await opened(t);
+  const answer = await ask(door, { headers: { host: `${urlId}.lambda-url.us-east-1.localhost` } });
+  assert.deepEqual([answer.status, answer.text], [403, '{"Message":null}']);
 });
 
 test('the policy decides who may', async (t) => {

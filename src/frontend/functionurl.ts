@@ -59,7 +59,8 @@ export class FunctionUrlEndpoint implements Endpoint {
   /** Null: the client has its answer: there is no such URL, or a browser asked what it may. */
   static for(ports: UrlPorts, exchange: Exchange, address: UrlAddress): FunctionUrlEndpoint | null {
     const target = ports.urls.functionUrl(address.urlId);
-    if (target === null) {
+    // A host of another region has no such URL.
+    if (target === null || (address.host !== null && address.host.region !== target.region)) {
       exchange.refuse(unknown);
       return null;
     }
@@ -114,12 +115,12 @@ export class FunctionUrlEndpoint implements Endpoint {
   }
 
   #event(exchange: Exchange, traceHeader: string): Buffer {
-    const { urlId, path, domainName } = this.#address;
+    const { urlId, path, host } = this.#address;
     const { req, method, query, rawHeaders, requestId, arrivedMs, body, caller } = exchange;
     const { remoteAddress = '', localPort = 0 } = req.socket;
     return eventOf({
       urlId,
-      domainName: domainName ?? `${urlId}.lambda-url.${this.#target.region}.localhost`,
+      domainName: host?.name ?? `${urlId}.lambda-url.${this.#target.region}.localhost`,
       method,
       path,
       query,

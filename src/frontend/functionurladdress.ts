@@ -6,8 +6,13 @@ export interface UrlAddress {
   readonly urlId: string;
   /** What the function sees, as sent. */
   readonly path: string;
-  /** Host without its port, in lower case; null when the URL was named by path. */
-  readonly domainName: string | null;
+  /** Of a URL named by host; null when it was named by path. */
+  readonly host: {
+    /** Without its port, in lower case. */
+    readonly name: string;
+    /** As the client wrote it: the URL has to be there. */
+    readonly region: string;
+  } | null;
 }
 
 /** URLs by path, for whoever cannot resolve `*.localhost`: `/_hearth/url/ID/what/the/function/sees`. */
@@ -30,13 +35,21 @@ export function addressOfHost(rawHeaders: readonly string[], path: string): UrlA
   const urlId = lower.slice(0, urlIdCharacters);
   if (!idPattern.test(urlId)) return null;
   const colon = lower.indexOf(':');
-  return { urlId, path, domainName: colon < 0 ? lower : lower.slice(0, colon) };
+  const name = colon < 0 ? lower : lower.slice(0, colon);
+  return { urlId, path: pathOf(path), host: { name, region: name.split('.')[2] as string } };
+}
+
+/** Clients that take us for a proxy send the whole URL. */
+function pathOf(target: string): string {
+  if (target.startsWith('/')) return target;
+  const path = /^[a-z]+:\/\/[^/]*(.*)$/i.exec(target)?.[1];
+  return path === undefined ? target : path === '' ? '/' : path;
 }
 
 /** The address in a path below `urlPathPrefix`. An id that cannot be one is an id that does not exist. */
 export function addressOfPath(path: string): UrlAddress {
   const rest = path.slice(urlPathPrefix.length);
   const slash = rest.indexOf('/');
-  if (slash < 0) return { urlId: rest, path: '/', domainName: null };
-  return { urlId: rest.slice(0, slash), path: rest.slice(slash), domainName: null };
+  if (slash < 0) return { urlId: rest, path: '/', host: null };
+  return { urlId: rest.slice(0, slash), path: rest.slice(slash), host: null };
 }
