@@ -103,6 +103,8 @@ describe('log formats, levels and groups', () => {
       'platform.report',
     ];
     assert.deepEqual(await kinds(), all);
+    // Our own command finds the group by the function's name.
+    assert.match((await hearth.cli('logs', 'levels')).stdout, /"message":"debug"/);
     const client = hearth.lambda();
     const updated = await client.send(
       new UpdateFunctionConfigurationCommand({

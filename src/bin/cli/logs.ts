@@ -1,5 +1,5 @@
 import colours from 'picocolors';
-import { connect, logsClient } from './client.js';
+import { type Connection, connect, lambdaClient, logsClient } from './client.js';
 import { connectionOptions, defineCommand } from './options.js';
 import { CommandError } from './terminal.js';
 
@@ -12,6 +12,24 @@ function spanMs(text: string): number {
   if (match === null) throw new CommandError(`--since takes a number and s, m, h or d (10m, 2h); not '${text}'`);
   const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's' | 'm' | 'h' | 'd'];
   return Number(match[1]) * unitMs;
+}
+
+/** The group a function logs to; that of a deleted function by its usual name. */
+async function groupOf(connection: Connection, name: string): Promise<string> {
+  if (name.startsWith('/')) return name;
+  const usual = `/aws/lambda/${name}`;
+  const { GetFunctionConfigurationCommand } = await import('@aws-sdk/client-lambda');
+  const client = await lambdaClient(connection);
+  try {
+    const { LoggingConfig } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+    return LoggingConfig?.LogGroup ?? usual;
+  } catch (error) {
+    // Not a function, or not a name of one: the search for its group says the rest.
+    if (['ResourceNotFoundException', 'ValidationException'].includes((error as Error).name)) return usual;
+    throw new CommandError(`${(error as Error).name}: ${(error as Error).message}`);
+  } finally {
+    client.destroy();
+  }
 }
 
 export const logs = defineCommand({
@@ -27,8 +45,9 @@ export const logs = defineCommand({
       .example(`hearth logs hello --since 1h --filter '"Task timed out"'`, 'find timeouts of the last hour'),
   handler: async (options) => {
     const { FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
-    const client = await logsClient(connect(options));
-    const logGroupName = options.function.startsWith('/') ? options.function : `/aws/lambda/${options.function}`;
+    const connection = connect(options);
+    const client = await logsClient(connection);
+    const logGroupName = await groupOf(connection, options.function);
     let startTime = Date.now() - spanMs(options.since);
     // Events of the newest millisecond seen, so that asking again from it repeats none.
     let seen = new Set<string>();
