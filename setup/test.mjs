@@ -1,5 +1,6 @@
 // npm test: prepares what the tests need, then runs every check and prints one closing line.
 // `npm test -- PATTERN…` runs only the test files whose path contains one of the patterns.
+// test/runtimes is left to `npm run test:runtimes`: it builds programs in other languages.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -28,6 +29,7 @@ function testFiles(directory) {
   return readdirSync(directory, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((file) => !file.startsWith(join('dist', 'test', 'runtimes')))
     .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
     .sort();
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { kib } from '../kernel/units.js';
+import { kib, mib } from '../kernel/units.js';
 import { type BodyBudget, BodyReader, type BodyTarget, KeptBody } from './httpbody.js';
 import { parseHead, type RequestHead } from './httprequest.js';
 
@@ -23,8 +23,8 @@ export interface HttpEvents {
   onClose(connection: HttpConnection): void;
 }
 
-/** A request line with headers; every runtime client stays far below. */
-const headBytesMax = 32 * kib;
+/** A request line with headers. AWS's clients send the trace of an error as one, of up to 1 MiB; the rest is small. */
+const headBytesMax = mib + 32 * kib;
 /** Pipelined requests wait unread in the kernel beyond this. */
 const waitingBytesMax = 64 * kib;
 const reasons: Readonly<Record<number, string>> = {

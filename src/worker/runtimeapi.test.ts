@@ -133,12 +133,19 @@ test('responses, errors and wrong turns answer as the runtime interface emulator
   assert.equal(await call('POST', `${base}/init/error`, '{}'), transition('Running', 'InitError'));
   assert.equal(await call('POST', `${base}/invocation/id-1/response`, '{"ok":1}'), ok);
   assert.match(await call('GET', `${base}/invocation/next`), /^200 /);
-  const typed = { 'Lambda-Runtime-Function-Error-Type': 'Runtime.Oops' };
+  const typed = {
+    'Lambda-Runtime-Function-Error-Type': 'Runtime.Oops',
+    // As long as AWS's clients send them.
+    'Lambda-Runtime-Function-XRay-Error-Cause': 'x'.repeat(1024 * 1024 - 1),
+  };
   assert.equal(await call('POST', `${base}/invocation/id-2/error`, '{"e":1}', typed), ok);
   assert.equal(
     await call('POST', `${base}/invocation/id-2/error`, '{}'),
     transition('InvocationErrorResponse', 'InvocationErrorResponse'),
   );
+  assert.deepEqual(served.told, ['init-done', 'response id-1 8']);
+  // What the runtime still logs of it belongs to it: until it asks for the next one, or ends.
+  served.api.settle();
   assert.deepEqual(served.told, ['init-done', 'response id-1 8', 'error id-2 Runtime.Oops {"e":1}']);
   await served.close();
 
@@ -242,7 +249,7 @@ test('what is not HTTP is refused and closed, and nothing is kept for ever', asy
     ['POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n', 501],
     ['POST / HTTP/1.1\r\nExpect: miracles\r\n\r\n', 417],
     ['GET / HTTP/1.1\r\n folded\r\n\r\n', 400],
-    [`GET / HTTP/1.1\r\nX: ${'x'.repeat(40_000)}`, 431],
+    [`GET / HTTP/1.1\r\nX: ${'x'.repeat(1_100_000)}`, 431],
   ] as const) {
     const socket = open(served.port);
     socket.on('error', () => {});

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import { limits } from '../kernel/limits.js';
 import type { InvokeHeader } from './channel.js';
+import { HeldReport } from './heldreport.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
 import { HttpConnection, type HttpEvents, type HttpRequest, type StreamTarget } from './httpconnection.js';
 import { runtimePrefix as prefix, type RequestHead } from './httprequest.js';
@@ -60,6 +61,7 @@ export class RuntimeApi implements HttpEvents {
   readonly #servesNext: boolean;
   readonly #budget: BodyBudget = { leftBytes: budgetBytes };
   readonly #connections = new Set<HttpConnection>();
+  readonly #held = new HeldReport();
   #state: 'Started' | 'InitError' | 'Ready' | 'Running' | 'InvocationResponse' | 'InvocationErrorResponse' = 'Started';
   #waiting: HttpConnection[] = [];
   #current: string | null = null;
@@ -100,11 +102,13 @@ export class RuntimeApi implements HttpEvents {
   end(): void {
     this.#current = null;
     this.#queued = null;
+    this.#held.drop();
     if (!this.#servesNext) this.#state = 'Ready';
   }
 
   close(): void {
     this.closed = true;
+    this.#held.drop();
     for (const connection of this.#connections) connection.destroy();
     this.#waiting = [];
   }
@@ -163,6 +167,7 @@ export class RuntimeApi implements HttpEvents {
       connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, 'RuntimeReady'));
       return;
     }
+    this.#held.release();
     const first = this.#state === 'Started';
     this.#state = 'Ready';
     const queued = this.#queued;
@@ -201,7 +206,20 @@ export class RuntimeApi implements HttpEvents {
     if (payloadBytes > limits.syncResponseBytesMax) connection.answer(413, '', tooLarge);
     else connection.answer(202, '', accepted);
     if (what === 'response') this.#events.onResponse(requestId, payload, payloadBytes);
-    else this.#events.onError(requestId, request.errorType ?? 'Runtime.Unknown', payload, payloadBytes);
+    else
+      this.#report(() =>
+        this.#events.onError(requestId, request.errorType ?? 'Runtime.Unknown', payload, payloadBytes),
+      );
+  }
+
+  #report(report: () => void): void {
+    if (this.#servesNext) this.#held.hold(report);
+    else report();
+  }
+
+  /** The runtime has ended: what it reported last counts, and comes before that. */
+  settle(): void {
+    this.#held.release();
   }
 
   /** For tests and shutdown: the handle is the driver's, this only stops using it. */

@@ -48,7 +48,7 @@ export const rubyFamily: RuntimeFamily = {
         launch: {
           name,
           mounts: system ? [runtime] : [{ hostPath: prefix, sandboxPath: languageDirectory }, runtime],
-          command: [inside, `${runtimeDirectory}/bootstrap.rb`],
+          command: [inside, '-E', 'UTF-8', `${runtimeDirectory}/bootstrap.rb`],
           environment: { LANG: 'en_US.UTF-8', LD_LIBRARY_PATH: `${languageDirectory}/lib` },
         },
       };
