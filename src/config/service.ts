@@ -150,6 +150,9 @@ export class ConfigService extends UrlOperations {
     const id = ref.value;
     const layers = input.Layers === undefined ? ok(null) : this.layers.inUse(caller, input.Layers);
     if (!layers.ok) return layers;
+    const signing = this.engine.table.state(id)?.record.codeSigningConfigArn ?? null;
+    const unsigned = (input.Layers?.length ?? 0) === 0 ? null : this.signing.refusal(id, signing);
+    if (unsigned !== null) return fail(unsigned);
     const reply = await this.engine.run(id, (state) => {
       if (state === null) return fail(notFound(id));
       const settings = changedSettings(state.versions.get(latest)!.settings, input, layers.value);
