@@ -177,6 +177,8 @@ async function stream(opened, invoke, modern) {
     if (modern) await turn();
     fail(opened, error, modern);
     await Promise.race([done.catch(() => {}), closed]);
+    // A connection that failed ends the process first, as a rejection that nobody caught.
+    await turn();
   }
 }
 

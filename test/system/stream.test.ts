@@ -183,7 +183,11 @@ describe('InvokeWithResponseStream', () => {
     assert.match(await log('fails', exit.requestId), /Runtime exited with error: exit status 3/);
     const early = await stream('fails', { how: 'exit' });
     assert.equal(early.complete.ErrorCode, 'Runtime.ExitError');
-    assert.equal((await stream('fails', { first: true, how: 'destroy' })).complete.ErrorCode !== undefined, true);
+    const destroyed = await stream('fails', { first: true, how: 'destroy' });
+    // Up to Node 22 the client's own report comes before the process ends; since then, only its end.
+    const isModern = ownNode > 'nodejs22.x';
+    const code = isModern ? 'Runtime.TruncatedResponse' : 'Runtime.UnhandledPromiseRejection';
+    assert.equal(destroyed.complete.ErrorCode, code);
     assert.equal((await stream('fails', { first: true })).complete.ErrorCode, 'RangeError');
   });
 

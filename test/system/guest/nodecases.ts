@@ -76,7 +76,7 @@ export const sharedCases: readonly Case[] = [
 export const streamCases: readonly Case[] = (
   'plain endOnly nothing values missing nil typed tooLate http httpEndOnly piped pipedFails throwsFirst throwsInside ' +
   'throwsSync throwsText throwsAfterEnd notAsync returns writeAfterEnd endTwice endCallback shape drains mark worksOn ' +
-  'contextShape uncaughtInside loggedInside'
+  'contextShape uncaughtInside loggedInside destroys'
 )
   .split(' ')
   .map((name) => ({ handler: `streams.${name}`, event }));

@@ -7,8 +7,8 @@ export interface Answer {
   readonly body: string;
 }
 
-/** A streamed response as a runtime sent it, or null when it is an ordinary one. `whole`: it came to its end. */
-export function streamedAnswer(request: IncomingMessage, body: string, whole: boolean): Answer | null {
+/** A streamed response as a runtime sent it, or null when it is an ordinary one. */
+export function streamedAnswer(request: IncomingMessage, body: string): Answer | null {
   const { headers, trailers } = request;
   if (headers['lambda-runtime-function-response-mode'] !== 'streaming') return null;
   const report = trailers['lambda-runtime-function-error-body'];
@@ -17,7 +17,6 @@ export function streamedAnswer(request: IncomingMessage, body: string, whole: bo
     body: JSON.stringify({
       contentType: headers['content-type'],
       body,
-      whole,
       errorType: trailers['lambda-runtime-function-error-type'],
       error: report === undefined ? null : Buffer.from(String(report), 'base64').toString(),
     }),

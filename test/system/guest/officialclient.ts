@@ -77,7 +77,9 @@ export async function runOfficial(
       return;
     }
     const { body, whole } = await bodyOf(request);
-    const streamed = streamedAnswer(request, body, whole);
+    // Whether a cut one is seen before or after the end of its process is nobody's choice.
+    if (!whole) return;
+    const streamed = streamedAnswer(request, body);
     if (path === `${version}/init/error`) answers.push({ kind: 'init-error', body });
     else if (streamed !== null) answers.push(streamed);
     else if (path.endsWith('/response')) answers.push({ kind: 'response', body });

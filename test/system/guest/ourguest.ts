@@ -50,7 +50,8 @@ export async function runOurs(
   let streamed: Answer | null = null;
   const api = createServer(async (request, response) => {
     const { body, whole } = await bodyOf(request);
-    streamed = streamedAnswer(request, body, whole);
+    if (!whole) return;
+    streamed = streamedAnswer(request, body);
     response.writeHead(202, { 'Content-Type': 'application/json' }).end('{"status":"OK"}');
   });
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
