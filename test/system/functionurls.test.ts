@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Sha256 } from '@aws-crypto/sha256-js';
+import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   AddPermissionCommand,
   CreateAliasCommand,
@@ -204,6 +205,15 @@ describe('function URLs', () => {
     assert.deepEqual(event.cookies, ['c=d', 'e=f']);
     assert.equal(event.body, '{"grüße":1}');
     assert.equal(event.requestContext.requestId, answer.headers['x-amzn-requestid']);
+    const log = await hearth
+      .logs()
+      .send(
+        new FilterLogEventsCommand({
+          logGroupName: '/aws/lambda/web',
+          filterPattern: `"REPORT" "${event.requestContext.requestId}"`,
+        }),
+      );
+    assert.equal(log.events?.length, 1);
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, at) => at));
     const binary = await ask(`${url}binary`, { method: 'PUT', body: bytes });
     assert.deepEqual(binary.body, bytes);
