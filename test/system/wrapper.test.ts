@@ -57,6 +57,26 @@ describe('AWS_LAMBDA_EXEC_WRAPPER', () => {
     assert.deepEqual(JSON.parse((await hearth.invoke('python', { a: 1 })).payload), [{ a: 1 }, '2', 'app.handler']);
   });
 
+  it('may close descriptors, or use them for something else, before the runtime', async (test) => {
+    const careless = (redirection: string) => `#!/bin/bash\nexec ${redirection}\nexec "$@"\n`;
+    const code = 'export const handler = async (event) => { console.log("heard", event); return event; };';
+    const node = { 'index.mjs': code };
+    await create('closes', ownNode, 'index.handler', { ...node, 'wrapper.sh': careless('3>&- 4>&-') });
+    await create('reuses', ownNode, 'index.handler', { ...node, 'wrapper.sh': careless('3>/tmp/file') });
+    for (const name of ['closes', 'reuses']) {
+      const { payload, log } = await hearth.invoke(name, 5);
+      assert.equal(payload, '5');
+      assert.match(log, /\tINFO\theard 5\n/);
+    }
+    if (python === null) return test.skip('no Python of a Lambda runtime on this machine');
+    const app = { 'app.py': 'def handler(event, context):\n    print("heard", event)\n    return event\n' };
+    await create('pycloses', python, 'app.handler', { ...app, 'wrapper.sh': careless('3>&-') });
+    const { payload, log } = await hearth.invoke('pycloses', 5);
+    assert.equal(payload, '5');
+    assert.match(log, /\nheard 5\n/);
+    return undefined;
+  });
+
   it('takes options for the interpreter, as the developer guide shows', async (test) => {
     if (python === null) return test.skip('no Python of a Lambda runtime on this machine');
     await create('timed', python, 'app.handler', {

@@ -7,10 +7,28 @@ kill can swallow it. Uses nothing that takes time to import.
 import os
 import sys
 from _thread import allocate_lock
+from stat import S_ISSOCK
 from struct import Struct
 from time import time
 
-DESCRIPTOR = 3
+
+def _descriptor():
+    """Behind a wrapper script, which may have closed or reused descriptor 3, there is a copy (guest/agent/supervisor.h)."""
+    usual, copy = 3, 200
+    try:
+        if not S_ISSOCK(os.fstat(usual).st_mode):
+            return copy
+    except OSError:
+        return copy
+    if "AWS_LAMBDA_EXEC_WRAPPER" in os.environ:
+        try:
+            os.close(copy)
+        except OSError:
+            pass
+    return usual
+
+
+DESCRIPTOR = _descriptor()
 HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG = range(1, 9)
 STDOUT, STDERR, EVENT = range(3)
 
