@@ -1,9 +1,11 @@
 import type { Clock } from '../../kernel/ports/clock.js';
 import type { Random } from '../../kernel/ports/random.js';
+import { frameType } from '../../wire/channel/frames.js';
 import type { FunctionSpec } from '../../wire/functionspec.js';
 import { afterPoll, type BoxLink, type BoxOwner, nobody } from '../boxlink.js';
 import type { InvokeHeader } from '../channel.js';
 import { exitStatusOf } from '../exitmessage.js';
+import { captureLogFrame } from '../framedevent.js';
 import type { HttpConnection, HttpRequest } from '../httpconnection.js';
 import { type Initiation, processEnvironment } from '../initiation.js';
 import { LineCutter } from '../logcapture.js';
@@ -141,6 +143,9 @@ export class ExtensionHost {
     const owner: BoxOwner = {
       ...nobody,
       onOutput: (stream, bytes) => log.capture.raw(stream, bytes, clock.nowMs()),
+      onFrame: (type, body) => {
+        if (type === frameType.log) captureLogFrame(body, log.capture, clock.nowMs());
+      },
       onOther: (request, connection) => this.serve(request, connection),
       onExit: () => {
         if (this.#crew === null) this.#step({ kind: 'exited', program: 0, how: '' });
