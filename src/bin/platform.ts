@@ -33,7 +33,7 @@ import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
 import { LayerTrees } from '../worker/layers/layertrees.js';
-import { bringsSharedLibraries } from '../worker/layers/sharedlibraries.js';
+import { SharedLibraries } from '../worker/layers/sharedlibraries.js';
 import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
@@ -158,6 +158,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   });
 
   const layers = new LayerTrees({ folder: folder.layers, treeOf: (sha256Hex) => config.codeFolder(sha256Hex) });
+  config.onVersionActive((spec) => layers.prepare(spec.layers));
+  const sharedLibraries = new SharedLibraries();
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
     driver,
@@ -167,7 +169,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         // Superseded trees stay longer than any invocation that may still read them (see config/codestore.ts).
         const codeDirectory = await config.codeFolder(spec.codeSha256Hex);
         const { directory: layersDirectory, release } = await layers.acquire(spec.layers);
-        const libraries = await bringsSharedLibraries(codeDirectory, layersDirectory);
+        const libraries = await sharedLibraries.among(codeDirectory, layersDirectory);
         return { codeDirectory, layersDirectory, libraries, release };
       },
     },

@@ -100,6 +100,16 @@ test('publishes versions, shows and lists them, and never gives a number twice',
     assert.deepEqual(value(await layers.listLayers(stranger, {})).Layers, []);
   })());
 
+test('versions published at once have numbers of their own', () =>
+  within(async (service) => {
+    const published = await Promise.all(Array.from({ length: 8 }, (_, index) => publish(service, 'tools', `${index}`)));
+    const versions = published.map((result) => value(result).Version!);
+    assert.deepEqual(
+      versions.sort((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+  })());
+
 test('what is not there, below one, or no zip', () =>
   within(async (service) => {
     const { layers } = service;

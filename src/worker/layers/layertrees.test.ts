@@ -14,7 +14,7 @@ import test from 'node:test';
 import { withFolder } from '../../../test/contract/folder.js';
 import type { LayerSpec } from '../../wire/functionspec.js';
 import { LayerTrees } from './layertrees.js';
-import { bringsSharedLibraries } from './sharedlibraries.js';
+import { SharedLibraries } from './sharedlibraries.js';
 
 /** A tree of files given as text; `-> TARGET` makes a link. */
 function grow(folder: string, files: Readonly<Record<string, string>>): string {
@@ -123,6 +123,20 @@ test('unused trees beyond 16 go, the longest unused first; used ones stay', () =
     },
   ));
 
+test('what a run before left is gone; trees may be made beforehand', () =>
+  within({ a: { x: 'a' }, b: { y: 'b' } }, async ({ trees, folder, asked }) => {
+    const { directory } = await trees.acquire(layersOf('a', 'b'));
+    const again = new LayerTrees({ folder, treeOf: async (name) => join(dirname(folder), 'code', name) });
+    assert.ok(!existsSync(directory!));
+    await again.close();
+    assert.deepEqual(readdirSync(dirname(folder)).sort(), ['code', 'layers']);
+    asked.length = 0;
+    trees.prepare(layersOf('b', 'a'));
+    assert.deepEqual(readdirSync((await trees.acquire(layersOf('b', 'a'))).directory!).sort(), ['x', 'y']);
+    assert.deepEqual(asked, ['b', 'a']);
+    trees.prepare(layersOf('a', 'none'));
+  }));
+
 test('a layer whose code is gone fails the start, and the next one tries again', () =>
   within({ a: { x: 'a' } }, async ({ trees, folder }) => {
     await assert.rejects(trees.acquire(layersOf('a', 'none')), /no none/);
@@ -132,11 +146,12 @@ test('a layer whose code is gone fails the start, and the next one tries again',
 
 test('shared libraries count where LD_LIBRARY_PATH leads', () =>
   withFolder(async (root) => {
+    const libraries = new SharedLibraries();
     const code = grow(join(root, 'code'), { 'lib/index.js': '', 'deep/lib/x.so': '', 'a.sold': '' });
     const opt = grow(join(root, 'opt'), { 'x.so': '', 'bin/tool': '' });
-    assert.equal(await bringsSharedLibraries(code, null), false);
-    assert.equal(await bringsSharedLibraries(code, opt), false);
-    assert.equal(await bringsSharedLibraries(code, grow(join(root, 'o'), { 'lib/libx.so.1.2': '' })), true);
-    assert.equal(await bringsSharedLibraries(grow(join(root, 'c'), { 'lib/y.so': '' }), null), true);
-    assert.equal(await bringsSharedLibraries(grow(join(root, 'd'), { 'y.so': '' }), null), true);
+    assert.equal(await libraries.among(code, null), false);
+    assert.equal(await libraries.among(code, opt), false);
+    assert.equal(await libraries.among(code, grow(join(root, 'o'), { 'lib/libx.so.1.2': '' })), true);
+    assert.equal(await libraries.among(grow(join(root, 'c'), { 'lib/y.so': '' }), null), true);
+    assert.equal(await libraries.among(grow(join(root, 'd'), { 'y.so': '' }), null), true);
   }));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../kernel/assert.js';
@@ -31,7 +31,8 @@ export class LayerTrees {
   readonly #idleMax: number;
   /** In use or idle; idle ones in order of their last use. */
   readonly #trees = new Map<string, Tree>();
-  #removing: Promise<void> = Promise.resolve();
+  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #startedAfresh: Promise<void>;
   #temporaries = 0;
 
   /** `treeOf`: the unpacked tree of one layer, which stays for as long as a function uses it. */
@@ -43,8 +44,15 @@ export class LayerTrees {
     this.#folder = options.folder;
     this.#treeOf = options.treeOf;
     this.#idleMax = options.idleMax ?? idleMax;
-    rmSync(this.#folder, { recursive: true, force: true });
-    mkdirSync(this.#folder, { recursive: true, mode: 0o755 });
+    this.#startedAfresh = this.#startAfresh();
+  }
+
+  /** Makes what `acquire` will give, so that the first sandbox need not wait for it. */
+  prepare(layers: readonly LayerSpec[]): void {
+    this.acquire(layers).then(
+      ({ release }) => release(),
+      () => {}, // Whoever starts a sandbox hears of it.
+    );
   }
 
   /** Rejects when a layer's code is gone or the disk is full; nothing is held then. */
@@ -79,7 +87,17 @@ export class LayerTrees {
 
   /** Resolves when what is being removed is gone. */
   async close(): Promise<void> {
-    await this.#removing;
+    await Promise.all([this.#startedAfresh, ...this.#leaving.values()]);
+  }
+
+  /** What a run before left goes in the background: it may be many files. */
+  #startAfresh(): Promise<void> {
+    const before = `${this.#folder}-before`;
+    mkdirSync(before, { recursive: true });
+    mkdirSync(this.#folder, { recursive: true });
+    renameSync(this.#folder, mkdtempSync(join(before, 'layers-')));
+    mkdirSync(this.#folder, { mode: 0o755 });
+    return rm(before, { recursive: true, force: true }).catch(() => {}); // The next start tries again.
   }
 
   async #make(name: string, layers: readonly LayerSpec[]): Promise<string> {
@@ -88,7 +106,7 @@ export class LayerTrees {
       const sources = await Promise.all(layers.map(({ codeSha256Hex }) => this.#treeOf(codeSha256Hex)));
       await mergeTrees(sources, temporary);
       // One of this name may still be on its way out.
-      await this.#removing;
+      await this.#leaving.get(name);
       await rename(temporary, join(this.#folder, name));
       return join(this.#folder, name);
     } catch (error) {
@@ -106,7 +124,8 @@ export class LayerTrees {
     const idle = [...this.#trees].filter(([, { users }]) => users === 0);
     for (const [old] of idle.slice(0, Math.max(0, idle.length - this.#idleMax))) {
       this.#trees.delete(old);
-      this.#removing = this.#removing.then(() => this.#remove(old));
+      const leaving = this.#remove(old).finally(() => this.#leaving.delete(old));
+      this.#leaving.set(old, leaving);
     }
   }
 
