@@ -27,6 +27,7 @@ describe('what is attached to qualifiers', () => {
     const operation = fc.oneof(
       fc.record({ kind: fc.constant('add-permission' as const), qualifier, sid, long: fc.boolean() }),
       fc.record({ kind: fc.constant('remove-permission' as const), qualifier, sid }),
+      fc.record({ kind: fc.constant('put-policy' as const), qualifier, empty: fc.boolean() }),
       fc.record({ kind: fc.constant('set-event-invoke' as const), qualifier, merge: fc.boolean() }),
       fc.record({ kind: fc.constant('delete-event-invoke' as const), qualifier }),
       fc.record({
@@ -48,6 +49,12 @@ describe('what is attached to qualifiers', () => {
           const Resource = 'r'.repeat(wanted.long ? policyBytesMax / 2 : 1);
           const statement = { Sid: wanted.sid, Effect: 'Allow', Principal: '*', Action: '*', Resource } as const;
           return { ...stamp, kind: wanted.kind, qualifier: wanted.qualifier, statement, expectedRevisionId: null };
+        }
+        case 'put-policy': {
+          const statements = wanted.empty
+            ? []
+            : ([{ Sid: 'a', Effect: 'Allow', Principal: '*', Action: '*', Resource: 'r' }] as const);
+          return { ...stamp, kind: wanted.kind, qualifier: wanted.qualifier, statements, expectedRevisionId: null };
         }
         case 'remove-permission':
           return { ...stamp, ...wanted, expectedRevisionId: null };

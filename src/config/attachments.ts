@@ -53,6 +53,13 @@ export type AttachmentInput =
       readonly expectedRevisionId: string | null;
     })
   | (Stamped & {
+      /** The whole policy; no statements: none any more. */
+      readonly kind: 'put-policy';
+      readonly qualifier: string;
+      readonly statements: readonly PolicyStatement[];
+      readonly expectedRevisionId: string | null;
+    })
+  | (Stamped & {
       readonly kind: 'set-event-invoke';
       readonly qualifier: string;
       /** Whether members that are not given stay as they were, which wants something to be there. */

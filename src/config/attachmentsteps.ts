@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '../kernel/result.js';
 import { type AttachmentInput, type AttachmentRecord, attachmentOf, isEmpty, missingQualifier } from './attachments.js';
 import { noEventInvoke, setEventInvoke } from './eventinvoke.js';
 import type { ConfigEffect, FunctionState, RecordWrite } from './messages.js';
-import { addPermission, removePermission } from './permissions.js';
+import { addPermission, putPolicy, removePermission } from './permissions.js';
 import { setProvisioned } from './provisioned.js';
 import { setRuntimeManagement } from './runtimemanagement.js';
 
@@ -15,7 +15,7 @@ export function stepAttachment(state: FunctionState, input: AttachmentInput): re
   const writes: RecordWrite[] = [
     { kind: 'attachment', qualifier: after.qualifier, record: isEmpty(after) ? null : after },
   ];
-  if (input.kind === 'add-permission' || input.kind === 'remove-permission') {
+  if (input.kind === 'add-permission' || input.kind === 'remove-permission' || input.kind === 'put-policy') {
     writes.push(revised(state, input.qualifier, input.revisionIds[0]));
   }
   return [
@@ -30,6 +30,8 @@ function change(state: FunctionState, before: AttachmentRecord, input: Attachmen
       return addPermission(state, before, input);
     case 'remove-permission':
       return removePermission(state, before, input);
+    case 'put-policy':
+      return putPolicy(state, before, input);
     case 'set-event-invoke':
       return setEventInvoke(state, before, input);
     case 'delete-event-invoke':

@@ -29,13 +29,28 @@ export function addPermission(
     const message = `The statement id (${statement.Sid}) provided already exists. Please provide a new statement id, or remove the existing statement.`;
     return fail(apiFailure('ResourceConflictException', message));
   }
-  const policy = [...before.policy, statement];
-  const bytes = byteLength(policyText(policy));
-  if (bytes > policyBytesMax) {
-    const message = `The final policy size (${bytes}) is bigger than the limit (${policyBytesMax}).`;
-    return fail(apiFailure('PolicyLengthExceededException', message));
+  return withPolicy(before, [...before.policy, statement]);
+}
+
+export function putPolicy(
+  state: FunctionState,
+  before: AttachmentRecord,
+  input: Of<'put-policy'>,
+): Result<AttachmentRecord> {
+  const missing = missingQualifier(state, input.qualifier);
+  if (missing !== null) return fail(missing);
+  if (input.statements.length === 0 && before.policy.length === 0) {
+    return fail(apiFailure('ResourceNotFoundException', 'No policy is associated with the given resource.'));
   }
-  return ok({ ...before, policy });
+  if (isOutdated(state, input.qualifier, input.expectedRevisionId)) return fail(outdated());
+  return withPolicy(before, input.statements);
+}
+
+function withPolicy(before: AttachmentRecord, policy: readonly PolicyStatement[]): Result<AttachmentRecord> {
+  const bytes = byteLength(policyText(policy));
+  if (bytes <= policyBytesMax) return ok({ ...before, policy });
+  const message = `The final policy size (${bytes}) is bigger than the limit (${policyBytesMax}).`;
+  return fail(apiFailure('PolicyLengthExceededException', message));
 }
 
 export function removePermission(

@@ -88,6 +88,14 @@ const comparisons: Readonly<Record<string, Comparison>> = {
   bool: (wanted, is) => wanted.toLowerCase() === is.toLowerCase(),
 };
 
+/** Whether conditions with this operator are understood: `StringLike`, `ArnNotEqualsIfExists`, `Null` … */
+export function isOperator(operator: string): boolean {
+  const lower = operator.toLowerCase();
+  return (
+    lower === 'null' || Object.hasOwn(comparisons, lower.replace(/ifexists$/, '').replace(/^(string|arn)not/, '$1'))
+  );
+}
+
 /**
  * One condition. `is` null: the request has no such key, which fails, except for negated operators and `…IfExists`.
  * Operators that are not known hold never: a policy must not allow what nobody checked.

@@ -147,6 +147,74 @@ describe('operations on policies', () => {
   );
 
   it(
+    'whole policies are put and deleted, as far as they are evaluated',
+    within(async (service) => {
+      await create(service, 'f', { Publish: true });
+      const ResourceArn = arn('f:1');
+      const given = {
+        Sid: 'partner',
+        Effect: 'Allow',
+        Principal: { AWS: '222222222222' },
+        Action: 'lambda:InvokeFunction',
+        Resource: ResourceArn,
+        Condition: { StringLike: { 'aws:PrincipalArn': 'arn:aws:iam::222222222222:*' } },
+      };
+      const put = (Statement: unknown, more: object = {}) =>
+        call(service, 'PutResourcePolicy', {
+          ResourceArn,
+          Policy: JSON.stringify({ Version: '2012-10-17', Statement, ...more }),
+        });
+      const invoke = () => service.resolve(stranger.account, stranger.region, ResourceArn, null).ok;
+      assert.ok(!invoke());
+      const stored = { ...given, Principal: { AWS: 'arn:aws:iam::222222222222:root' } };
+      const answer = value(await put([given]));
+      assert.equal(answer.Policy, JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: [stored] }));
+      assert.deepEqual(value(await call(service, 'GetPolicy', { FunctionName: 'f', Qualifier: '1' })), answer);
+      assert.ok(invoke());
+      value(await put({ ...given, Condition: { StringLike: { 'aws:PrincipalArn': 'arn:aws:iam::3*' } } }));
+      assert.ok(!invoke());
+      const start = 'InvalidParameterValueException: Statement 1 of the policy';
+      const refused: readonly [object | string, string][] = [
+        ['x', `${start} is no object.`],
+        [{ ...given, NotAction: 'x' }, `${start} has the member NotAction, which is not supported.`],
+        [{ ...given, Sid: 'a b' }, `${start} has no valid Sid.`],
+        [{ ...given, Effect: 'Deny' }, `${start} does not say Allow, the only effect that is supported.`],
+        [{ ...given, Action: ['s3:GetObject'] }, `${start} has no valid Action.`],
+        [{ ...given, Resource: '*' }, `${start} is not for the resource ${ResourceArn}.`],
+        [{ ...given, Resource: undefined }, `${start} is not for the resource ${ResourceArn}.`],
+        [{ ...given, Principal: { AWS: 'somebody' } }, `${start} has no valid Principal.`],
+        [{ ...given, Principal: { Service: '222222222222' } }, `${start} has no valid Principal.`],
+        [{ ...given, Principal: { Federated: 'x' } }, `${start} has no valid Principal.`],
+        [{ ...given, Principal: {} }, `${start} has no valid Principal.`],
+        [{ ...given, Condition: { NumericEquals: { k: '1' } } }, `${start} has no valid Condition.`],
+        [{ ...given, Condition: { StringEquals: { k: 1 } } }, `${start} has no valid Condition.`],
+      ];
+      for (const [statement, text] of refused) assert.equal(failure(await put([statement])), text);
+      assert.equal(
+        failure(await put([given, given])),
+        'InvalidParameterValueException: Statement ids of the policy are not unique.',
+      );
+      const version = 'InvalidParameterValueException: The policy is not a JSON document of version 2012-10-17.';
+      assert.equal(failure(await put([given], { Version: '2008-10-17' })), version);
+      assert.equal(failure(await call(service, 'PutResourcePolicy', { ResourceArn, Policy: '{' })), version);
+      assert.equal(
+        failure(await call(service, 'PutResourcePolicy', { ResourceArn: arn('f:$LATEST'), Policy: '{}' })),
+        'InvalidParameterValueException: We currently do not support adding policies for $LATEST.',
+      );
+      const remove = () => call(service, 'DeleteResourcePolicy', { ResourceArn });
+      assert.match(
+        failure(await call(service, 'DeleteResourcePolicy', { ResourceArn, RevisionId: 'x' })),
+        /^PreconditionFailedException/,
+      );
+      value(await remove());
+      assert.equal(
+        failure(await remove()),
+        'ResourceNotFoundException: No policy is associated with the given resource.',
+      );
+    }),
+  );
+
+  it(
     'a policy has at most 20,480 bytes',
     within(async (service) => {
       await create(service, 'f');

@@ -2,11 +2,12 @@ import { apiFailure } from '../kernel/errors.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { Input, Output } from '../wire/lambda/operations.js';
 import type { Caller, FunctionAccess } from './access.js';
-import { functionArn, notFound } from './arns.js';
-import type { ConfigEngine } from './engine.js';
+import { type FunctionRef, functionArn, notFound } from './arns.js';
+import type { ConfigEngine, Reply } from './engine.js';
 import { latest } from './messages.js';
 import { policyText, revisionOf } from './permissions.js';
-import { statementOf } from './policystatement.js';
+import type { PolicyStatement } from './policyevaluation.js';
+import { statementOf, statementsOf } from './policystatement.js';
 
 /** Who besides a function's own account may do what with it: one method per operation of the Lambda API. */
 export class PolicyOperations {
@@ -71,6 +72,52 @@ export class PolicyOperations {
     input: Input<'GetResourcePolicy'>,
   ): Promise<Result<Output<'GetResourcePolicy'>>> {
     return this.#policy(caller, input.ResourceArn, null, 'GetResourcePolicy');
+  }
+
+  async putResourcePolicy(
+    caller: Caller,
+    input: Input<'PutResourcePolicy'>,
+  ): Promise<Result<Output<'PutResourcePolicy'>>> {
+    const ref = this.#resource(caller, input.ResourceArn, 'PutResourcePolicy');
+    if (!ref.ok) return ref;
+    const { id, qualifier } = ref.value;
+    const statements = statementsOf(input.Policy, functionArn(id, qualifier));
+    if (!statements.ok) return statements;
+    const reply = await this.#put(ref.value, statements.value, input.RevisionId);
+    return reply.ok ? this.#policy(caller, input.ResourceArn, null, 'PutResourcePolicy') : reply;
+  }
+
+  async deleteResourcePolicy(
+    caller: Caller,
+    input: Input<'DeleteResourcePolicy'>,
+  ): Promise<Result<Output<'DeleteResourcePolicy'>>> {
+    const ref = this.#resource(caller, input.ResourceArn, 'DeleteResourcePolicy');
+    if (!ref.ok) return ref;
+    const reply = await this.#put(ref.value, [], input.RevisionId);
+    return reply.ok ? ok(null) : reply;
+  }
+
+  #resource(caller: Caller, resourceArn: string, action: string): Result<FunctionRef> {
+    const ref = this.#access.reference(caller, resourceArn, null, action);
+    if (!ref.ok || ref.value.qualifier !== latest) return ref;
+    const message = 'We currently do not support adding policies for $LATEST.';
+    return fail(apiFailure('InvalidParameterValueException', message));
+  }
+
+  async #put(
+    { id, qualifier }: FunctionRef,
+    statements: readonly PolicyStatement[],
+    revisionId: string | undefined,
+  ): Promise<Result<Reply>> {
+    return await this.#engine.run(id, () =>
+      ok({
+        kind: 'put-policy',
+        ...this.#engine.stamp(),
+        qualifier: qualifier ?? latest,
+        statements,
+        expectedRevisionId: revisionId ?? null,
+      }),
+    );
   }
 
   #policy(

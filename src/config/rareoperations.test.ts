@@ -14,8 +14,6 @@ const input = {
   DurableExecutionArn: execution,
   CallbackId: 'c',
   CheckpointToken: 't',
-  ResourceArn: arn('f'),
-  Policy: '{}',
 };
 
 describe('operations of features that are not there', () => {
@@ -25,9 +23,9 @@ describe('operations of features that are not there', () => {
       await create(service, 'f');
       const rare = operationNames.filter((name) => {
         const { path } = operations[name];
-        return /durable|capacity-provider|scaling-config|resource-policy/.test(path);
+        return /durable|capacity-provider|scaling-config/.test(path);
       });
-      assert.equal(rare.length, 20);
+      assert.equal(rare.length, 17);
       for (const name of rare) {
         const result = await call(service, name as OperationName, input as never);
         if (result.ok) continue;
@@ -57,10 +55,6 @@ describe('operations of features that are not there', () => {
       assert.equal(
         failure(await rare('CreateCapacityProvider')),
         'InvalidParameterValueException: Capacity providers are not supported in this version of Hearth.',
-      );
-      assert.match(
-        failure(await rare('PutResourcePolicy')),
-        /^InvalidParameterValueException: .* \(use AddPermission\)/,
       );
       assert.equal(
         failure(await call(service, 'ListDurableExecutionsByFunction', { FunctionName: 'g' })),

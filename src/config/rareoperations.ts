@@ -5,8 +5,8 @@ import type { Caller, FunctionAccess } from './access.js';
 import { functionArn } from './arns.js';
 
 /**
- * Operations of features that this version has not: durable executions, capacity providers, policies given as whole
- * documents. There are none of their resources, and the answers say so with the errors that the API has for that.
+ * Operations of features that this version has not: durable executions and capacity providers. There are none of their
+ * resources, and the answers say so with the errors that the API has for that.
  */
 export class RareOperations {
   readonly #access: FunctionAccess;
@@ -55,14 +55,6 @@ export class RareOperations {
     const action = 'GetFunctionScalingConfig';
     const found = this.#access.version(caller, input.FunctionName, input.Qualifier, action);
     return found.ok ? ok({ FunctionArn: functionArn(found.value.state.record, input.Qualifier) }) : found;
-  }
-
-  async putResourcePolicy(): Promise<Result<never>> {
-    return unsupported('Policies given as whole documents (use AddPermission) are');
-  }
-
-  async deleteResourcePolicy(): Promise<Result<never>> {
-    return unsupported('Deleting whole policies (use RemovePermission) is');
   }
 
   async listDurableExecutionsByFunction(

@@ -181,7 +181,10 @@ describe('configuration service', () => {
         /The runtime parameter of nodejs12\.x is no longer supported/,
       );
       assert.match(await made({ Code: {} }), /Please provide a source for function code/);
-      assert.match(await made({ Code: { S3Bucket: 'b', S3Key: 'k' } }), /needs an S3-compatible store, and this installation has none/);
+      assert.match(
+        await made({ Code: { S3Bucket: 'b', S3Key: 'k' } }),
+        /needs an S3-compatible store, and this installation has none/,
+      );
       assert.match(await made({ Code: { ZipFile: Buffer.from('garbage') } }), /Could not unzip uploaded file/);
       assert.match(
         await made(variables({ AWS_REGION: 'x', OK: '1' })),

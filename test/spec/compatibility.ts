@@ -136,8 +136,8 @@ export const operationGroups: readonly OperationGroup[] = [
     title: 'Rare',
     operations: {
       GetResourcePolicy: works,
-      PutResourcePolicy: refused('use AddPermission'),
-      DeleteResourcePolicy: refused('use RemovePermission'),
+      PutResourcePolicy: partial('Allow only, for one function, version or alias; no numeric, date or IP conditions'),
+      DeleteResourcePolicy: works,
       ListCapacityProviders: partial('there are none'),
       CreateCapacityProvider: capacity,
       GetCapacityProvider: capacity,

@@ -17,6 +17,11 @@ const statement = { StatementId: 's', Action: 'lambda:InvokeFunction', Principal
 const signer = 'arn:aws:signer:us-east-1:123456789012:/signing-profiles/p/0123456789';
 
 /** A walk through all operations that work, in an order in which each can succeed. */
+function policyOf(Resource: string | undefined): string {
+  const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'lambda:InvokeFunction', Resource }];
+  return JSON.stringify({ Version: '2012-10-17', Statement });
+}
+
 async function walk(): Promise<Call[]> {
   const code = await zip({ 'index.mjs': 'export const handler = async () => 1;' });
   const other = await zip({ 'index.mjs': 'export const handler = async () => 2;' });
@@ -68,6 +73,8 @@ async function walk(): Promise<Call[]> {
     ['GetPolicy', () => F],
     ['GetResourcePolicy', ({ arn }) => ({ ResourceArn: arn })],
     ['RemovePermission', () => ({ ...F, StatementId: 's' })],
+    ['PutResourcePolicy', ({ arn }) => ({ ResourceArn: arn, Policy: policyOf(arn) })],
+    ['DeleteResourcePolicy', ({ arn }) => ({ ResourceArn: arn })],
     ['TagResource', ({ arn }) => ({ Resource: arn, Tags: { a: 'b' } })],
     ['ListTags', ({ arn }) => ({ Resource: arn })],
     ['UntagResource', ({ arn }) => ({ Resource: arn, TagKeys: ['a'] })],
@@ -135,8 +142,6 @@ const provider = { CapacityProviderName: 'p' };
 
 /** Valid requests for the operations that are refused. */
 const refusedCalls: Partial<Record<OperationName, object>> = {
-  PutResourcePolicy: { ResourceArn: 'arn:aws:lambda:us-east-1:123456789012:function:walk', Policy: '{}' },
-  DeleteResourcePolicy: { ResourceArn: 'arn:aws:lambda:us-east-1:123456789012:function:walk' },
   CreateCapacityProvider: {
     ...provider,
     VpcConfig: { SubnetIds: ['subnet-00000000'], SecurityGroupIds: ['sg-00000000'] },
