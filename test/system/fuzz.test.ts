@@ -6,6 +6,7 @@ import {
   CreateAliasCommand,
   CreateEventSourceMappingCommand,
   GetFunctionCommand,
+  ListEventSourceMappingsCommand,
   PublishLayerVersionCommand,
   PublishVersionCommand,
 } from '@aws-sdk/client-lambda';
@@ -63,17 +64,11 @@ describe('fuzzing every operation against the model', () => {
     await lambda.send(new CreateAliasCommand({ FunctionName: 'target', Name: 'live', FunctionVersion: '1' }));
     const good = await zip(code);
     await lambda.send(new PublishLayerVersionCommand({ LayerName: 'lib', Content: { ZipFile: good } }));
-    const mapping = await lambda
-      .send(
-        new CreateEventSourceMappingCommand({
-          FunctionName: 'target',
-          EventSourceArn: kinesis,
-          StartingPosition: 'LATEST',
-          Enabled: false,
-        }),
-      )
-      .catch(() => null);
-    const uuid = mapping?.UUID ?? '00000000-0000-4000-8000-000000000000';
+    const given = { FunctionName: 'target', EventSourceArn: kinesis };
+    const listed = await lambda.send(new ListEventSourceMappingsCommand(given));
+    const [mapping] = listed.EventSourceMappings ?? [];
+    const made = { ...given, StartingPosition: 'LATEST', Enabled: false } as const;
+    const uuid = mapping?.UUID ?? (await lambda.send(new CreateEventSourceMappingCommand(made))).UUID!;
     return {
       FunctionName: [
         'target',
@@ -95,7 +90,7 @@ describe('fuzzing every operation against the model', () => {
       Runtime: [ownNode],
       Role: ['arn:aws:iam::123456789012:role/test'],
       Handler: ['index.handler'],
-      ZipFile: [good, Buffer.from('no zip'), good.subarray(0, 40)],
+      ZipFile: [good, good, good, Buffer.from('no zip'), good.subarray(0, 40)],
       Layers: [['arn:aws:lambda:us-east-1:123456789012:layer:lib:1'], []],
       Principal: ['*', '123456789012', 's3.amazonaws.com'],
       StatementId: ['one', 'two'],
@@ -106,7 +101,23 @@ describe('fuzzing every operation against the model', () => {
       KMSKeyArn: [''],
       ImageConfig: [{}],
       PackageType: ['Zip'],
-      RevisionId: ['00000000-0000-4000-8000-000000000002'],
+      Enabled: [false, false, true],
+      StartingPosition: ['LATEST', undefined],
+      CodeSha256: [undefined, ''],
+      DryRun: [undefined, true],
+      S3ObjectStorageMode: [undefined],
+      Architectures: [undefined],
+      PublishTo: [undefined],
+      TenancyConfig: [undefined],
+      CapacityProviderConfig: [undefined],
+      DurableConfig: [undefined],
+      CodeSigningConfigArn: [undefined],
+      S3Bucket: [undefined],
+      S3Key: [undefined],
+      S3ObjectVersion: [undefined],
+      ImageUri: [undefined],
+      SourceKMSKeyArn: [undefined],
+      RevisionId: [undefined, undefined, '00000000-0000-4000-8000-000000000002'],
     };
   }
 
