@@ -121,6 +121,18 @@ describe('extensions', () => {
     await eventually(async () => (await log('slow')).includes('runtime SIGTERM'), 'SIGTERM');
   });
 
+  it('are told why the sandbox goes, and have their time', async () => {
+    const arn = await layer('told', { 'extensions/told': nodeExtension() });
+    const code = {
+      'index.js': `exports.handler = (event) => (event.exit ? process.exit(7) : new Promise(() => setTimeout(() => {}, 60000)));`,
+    };
+    await hearth.create('told', ownNode, 'index.handler', code, { Layers: [arn], Timeout: 1 });
+    assert.match((await hearth.invoke('told')).payload, /Sandbox\.Timedout/);
+    assert.match((await hearth.invoke('told', { exit: true })).payload, /Runtime\.ExitError.*exit status 7/);
+    for (const reason of ['timeout', 'failure'])
+      await eventually(async () => (await log('told')).includes(`told SHUTDOWN ${reason}`), reason);
+  });
+
   it('that end fail the invocation and the init', async () => {
     const arn = await layer('crashing', {
       'extensions/crashing': nodeExtension({ on: `if (event.eventType === 'INVOKE') process.exit(3);` }),

@@ -59,6 +59,7 @@ export class BufferMachine {
           this.#droppedBytes = 0;
         }
         this.#send(input.nowMs);
+        this.#arm();
         break;
       case 'failed':
         this.#failed(input.nowMs);
@@ -115,6 +116,7 @@ export class BufferMachine {
     this.#droppedRecords += batch.events.length;
     this.#droppedBytes += batch.bytes;
     this.#send(nowMs);
+    this.#arm();
   }
 
   #look(nowMs: number): void {
@@ -123,7 +125,7 @@ export class BufferMachine {
     this.#arm();
   }
 
-  /** While a batch is on its way, only its retry needs a timer: `delivered` looks at what is due. */
+  /** While a batch is on its way, only its retry needs a timer: what is gathered then gets one when it arrived. */
   #arm(): void {
     const atMs = this.#batch === null ? this.#dueMs : this.#retryMs;
     if (atMs !== Number.POSITIVE_INFINITY) this.#effects.push({ kind: 'arm', atMs });
