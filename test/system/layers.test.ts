@@ -277,7 +277,9 @@ describe('layers without walls (--isolation none)', () => {
         await layer('two', { bootstrap: '#!/bin/sh\necho "started $0" >&2\nexit 3\n' }),
       ];
       const code = `exports.handler = async () => [require('one'), require('child_process').execSync('layertool').toString()];`;
-      await hearth.create('node', ownNode, 'index.handler', { 'index.js': code }, { Layers });
+      // Without walls, a package.json in a folder above the code would count.
+      const files = { 'index.js': code, 'package.json': '{}' };
+      await hearth.create('node', ownNode, 'index.handler', files, { Layers });
       assert.equal((await hearth.invoke('node')).payload, '["one","1\\n"]');
       await hearth.create('custom', 'provided.al2023', 'any', { x: '' }, { Layers });
       assert.match((await hearth.invoke('custom')).log, /started .*\/layers\/[0-9a-f]{64}\/bootstrap/);
