@@ -143,6 +143,23 @@ def handler(event, context):
     assert.deepEqual(await called('python'), ['plain', 'packaged', 42, paths]);
   });
 
+  it('may wrap a runtime and load code into it before the function', async () => {
+    const layer = await publish('wrapper', {
+      wrap: '#!/bin/sh\nexport WRAPPED=yes\nexec "$@" --no-warnings\n',
+      'hook.js': 'globalThis.hooked = process.execArgv;',
+    });
+    const code = 'exports.handler = async () => [process.env.WRAPPED, globalThis.hooked !== undefined];';
+    const Variables = { AWS_LAMBDA_EXEC_WRAPPER: '/opt/wrap', NODE_OPTIONS: '--require /opt/hook.js' };
+    await hearth.create(
+      'wrapped',
+      ownNode,
+      'index.handler',
+      { 'index.js': code },
+      { Layers: [layer], Environment: { Variables } },
+    );
+    assert.deepEqual(await called('wrapped'), ['yes', true]);
+  });
+
   it('may bring the bootstrap of a custom runtime', async () => {
     const layer = await publish('runtime', {
       bootstrap: `#!/bin/sh

@@ -16,10 +16,14 @@ export class SharedLibraries {
     const name = `${codeDirectory}\n${layersDirectory ?? ''}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const folders = [codeDirectory, join(codeDirectory, 'lib')];
-    if (layersDirectory !== null) folders.push(join(layersDirectory, 'lib'));
-    const names = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])));
-    const found = names.flat().some((file) => /\.so(\.[\d.]+)?$/.test(file));
+    const names = (folder: string) => readdir(folder).catch(() => []);
+    const [root, ...others] = await Promise.all([
+      names(codeDirectory),
+      names(join(codeDirectory, 'lib')),
+      layersDirectory === null ? [] : names(join(layersDirectory, 'lib')),
+    ]);
+    // In the root lie Python's extension modules, too, which are not found by the loader.
+    const found = root.some((file) => /^lib.*\.so/.test(file)) || others.flat().some((file) => /\.so/.test(file));
     if (this.#known.size >= knownMax) this.#known.clear();
     this.#known.set(name, found);
     return found;
