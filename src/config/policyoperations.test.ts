@@ -194,6 +194,7 @@ describe('operations on policies', () => {
         failure(await put([given, given])),
         'InvalidParameterValueException: Statement ids of the policy are not unique.',
       );
+      assert.equal(failure(await put([])), 'InvalidParameterValueException: The policy has no statement.');
       const version = 'InvalidParameterValueException: The policy is not a JSON document of version 2012-10-17.';
       assert.equal(failure(await put([given], { Version: '2008-10-17' })), version);
       assert.equal(failure(await call(service, 'PutResourcePolicy', { ResourceArn, Policy: '{' })), version);
@@ -272,6 +273,19 @@ describe('operations on policies', () => {
       assert.ok(!never.ok && never.failure.code === 'AccessDeniedException');
       assert.deepEqual(never.failure.members, { Message: null });
       assert.equal(failure(await call(service, 'DeleteFunction', get, stranger)), denied('DeleteFunction', 'f'));
+
+      // What others are allowed to change counts for the owner.
+      const change = { Principal: '222222222222', Action: 'lambda:PutFunctionConcurrency' };
+      value(await add(service, { ...change, StatementId: 'concurrency' }));
+      await create(service, 'taken');
+      value(
+        await call(service, 'PutFunctionConcurrency', { FunctionName: 'taken', ReservedConcurrentExecutions: 900 }),
+      );
+      const reserve = { FunctionName: arn('f'), ReservedConcurrentExecutions: 1 };
+      assert.match(
+        failure(await call(service, 'PutFunctionConcurrency', reserve, stranger)),
+        /^InvalidParameterValueException: .* below its minimum value of \[100\]\.$/,
+      );
 
       // With the function goes its policy.
       value(await call(service, 'DeleteFunction', { FunctionName: 'f' }));

@@ -36,6 +36,7 @@ export function statementsOf(text: string, resource: string): Result<readonly Po
     return fail(invalid('The policy is not a JSON document of version 2012-10-17.'));
   }
   const listed = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
+  if (listed.length === 0) return fail(invalid('The policy has no statement.'));
   const statements: PolicyStatement[] = [];
   for (const [index, given] of listed.entries()) {
     const problem = problemOf(given, resource);

@@ -126,7 +126,7 @@ export class ConfigService extends UrlOperations {
     }
     const unsigned = this.signing.refusal(id, this.engine.table.state(id)?.record.codeSigningConfigArn ?? null);
     if (unsigned !== null) return fail(unsigned);
-    return await this.#intake.with(caller, input, async (code) => {
+    return await this.#intake.with(id, input, async (code) => {
       const reply = await this.engine.run(id, () =>
         ok({
           kind: 'update-code',
@@ -262,12 +262,13 @@ export class ConfigService extends UrlOperations {
     const ref = this.access.existing(caller, name, action);
     if (!ref.ok) return ref;
     // One at a time per account and region: two functions together must not take what neither may alone.
-    return await this.engine.alone(`${caller.account}/${caller.region}`, () =>
+    const { account, region } = ref.value;
+    return await this.engine.alone(`${account}/${region}`, () =>
       this.engine.run(ref.value, (state) =>
         ok({
           kind: 'reserve',
           concurrency,
-          reservedElsewhere: this.reservedInAccount(caller.account, caller.region) - (state?.record.reserved ?? 0),
+          reservedElsewhere: this.reservedInAccount(account, region) - (state?.record.reserved ?? 0),
           accountConcurrency: this.accountConcurrency,
         }),
       ),
