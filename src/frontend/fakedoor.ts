@@ -16,6 +16,7 @@ import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { SignedCodeUrls } from './codeurls.js';
 import { CredentialStore } from './credentials.js';
 import type { UrlDirectory } from './functionurl.js';
+import type { Bandwidth } from './pace.js';
 import type { ResolvedFunction } from './ports.js';
 import { FrontEnd, type ServerLimits } from './server.js';
 
@@ -74,7 +75,11 @@ export function fakeResolved(
   };
 }
 
-export async function openFakeDoor(t: TestContext, limits: Partial<ServerLimits> = {}): Promise<FakeDoor> {
+export async function openFakeDoor(
+  t: TestContext,
+  limits: Partial<ServerLimits> = {},
+  streamBandwidth: Bandwidth | null = null,
+): Promise<FakeDoor> {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-door-'));
   const credentials = CredentialStore.open(folder);
   let port = 0;
@@ -115,6 +120,7 @@ export async function openFakeDoor(t: TestContext, limits: Partial<ServerLimits>
     },
     code: { read: async (path) => (path.endsWith('/abc') ? Buffer.from('zip bytes') : null) },
     codeUrls: urls,
+    streamBandwidth,
     status: () => ({ up: true }),
     onError: (error) => errors.push(error),
     now: () => door.nowMs?.() ?? Date.now(),
