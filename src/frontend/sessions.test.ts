@@ -13,7 +13,7 @@ const owner = (more: object = {}) => ({
   ...more,
 });
 
-function opened() {
+function opened(keptMax?: number) {
   const key = newCredential(account);
   const asked: string[] = [];
   const store = {
@@ -24,7 +24,7 @@ function opened() {
     },
   };
   const clock = { nowMs: 0 };
-  return { sessions: new SessionCredentials(store, () => clock.nowMs), clock, key, asked };
+  return { sessions: new SessionCredentials(store, () => clock.nowMs, keptMax), clock, key, asked };
 }
 
 test('a session is of the function’s own account, whatever account its role names', () => {
@@ -62,6 +62,14 @@ test('a session ends after 12 hours, and with it what was derived from it', () =
   sessions.sweep();
   assert.equal(sessions.generation, generation + 1);
   assert.equal(sessions.lookup(session.accessKeyId), undefined);
+});
+
+test('beyond the bound of 70,000 the oldest session ends', () => {
+  const { sessions } = opened(2);
+  const [first, second, third] = ['a', 'b', 'c'].map((functionName) => sessions.issue(owner({ functionName })));
+  assert.equal(sessions.lookup(first!.accessKeyId), undefined);
+  assert.ok(sessions.lookup(second!.accessKeyId) && sessions.lookup(third!.accessKeyId));
+  assert.notEqual(sessions.issue(owner({ functionName: 'a' })).accessKeyId, first!.accessKeyId);
 });
 
 test('keys of the data folder stay what they are', () => {

@@ -37,15 +37,17 @@ const sessionsMax = 70_000;
 export class SessionCredentials implements CredentialLookup {
   readonly #store: CredentialLookup;
   readonly #now: () => number;
+  readonly #keptMax: number;
   /** By access key, in the order of issue. */
   readonly #sessions = new Map<string, Session>();
   /** Of each owner the one issued last. */
   readonly #latest = new Map<string, Session>();
   #ended = 0;
 
-  constructor(store: CredentialLookup, now: () => number = Date.now) {
+  constructor(store: CredentialLookup, now: () => number = Date.now, keptMax = sessionsMax) {
     this.#store = store;
     this.#now = now;
+    this.#keptMax = keptMax;
   }
 
   get generation(): number {
@@ -76,7 +78,7 @@ export class SessionCredentials implements CredentialLookup {
     const session: Session = { owner, credential, issuedMs: nowMs };
     this.#sessions.set(credential.accessKeyId, session);
     this.#latest.set(owner, session);
-    if (this.#sessions.size > sessionsMax) this.#end(this.#sessions.values().next().value!);
+    if (this.#sessions.size > this.#keptMax) this.#end(this.#sessions.values().next().value!);
     return credential;
   }
 
