@@ -80,7 +80,8 @@ export class LogsInput {
     const value = this.#member(name, rule.required);
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) return this.#wrongType(value, 'List');
-    this.#checkLength(value, `[${value.join(', ')}]`, name, rule);
+    const shown = value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item)));
+    this.#checkLength(value, `[${shown.join(', ')}]`, name, rule);
     return value;
   }
 

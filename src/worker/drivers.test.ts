@@ -52,6 +52,8 @@ for (const [name, open] of [
   const code = join(folder, 'code');
   mkdirSync(code);
   writeFileSync(join(code, 'index.js'), handler);
+  // Without isolation, Node looks for one in the folders above, too: those of the machine are none of ours.
+  writeFileSync(join(code, 'package.json'), '{}');
   writeFileSync(join(code, 'bootstrap'), bootstrap, { mode: 0o755 });
   let driver: SandboxDriver | null = null;
   let unavailable = '';
