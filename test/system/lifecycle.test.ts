@@ -75,6 +75,20 @@ describe('the life cycle of execution environments', () => {
     assert.equal((await hearth.invoke('slow')).payload, '{"n":1,"trail":"121"}');
   });
 
+  it('counts down to the deadline, which is the timeout after the start', async () => {
+    await node(
+      'deadline',
+      `export const handler = async (_event, context) => {
+         const first = context.getRemainingTimeInMillis();
+         await new Promise((resolve) => setTimeout(resolve, 30));
+         return [first, context.getRemainingTimeInMillis()];
+       };`,
+      { Timeout: 20 },
+    );
+    const [first, later] = JSON.parse((await hearth.invoke('deadline')).payload);
+    assert.ok(first <= 20_000 && first > later && later > 0, `${first} ${later}`);
+  });
+
   it('reports an exit, and starts afresh', async () => {
     await node(
       'exits',
