@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { PublishLayerVersionCommand, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { mib } from '../../src/kernel/units.js';
 import { eventually, Hearth } from '../system/hearth.js';
+import { zip } from '../system/zip.js';
 import { type Built, build, filesOf } from './build.js';
 import { arnOf, failure, logged, result } from './customruntime.js';
 
@@ -135,6 +136,26 @@ describe('Java functions under AWS’s runtime client', () => {
       await create(name, 'java17', handler);
       assert.deepEqual(await result(hearth, name, event), wanted, handler);
     }
+  });
+
+  it('finds the libraries of layers in java/lib', async (test) => {
+    const reason = missing('java17');
+    if (reason !== null) return test.skip(reason);
+    assert('folder' in made);
+    const target = join(made.folder, 'target');
+    const jars = Object.entries(filesOf(join(target, 'lib'))).map(([path, content]) => [`java/lib/${path}`, content]);
+    const layer = await hearth
+      .lambda()
+      .send(
+        new PublishLayerVersionCommand({
+          LayerName: 'jars',
+          Content: { ZipFile: await zip(Object.fromEntries(jars)) },
+        }),
+      );
+    const classes = filesOf(join(target, 'classes'));
+    const more = { Timeout: 30, Layers: [layer.LayerVersionArn!] };
+    await hearth.create('layered', 'java17', 'example.Plain::bodies', classes, more);
+    assert.equal(await result(hearth, 'layered', { Records: [{ body: 'a' }, { body: 'b' }] }), 'a;b;');
   });
 
   it('says what is wrong with a class, a method, a constructor, an event', async (test) => {
