@@ -226,9 +226,10 @@ export class WorkerMachine {
 
   #sendInvoke(running: Running): void {
     const { requestId } = running;
+    // The line is written while the runtime wakes up: whatever it logs is read in a later turn.
     this.#effects.push(
-      { kind: 'log', line: { kind: 'start', requestId } },
       { kind: 'send-invoke', boot: this.#boot, requestId, deadlineMs: running.startedMs + this.#timeoutMs },
+      { kind: 'log', line: { kind: 'start', requestId } },
     );
   }
 
