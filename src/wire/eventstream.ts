@@ -7,9 +7,6 @@ import { crc32 } from 'node:zlib';
  */
 export const eventStreamType = 'application/vnd.amazon.eventstream';
 
-/** Largest payload of one message, as the format's readers take it. */
-export const eventPayloadBytesMax = 16 * 1024 * 1024;
-
 const preludeBytes = 12;
 const crcBytes = 4;
 const textType = 7;
@@ -44,7 +41,7 @@ function message(headers: Buffer, payload: Uint8Array): Buffer {
   return bytes;
 }
 
-/** A piece of the response. At most `eventPayloadBytesMax`. */
+/** A piece of the response. Readers of the format take up to 16 MiB. */
 export function payloadChunk(payload: Uint8Array): Buffer {
   return message(chunkHeaders, payload);
 }
