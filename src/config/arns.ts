@@ -1,11 +1,11 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { fail, ok, type Result } from '../kernel/result.js';
+import { formatFunctionArn, parseFunctionName } from '../wire/lambda/arn.js';
 import type { FunctionId } from './messages.js';
 
 export function functionArn(id: FunctionId, qualifier: string | null = null): string {
-  const arn = `arn:aws:lambda:${id.region}:${id.account}:function:${id.name}`;
-  return qualifier === null ? arn : `${arn}:${qualifier}`;
+  return formatFunctionArn(id.account, id.region, id.name, qualifier);
 }
 
 export interface FunctionRef {
@@ -13,9 +13,6 @@ export interface FunctionRef {
   readonly qualifier: string | null;
 }
 
-/** `name`, `name:qualifier`, `account:function:name`, `region:account:function:name` or a full ARN, each qualified or not. */
-const pattern =
-  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([a-zA-Z0-9_.-]+)(?::([$a-zA-Z0-9_.-]+))?$/;
 const plainName = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** Like `namedFunction`, but only of the caller's own account: others are told that no policy allows it. */
@@ -78,24 +75,23 @@ export function namedFunction(
   action: string,
 ): Result<FunctionRef> {
   if (plainName.test(text)) return ok({ id: { account, region, name: text }, qualifier });
-  const match = pattern.exec(text);
-  if (match === null) {
+  const named = parseFunctionName(text);
+  if (named === null) {
     return fail(apiFailure('InvalidParameterValueException', `Invalid function name: ${text}`));
   }
-  const [, textRegion, textAccount, name, textQualifier] = match;
-  if (textAccount !== undefined && textAccount !== account && !crossAccountActions.has(action)) {
+  const { name } = named;
+  if (named.account !== null && named.account !== account && !crossAccountActions.has(action)) {
     return fail(notAcrossAccounts);
   }
-  if (textRegion !== undefined && textRegion !== region) {
-    const message = `Functions from '${textRegion}' are not reachable in this region ('${region}')`;
+  if (named.region !== null && named.region !== region) {
+    const message = `Functions from '${named.region}' are not reachable in this region ('${region}')`;
     return fail(apiFailure('ResourceNotFoundException', message));
   }
-  if (textQualifier !== undefined && qualifier !== null && textQualifier !== qualifier) {
+  if (named.qualifier !== null && qualifier !== null && named.qualifier !== qualifier) {
     const message = 'The derived qualifier from the function name does not match the specified qualifier.';
     return fail(apiFailure('InvalidParameterValueException', message));
   }
-  const id = { account: (textAccount ?? account) as AccountId, region, name: name! };
-  return ok({ id, qualifier: qualifier ?? textQualifier ?? null });
+  return ok({ id: { account: named.account ?? account, region, name }, qualifier: qualifier ?? named.qualifier });
 }
 
 /** Who signs with an account's own keys. */
