@@ -52,6 +52,8 @@ export class BoxLink {
   exited = false;
   /** External extensions run beside the runtime: its end is not the box's. */
   crew: Crew | null = null;
+  /** Not to be frozen any more: its shutdown phase has begun. */
+  leaving = false;
   #owner: BoxOwner = nobody;
   #greet: (alive: boolean) => void = () => {};
   #frozen = false;
@@ -111,7 +113,7 @@ export class BoxLink {
   }
 
   freeze(): void {
-    if (this.#frozen || !this.alive) return;
+    if (this.#frozen || this.leaving || !this.alive) return;
     this.#frozen = true;
     this.box.freeze();
   }

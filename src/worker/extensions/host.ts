@@ -135,6 +135,7 @@ export class ExtensionHost {
       this.#over = resolve;
     });
     this.#company.link.thaw();
+    this.#company.link.leaving = true;
     this.#dropClosed();
     this.#step({ kind: 'shutdown', nowMs: this.#nowMs(), reason });
     // What is logged in this turn, the REPORT above all, belongs to it.
@@ -292,7 +293,7 @@ export class ExtensionHost {
       case 'arm':
         if (this.#timer !== null) clearTimeout(this.#timer);
         this.#timer = setTimeout(
-          () => this.#step({ kind: 'timer', nowMs: this.#nowMs() }),
+          () => this.#step({ kind: 'timer' }),
           Math.max(0, Math.ceil(effect.atMs - this.#nowMs())),
         );
         break;

@@ -99,7 +99,7 @@ export class ExtensionsMachine {
         this.#shutDown(input.nowMs, input.reason);
         break;
       case 'timer':
-        this.#expired(input.nowMs);
+        this.#expired();
         break;
     }
     return effects;
@@ -113,8 +113,12 @@ export class ExtensionsMachine {
       return extension;
     });
     const problem = programs.find((program) => program.problem !== null)?.problem;
-    if (problem !== undefined && problem !== null) this.#fail('Extension.LaunchError', problem.message);
-    else this.#startRuntime();
+    if (problem === undefined || problem === null) this.#startRuntime();
+    else {
+      this.#fail('Extension.LaunchError', problem.message);
+      // One that cannot start keeps the others from being started.
+      for (const extension of this.#extensions) extension.exit();
+    }
   }
 
   #register({ call, id, name, events }: Extract<ExtensionsInput, { readonly kind: 'register' }>): void {
@@ -279,11 +283,12 @@ export class ExtensionsMachine {
     if (this.#phase === 'stopping' && this.#alive().length === 0) this.#over();
   }
 
-  #expired(nowMs: number): void {
+  /** Timers may be early by a fraction: there is only one, so it is the one that was armed last. */
+  #expired(): void {
     if (this.#phase === 'stopping-runtime') {
       this.#effects.push({ kind: 'signal', program: 0, name: 'SIGKILL' });
       this.#stopExtensions();
-    } else if (this.#phase === 'stopping' && nowMs >= this.#shutdown!.deadlineMs) this.#over();
+    } else if (this.#phase === 'stopping') this.#over();
   }
 
   #over(): void {

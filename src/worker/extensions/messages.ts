@@ -36,7 +36,7 @@ export type ExtensionsInput =
   /** `how`: for a log line, in Go's words as Lambda's: `exit status 1`. */
   | { readonly kind: 'exited'; readonly program: number; readonly how: string }
   | { readonly kind: 'shutdown'; readonly nowMs: number; readonly reason: ShutdownReason }
-  | { readonly kind: 'timer'; readonly nowMs: number };
+  | { readonly kind: 'timer' };
 
 export interface LaunchedProgram {
   readonly name: string;
