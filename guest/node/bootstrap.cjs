@@ -72,7 +72,7 @@ async function init({ env, handler, taskRoot, inherited }) {
   Module._initPaths();
   const store = modern ? new era.InvokeStoreSingle() : null;
   const requestId = modern ? () => store.getRequestId() : () => global[era.requestIdKey];
-  patchConsole(requestId, env, modern);
+  patchConsole(requestId, process.env, modern);
   setGlobals(store);
   if (!modern) watch();
   // Errors of `require` name this file as the one that asked.

@@ -195,7 +195,7 @@ def main():
     os.chdir(init["taskRoot"])
     _search_path(init["taskRoot"], init.get("layersRoot", "/opt"))
     output.patch_streams()
-    output.setup_logging(_Current, init["env"])
+    output.setup_logging(_Current, os.environ)
     plain_ascii = init["env"].get("AWS_EXECUTION_ENV") in {"AWS_Lambda_python3." + minor for minor in ("9", "10", "11")}
     encode = Encoder(ascii_only=plain_ascii).encode
     try:
