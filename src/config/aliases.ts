@@ -72,7 +72,8 @@ function route(
   if (entries.length > 1) return invalid('Number of items in AdditionalVersionWeights cannot be greater than 1');
   const [other, weight] = entries[0]!;
   if (version === latest || other === latest) {
-    return invalid('$LATEST is not supported for an alias pointing to more than 1 version');
+    const message = '$LATEST is not supported for an alias pointing to more than 1 version';
+    return fail(apiFailure('InvalidParameterValueException', message, { omitType: true }));
   }
   if (other === version) {
     return invalid(

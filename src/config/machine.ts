@@ -28,7 +28,12 @@ type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>
  */
 export function step(id: FunctionId, state: FunctionState | null, input: ConfigInput): readonly ConfigEffect[] {
   if (input.kind === 'create') return state === null ? create(input) : refuse(exists(id));
-  if (state === null) return refuse(notFound(id, input.kind === 'delete' ? input.qualifier : null));
+  if (input.kind === 'delete' && input.qualifier === latest) {
+    // Said before anything else, also of a function that does not exist (recorded).
+    const message = '$LATEST version cannot be deleted without deleting the function.';
+    return refuse(apiFailure('InvalidParameterValueException', message));
+  }
+  if (state === null) return refuse(notFound(id, missingQualifier(input)));
   switch (input.kind) {
     case 'update-code':
       return updateCode(state, input);
@@ -90,7 +95,8 @@ function create(input: Of<'create'>): readonly ConfigEffect[] {
   const published = input.publish ? copy(first, '1', input, null) : null;
   return [
     write({ kind: 'function', record }, putVersion(first), ...(published === null ? [] : [putVersion(published)])),
-    { kind: 'reply-version', record: published ?? first, qualified: published !== null },
+    // The ARN is the function's also where the answer is version 1 (recorded).
+    { kind: 'reply-version', record: published ?? first, qualified: false },
     prepare(first),
     ...(published === null ? [] : [prepare(published)]),
   ];
@@ -179,8 +185,11 @@ function publish(state: FunctionState, input: Of<'publish'>): readonly ConfigEff
   if (last !== null && same(last, current)) return [{ kind: 'reply-version', record: last, qualified: true }];
   const number = state.record.nextVersion;
   const published = copy(current, String(number), input, input.description);
+  // A new version gives `$LATEST` a new revision, too (recorded).
+  const revised = { ...current, revisionId: input.revisionIds[0] };
+  const record = { ...state.record, nextVersion: number + 1 };
   return [
-    write({ kind: 'function', record: { ...state.record, nextVersion: number + 1 } }, putVersion(published)),
+    write({ kind: 'function', record }, putVersion(revised), putVersion(published)),
     { kind: 'reply-version', record: published, qualified: true },
     { kind: 'version-active', version: published.version },
   ];
@@ -218,15 +227,12 @@ function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
 }
 
 function deleteVersion(state: FunctionState, qualifier: string): readonly ConfigEffect[] {
-  if (qualifier === latest) {
-    const message = '$LATEST version cannot be deleted without deleting the function.';
-    return refuse(apiFailure('InvalidParameterValueException', message));
-  }
   if (!/^\d+$/.test(qualifier)) {
     return refuse(apiFailure('InvalidParameterValueException', 'Deletion of aliases is not currently supported.'));
   }
   const version = state.versions.get(qualifier);
-  if (version === undefined) return refuse(notFound(state.record, qualifier));
+  // Deleting what is not there succeeds, as the service does it.
+  if (version === undefined) return [{ kind: 'reply' }];
   const users = [...state.aliases.values()].filter(
     (alias) => alias.version === qualifier || alias.routing?.version === qualifier,
   );
@@ -306,6 +312,12 @@ function mismatch(record: VersionRecord, expected: string | null): ApiFailure | 
     'PreconditionFailedException',
     'The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id',
   );
+}
+
+/** What the service appends to the name of a function that does not exist, by operation (recorded). */
+function missingQualifier(input: ConfigInput): string | null {
+  if (input.kind === 'reserve') return input.concurrency === null ? null : latest;
+  return input.kind === 'create-alias' ? input.version : null;
 }
 
 function exists(id: FunctionId): ApiFailure {

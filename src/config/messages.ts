@@ -23,7 +23,7 @@ export interface Settings {
   readonly timeoutSeconds: number;
   readonly memoryMib: number;
   readonly ephemeralMib: number;
-  /** Null and `{}` are the same to clients; only null is stored. */
+  /** Null: never given. What was given as empty is answered as empty (recorded). */
   readonly environment: Readonly<Record<string, string>> | null;
   readonly tracing: 'Active' | 'PassThrough';
   readonly deadLetterArn: string | null;

@@ -79,7 +79,8 @@ export class ConfigService extends UrlOperations {
     const id = ref.value;
     if (id.name.length > 64) {
       const start = `1 validation error detected: Value '${id.name}' at 'functionName' failed to satisfy constraint`;
-      return fail(apiFailure('ValidationException', `${start}: Member must have length less than or equal to 64`));
+      const message = `${start}: Member must have length less than or equal to 64`;
+      return fail(apiFailure('InvalidParameterValueException', message));
     }
     const signing =
       input.CodeSigningConfigArn === undefined || input.CodeSigningConfigArn === '' ? null : input.CodeSigningConfigArn;
@@ -119,6 +120,10 @@ export class ConfigService extends UrlOperations {
     const ref = this.access.existing(caller, input.FunctionName, 'UpdateFunctionCode');
     if (!ref.ok) return ref;
     const id = ref.value;
+    if (input.ImageUri !== undefined) {
+      const message = "Please don't provide ImageUri when updating a function with packageType Zip.";
+      return fail(apiFailure('InvalidParameterValueException', message));
+    }
     const wanted = input.Architectures?.[0];
     if (wanted !== undefined && wanted !== this.#architecture) {
       const message = `Architecture ${wanted} is not available here: this machine runs ${this.#architecture} functions`;
@@ -250,7 +255,7 @@ export class ConfigService extends UrlOperations {
     action: 'CreateAlias' | 'UpdateAlias',
     make: () => ConfigInput,
   ): Promise<Result<Output<'GetAlias'>>> {
-    const ref = this.access.existing(caller, name, action);
+    const ref = this.access.unqualified(caller, name, action);
     if (!ref.ok) return ref;
     const reply = await this.engine.run(ref.value, () => ok(make()));
     if (!reply.ok) return reply;
@@ -259,7 +264,7 @@ export class ConfigService extends UrlOperations {
   }
 
   async #reserve(caller: Caller, name: string, concurrency: number | null, action: string): Promise<Result<Reply>> {
-    const ref = this.access.existing(caller, name, action);
+    const ref = this.access.unqualified(caller, name, action);
     if (!ref.ok) return ref;
     // One at a time per account and region: two functions together must not take what neither may alone.
     const { account, region } = ref.value;

@@ -98,8 +98,7 @@ export function changedSettings(
     const start = `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions.`;
     return invalid(`${start} We recommend you use a supported runtime while creating or updating functions.`);
   }
-  const variables = input.Environment === undefined ? before.environment : (input.Environment.Variables ?? {});
-  const environment = variables === null || Object.keys(variables).length === 0 ? null : variables;
+  const environment = input.Environment === undefined ? before.environment : (input.Environment.Variables ?? {});
   const environmentFailure = environment === null ? null : checkEnvironment(environment);
   if (environmentFailure !== null) return fail(environmentFailure);
   // The model's pattern for a handler allows it; no process can be given one, and lists of arguments are ended by it.

@@ -99,8 +99,11 @@ function compileElements(schema: ListSchema): Check {
 /** Keys and scalar values of a map are judged together, structures one by one as `path.KEY.member`. */
 function compileEntries(schema: MapSchema): Check {
   const keyConstraints = constraintsOf(schema.key);
-  // Unlike elements and values, keys cannot be null, and AWS does not say so.
-  const keyText = `Map keys must satisfy constraint: [${keyConstraints.map(({ text }) => text).join(', ')}]`;
+  // Recorded: keys with a length are told not to be null (routing weights), others (environment variables) are not.
+  const sized = schema.key.kind === 'string' && schema.key.min !== undefined;
+  const keyText = `Map keys must satisfy constraint: ${
+    sized ? elementText(keyConstraints) : `[${keyConstraints.map(({ text }) => text).join(', ')}]`
+  }`;
   const container = isContainer(schema.value);
   const check = container ? compile(schema.value) : null;
   const valueConstraints = container ? [] : constraintsOf(schema.value);
