@@ -144,14 +144,12 @@ describe('Java functions under AWS’s runtime client', () => {
     assert('folder' in made);
     const target = join(made.folder, 'target');
     const jars = Object.entries(filesOf(join(target, 'lib'))).map(([path, content]) => [`java/lib/${path}`, content]);
-    const layer = await hearth
-      .lambda()
-      .send(
-        new PublishLayerVersionCommand({
-          LayerName: 'jars',
-          Content: { ZipFile: await zip(Object.fromEntries(jars)) },
-        }),
-      );
+    const layer = await hearth.lambda().send(
+      new PublishLayerVersionCommand({
+        LayerName: 'jars',
+        Content: { ZipFile: await zip(Object.fromEntries(jars)) },
+      }),
+    );
     const classes = filesOf(join(target, 'classes'));
     const more = { Timeout: 30, Layers: [layer.LayerVersionArn!] };
     await hearth.create('layered', 'java17', 'example.Plain::bodies', classes, more);

@@ -105,13 +105,13 @@ describe('layers', () => {
     assert.equal(changed.modules[0], 'first');
     assert.deepEqual(JSON.parse((await hearth.invoke('node', {}, { Qualifier: '1' })).payload), expected);
 
-    // Deleted, they go on working where they are used; also in a new sandbox after a restart.
+    // Deleted, they go on working where they are used; also in a new sandbox after the platform was killed.
     await hearth.lambda().send(new DeleteLayerVersionCommand({ LayerName: 'first', VersionNumber: 1 }));
     await assert.rejects(hearth.create('other', ownNode, 'index.handler', { 'index.js': '' }, { Layers: [first] }), {
       name: 'InvalidParameterValueException',
       message: `Layer version ${first} does not exist.`,
     });
-    await hearth.stop();
+    await hearth.stop('SIGKILL');
     await hearth.start();
     assert.equal(((await called('node')) as { modules: string[] }).modules[0], 'first');
   });
