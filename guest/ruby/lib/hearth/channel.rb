@@ -7,8 +7,23 @@ module Hearth
     HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG = (1..8).to_a
     STDOUT_KIND, STDERR_KIND, EVENT_KIND = (0..2).to_a
 
+    # Behind a wrapper script, which may have closed or reused descriptor 3, there is a copy (guest/agent/supervisor.h).
+    def self.descriptor
+      usual, copy = [3, 200].map { |number| socket(number) }
+      copy&.close if usual && ENV['AWS_LAMBDA_EXEC_WRAPPER']
+      usual ? 3 : 200
+    end
+
+    # What is open at this number, when it is a socket.
+    def self.socket(number)
+      opened = IO.for_fd(number, autoclose: false)
+      opened if opened.stat.socket?
+    rescue Errno::EBADF, ArgumentError # The virtual machine may have taken what was free.
+      nil
+    end
+
     # Not inherited by programs that the function starts.
-    @socket = IO.for_fd(3, 'r+b', autoclose: false)
+    @socket = IO.for_fd(descriptor, 'r+b', autoclose: false)
     @socket.close_on_exec = true
     @socket.sync = true
     @lock = Mutex.new
