@@ -10,7 +10,7 @@ module Hearth
     # Behind a wrapper script, which may have closed or reused descriptor 3, there is a copy (guest/agent/supervisor.h).
     def self.descriptor
       usual, copy = [3, 200].map { |number| socket(number) }
-      copy&.close if usual && ENV['AWS_LAMBDA_EXEC_WRAPPER']
+      IO.for_fd(200).close if usual && copy && ENV['AWS_LAMBDA_EXEC_WRAPPER']
       usual ? 3 : 200
     end
 
