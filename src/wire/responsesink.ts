@@ -3,8 +3,9 @@
  * whose client takes a stream (InvokeWithResponseStream, a function URL in mode RESPONSE_STREAM); all other
  * invocations have none.
  *
- * The function decides: a handler that streams calls `start`, `write` any number of times, and `end`; everything else
- * never calls `start`, and its result arrives whole in the outcome. Either way the end is the outcome of the invocation, once:
+ * A runtime that answers over the Runtime API calls `start`, `write` any number of times, and `end`, whether its function
+ * streams or not; so do streaming handlers of our own bootstraps. Everything else never calls `start`, and its result
+ * arrives whole in the outcome. Either way the end is the outcome of the invocation, once:
  *
  * - `success`: `payload` is what has not been written here (the whole result of a handler that does not stream, else
  *   empty);

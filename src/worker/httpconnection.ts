@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { kib, mib } from '../kernel/units.js';
 import { type BodyBudget, BodyReader, type BodyTarget, KeptBody } from './httpbody.js';
-import { parseHead, type RequestHead } from './httprequest.js';
+import { contentTypeOf, parseHead, type RequestHead } from './httprequest.js';
 
 export interface HttpRequest extends RequestHead {
   readonly payload: Buffer;
@@ -18,8 +18,10 @@ export interface StreamTarget extends BodyTarget {
 export interface HttpEvents {
   /** A whole request, to be answered. */
   onRequest(request: HttpRequest, connection: HttpConnection): void;
-  /** A head that announces a streamed response. Null: its body is kept like any other. */
-  onStream(head: RequestHead, connection: HttpConnection): StreamTarget | null;
+  /** Whether bodies are to be read as they come although their heads do not ask for it. */
+  readonly streams: boolean;
+  /** A body may be read as it comes. Null: it is kept like any other. */
+  onStream(head: RequestHead, contentType: string | null, connection: HttpConnection): StreamTarget | null;
   onClose(connection: HttpConnection): void;
 }
 
@@ -179,13 +181,17 @@ export class HttpConnection {
       if (bytes.length - at > headBytesMax) this.#refuse(431);
       return -1;
     }
-    const head = parseHead(bytes.toString('latin1', at, end));
+    const text = bytes.toString('latin1', at, end);
+    const head = parseHead(text);
     if ('status' in head) {
       this.#refuse(head.status);
       return -1;
     }
     this.#head = head;
-    this.#stream = head.responseMode === 'streaming' ? this.#events.onStream(head, this) : null;
+    this.#stream =
+      head.responseMode === 'streaming' || this.#events.streams
+        ? this.#events.onStream(head, contentTypeOf(text), this)
+        : null;
     this.#kept = this.#stream === null ? new KeptBody(this.#budget) : null;
     this.#body = new BodyReader(head.body, this.#stream ?? this.#kept!);
     if (head.expectsContinue) this.#socket.write(continueLine);

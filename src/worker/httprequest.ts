@@ -12,8 +12,6 @@ export interface RequestHead {
   readonly text: string | null;
   /** Lambda-Runtime-Function-Response-Mode; `null`: it names no mode. */
   readonly responseMode: 'buffered' | 'streaming' | null;
-  /** Content-Type; looked for only when the body is a streamed response. */
-  readonly contentType: string | null;
 }
 
 /** Where the Runtime API begins. */
@@ -116,7 +114,6 @@ export function parseHead(text: string): RequestHead | BadHead {
     body: chunked ? 'chunked' : (length ?? 0),
     errorType,
     responseMode,
-    contentType: responseMode === 'streaming' ? contentTypeOf(text) : null,
   };
 }
 
@@ -125,6 +122,7 @@ function responseModeOf(value: string): RequestHead['responseMode'] {
   return mode === 'streaming' || mode === 'buffered' ? mode : null;
 }
 
-function contentTypeOf(text: string): string | null {
+/** Content-Type in a head; only streamed responses need it. */
+export function contentTypeOf(text: string): string | null {
   return /\r\ncontent-type:([^\r\n]*)/i.exec(text)?.[1]?.trim() || null;
 }

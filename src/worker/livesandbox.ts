@@ -384,9 +384,9 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     const header = invokeHeader(invocation, deadlineMs, this.#around.clock);
     this.#host?.invoke(header);
     if (link.managed) {
-      link.api.begin(invocation.requestId);
+      link.api.begin(invocation.requestId, invocation.stream !== null);
       writeInvoke(link.box.channel, header, invocation.payload);
-    } else link.api.deliver({ ...header, payload: invocation.payload });
+    } else link.api.deliver({ ...header, payload: invocation.payload }, invocation.stream !== null);
   }
 
   async #leave(problem: string | null): Promise<void> {

@@ -69,6 +69,8 @@ export class RuntimeApi implements HttpEvents {
   #queued: NextInvocation | null = null;
   /** False for a spare and after `close`: requests before there is a function are refused. */
   closed = false;
+  /** The client of the invocation in progress takes a stream: any response is read as it comes, as on AWS. */
+  streams = false;
 
   constructor(server: Server, servesNext: boolean, events: RuntimeApiEvents) {
     this.#server = server;
@@ -85,22 +87,24 @@ export class RuntimeApi implements HttpEvents {
   }
 
   /** Gives an invocation to the runtime: at once when it waits in `next`, otherwise when it asks. */
-  deliver(next: NextInvocation): void {
-    this.begin(next.requestId);
+  deliver(next: NextInvocation, streams = false): void {
+    this.begin(next.requestId, streams);
     const connection = this.#waiting.shift();
     if (connection === undefined) this.#queued = next;
     else this.#send(connection, next);
   }
 
   /** A managed runtime got this invocation over the channel; tools inside may still answer it here. */
-  begin(requestId: string): void {
+  begin(requestId: string, streams = false): void {
     this.#current = requestId;
+    this.streams = streams;
     if (!this.#servesNext) this.#state = 'Running';
   }
 
   /** The invocation is over, also when it was answered over the channel. */
   end(): void {
     this.#current = null;
+    this.streams = false;
     this.#queued = null;
     this.#held.drop();
     if (!this.#servesNext) this.#state = 'Ready';
@@ -131,13 +135,14 @@ export class RuntimeApi implements HttpEvents {
     connection.answer(200, head, next.payload);
   }
 
-  onStream(head: RequestHead, connection: HttpConnection): StreamTarget | null {
+  onStream(head: RequestHead, contentType: string | null, connection: HttpConnection): StreamTarget | null {
     const { path } = head;
+    if (head.responseMode === null) return null;
     const end = path.length - responseSuffix.length;
     // Anything wrong with it is answered like any other request, when its body has been read.
     if (this.#state !== 'Running' || head.method !== 'POST' || !path.startsWith(invocationPrefix)) return null;
     if (!path.endsWith(responseSuffix) || path.slice(invocationPrefix.length, end) !== this.#current) return null;
-    const response = this.#events.onStream(this.#current, head.contentType, connection);
+    const response = this.#events.onStream(this.#current, contentType, connection);
     if (response === null) return null;
     this.#state = 'InvocationResponse';
     return new ResponseRequest(response, connection, accepted);
