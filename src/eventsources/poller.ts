@@ -139,8 +139,9 @@ export class Poller {
       const hiddenUntilMs = startedMs + this.#visibility.seconds * secondMs;
       this.#input({ kind: 'received', nowMs: this.#nowMs(), receiveId, messages: polled, hiddenUntilMs });
     } catch (error) {
-      if (!(error instanceof QueueError)) throw error;
-      const problem = `${error.code}: ${error.message}`;
+      // Nonsense from a service must not end the polling either.
+      if (!(error instanceof QueueError)) this.#ports.onProblem(error as Error);
+      const problem = error instanceof QueueError ? `${error.code}: ${error.message}` : 'the queue gave no messages';
       this.#input({ kind: 'receive-failed', nowMs: this.#nowMs(), receiveId, problem });
     }
   }

@@ -27,6 +27,8 @@ class FakeQueue implements QueueService {
   readonly hidden = new Map<string, QueueMessage>();
   receives = 0;
   broken = false;
+  /** What is given instead of messages. */
+  nonsense: unknown = null;
   #serial = 0;
 
   send(count: number): void {
@@ -38,6 +40,7 @@ class FakeQueue implements QueueService {
 
   async receive(_: string, count: number): Promise<readonly QueueMessage[]> {
     this.receives += 1;
+    if (this.nonsense !== null) return this.nonsense as never;
     if (this.broken) throw new QueueError('Broken', 'the queue is broken');
     // A long poll, but a short one.
     if (this.waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -69,6 +72,8 @@ interface World {
   readonly invocations: { readonly invocation: Invocation; readonly done: (outcome: InvocationOutcome) => void }[];
   /** Whether the function is there. */
   isThere: boolean;
+  /** Errors that were reported. */
+  readonly problems: () => number;
 }
 
 async function within(body: (world: World) => Promise<void>): Promise<void> {
@@ -76,6 +81,7 @@ async function within(body: (world: World) => Promise<void>): Promise<void> {
     const environment = new LmdbEnvironment(join(folder, 'lmdb'));
     const [clock, random, queue] = [new RealClock(), new RealRandom(), new FakeQueue()];
     const invocations: World['invocations'] = [];
+    let problems = 0;
     const resolver = {
       resolve: (account: AccountId, region: Region, name: string, qualifier: string | null) =>
         world.isThere
@@ -96,9 +102,12 @@ async function within(body: (world: World) => Promise<void>): Promise<void> {
       dispatcher: { invoke: (invocation, done) => void invocations.push({ invocation, done }) },
       clock,
       random,
-      onProblem: (error) => assert.fail(String(error)),
+      onProblem: (error) => {
+        assert.ok(queue.nonsense !== null, String(error));
+        problems += 1;
+      },
     });
-    const world: World = { queue, mappings, service, invocations, isThere: true };
+    const world: World = { queue, mappings, service, invocations, isThere: true, problems: () => problems };
     try {
       service.start();
       await body(world);
@@ -169,6 +178,17 @@ test('a queue that fails is told of in the mapping, and tried again', async () =
     world.queue.send(1);
     await eventually(async () => world.invocations.length === 1, 'an invocation');
     assert.equal(await result(), 'OK');
+  });
+});
+
+test('a queue that answers nonsense is reported, and asked again', async () => {
+  await within(async (world) => {
+    world.queue.nonsense = { no: 'list' };
+    value(await create(world));
+    await eventually(async () => world.problems() > 0, 'the report');
+    world.queue.send(1);
+    world.queue.nonsense = null;
+    await eventually(async () => world.invocations.length === 1, 'an invocation');
   });
 });
 
