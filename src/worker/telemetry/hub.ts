@@ -7,7 +7,7 @@ import { Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
 
 /** Events kept for extensions that subscribe while they initialize: they see init from its start. */
-const backlogMax = 1_000;
+export const backlogMax = 1_000;
 
 export interface HubSurroundings {
   /** Epoch milliseconds. */
