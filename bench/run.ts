@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { projectRoot } from '../src/adapters/projectroot.js';
 import { type Figure, met, type Scenario } from './scenario.js';
 import { cold } from './scenarios/cold.js';
+import { deploy } from './scenarios/deploy.js';
 import { scale } from './scenarios/scale.js';
 import { simulator } from './scenarios/simulator.js';
 import { warm } from './scenarios/warm.js';
 
-const scenarios: readonly Scenario[] = [warm, cold, scale, simulator];
+const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
