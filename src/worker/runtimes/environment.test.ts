@@ -61,6 +61,21 @@ test('a function sees what Lambda sets, with the names of its runtime', () => {
   assert.equal(functionEnvironment(spec('provided.al2023'), sandbox).AWS_EXECUTION_ENV, undefined);
 });
 
+test('every variable of the developer guide is there', () => {
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c' };
+  // `_X_AMZN_TRACE_ID` comes with each invocation.
+  const everywhere = `_HANDLER AWS_DEFAULT_REGION AWS_REGION AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_MEMORY_SIZE
+    AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME
+    AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT
+    LAMBDA_RUNTIME_DIR LANG PATH LD_LIBRARY_PATH AWS_XRAY_CONTEXT_MISSING AWS_XRAY_DAEMON_ADDRESS TZ`;
+  const own = { 'nodejs22.x': 'AWS_EXECUTION_ENV NODE_PATH', 'python3.12': 'AWS_EXECUTION_ENV PYTHONPATH' };
+  for (const [runtime, more] of Object.entries({ ...own, 'provided.al2023': '' })) {
+    const made = functionEnvironment(spec(runtime as RuntimeName), sandbox, credentials);
+    const missing = `${everywhere} ${more}`.split(/\s+/).filter((name) => name !== '' && !made[name]);
+    assert.deepEqual(missing, [], runtime);
+  }
+});
+
 test('the user replaces defaults, never what is reserved', () => {
   const made = functionEnvironment(
     spec('nodejs20.x', { LANG: 'de_DE.UTF-8', MINE: '1', AWS_REGION: 'nowhere' }),
