@@ -90,7 +90,7 @@ async function init({ env, handler, taskRoot, inherited }) {
     sendText(frame.initError, JSON.stringify(errorReport(error, true)));
     throw error;
   }
-  const client = loaded.streaming ? new Client(env.AWS_LAMBDA_RUNTIME_API) : null;
+  const client = loaded.streaming ? new Client(process.env.AWS_LAMBDA_RUNTIME_API) : null;
   const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
   if (modern) {
     const Processor = loaded.streaming ? era.StreamingInvokeProcessor : era.BufferedInvokeProcessor;
