@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { InvokeCommand, PublishLayerVersionCommand, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
@@ -12,6 +12,18 @@ const handler = {
     process.on('SIGTERM', () => { process.stdout.write('runtime SIGTERM\\n'); process.exit(0); });
     exports.handler = async (event, context) => ({ id: context.awsRequestId });`,
 };
+
+/** Processes of the machine that have this text in their environment. */
+function marked(text: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`marker=${text}`);
+    } catch {
+      return false; // It ended meanwhile, or is not ours.
+    }
+  });
+}
 
 describe('extensions', () => {
   let hearth: Hearth;
@@ -165,6 +177,25 @@ describe('extensions', () => {
       ),
       lines.join('\n'),
     );
+  });
+
+  it('have their shutdown when the platform stops, and are gone when it is killed', async () => {
+    const marker = `marked-${process.pid}`;
+    const arn = await layer('stopped', { 'extensions/stopped': nodeExtension() });
+    const code = { 'index.js': `exports.handler = async () => null;` };
+    await hearth.create('stopped', ownNode, 'index.handler', code, {
+      Layers: [arn],
+      Environment: { Variables: { marker } },
+    });
+    assert.equal((await hearth.invoke('stopped')).functionError, undefined);
+    await hearth.stop();
+    await hearth.start();
+    assert.ok((await log('stopped')).includes('stopped SHUTDOWN spindown'));
+    assert.equal((await hearth.invoke('stopped')).functionError, undefined);
+    assert.equal(marked(marker).length >= 2, true, 'the runtime and its extension run');
+    await hearth.stop('SIGKILL');
+    await eventually(async () => marked(marker).length === 0, 'nothing of it');
+    await hearth.start();
   });
 
   it('register from inside the runtime, too', async () => {
