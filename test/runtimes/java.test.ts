@@ -187,7 +187,7 @@ describe('Java functions under AWS’s runtime client', () => {
     // What the command line says counts more.
     assert.ok(Number(invoked.payload) / mib > 400, invoked.payload);
     await logged(hearth, 'options', /Picked up JAVA_TOOL_OPTIONS/);
-    const wrapper = Buffer.from('#!/bin/bash\nexport _JAVA_OPTIONS=-XX:MaxHeapSize=64m\nexec "$@"\n');
+    const wrapper = Buffer.from('#!/bin/bash\nexport _JAVA_OPTIONS=-XX:MaxHeapSize=64m\nexec 3>&-\nexec "$@"\n');
     await create('wrapped', 'java17', 'example.Maps', {}, { wrapper });
     await hearth.lambda().send(
       new UpdateFunctionConfigurationCommand({

@@ -119,5 +119,7 @@ export function javaClient(spec: FunctionSpec): {
     `${client}.AWSLambda`,
     spec.handler,
   ];
-  return { command, environment: { _LAMBDA_TELEMETRY_LOG_FD: '3' } };
+  // Behind a wrapper script, which may close or reuse descriptor 3, the channel has a second one.
+  const descriptor = spec.environment.AWS_LAMBDA_EXEC_WRAPPER ? '200' : '3';
+  return { command, environment: { _LAMBDA_TELEMETRY_LOG_FD: descriptor } };
 }
