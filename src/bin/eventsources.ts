@@ -25,8 +25,9 @@ export async function openEventSources(parts: EventSourceParts) {
   return {
     mappings,
     start: () => service.start(),
-    close: async () => {
-      await service.close();
+    /** Waits at most `drainMs` for what is under way. */
+    close: async (drainMs: number) => {
+      await service.close(drainMs);
       await mappings.close();
       queues?.close();
     },

@@ -271,10 +271,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     grade: driver.grade,
     close: async () => {
       // New requests end first, then those in flight, then what they used.
-      const closed = frontend.close(drainMs);
+      const closed = Promise.all([frontend.close(drainMs), eventSources.close(drainMs)]);
       await async.close();
       await closed;
-      await eventSources.close();
       await worker.close();
       await layers.close();
       await driver.close();

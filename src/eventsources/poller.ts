@@ -59,6 +59,7 @@ export class Poller {
   #disarm: () => void = () => {};
   #visibility = { seconds: visibilitySecondsDefault, untilMs: 0 };
   #nextId = 1;
+  #isAbandoned = false;
   readonly #running = new Set<Promise<void>>();
 
   constructor(arn: string, ports: PollerPorts) {
@@ -82,7 +83,14 @@ export class Poller {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** Does nothing any more, whatever is still under way. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#disarm();
+  }
+
   #input(input: PollInput): void {
+    if (this.#isAbandoned) return;
     for (const effect of this.#machine.step(input)) this.#perform(effect);
   }
 
@@ -185,7 +193,11 @@ export class Poller {
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.catch(this.#ports.onProblem).finally(() => this.#running.delete(tracked));
+    const tracked = work
+      .catch((error: Error) => {
+        if (!this.#isAbandoned) this.#ports.onProblem(error);
+      })
+      .finally(() => this.#running.delete(tracked));
     this.#running.add(tracked);
   }
 

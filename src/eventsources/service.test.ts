@@ -65,6 +65,9 @@ class FakeQueue implements QueueService {
   }
 }
 
+/** Far above what anything takes. */
+const closeMs = 60_000;
+
 interface World {
   readonly queue: FakeQueue;
   readonly mappings: EventSourceMappings;
@@ -113,7 +116,7 @@ async function within(body: (world: World) => Promise<void>): Promise<void> {
       await body(world);
     } finally {
       for (const { done } of invocations.splice(0)) done(success);
-      await service.close();
+      await service.close(closeMs);
       await mappings.close();
       await environment.close();
     }
@@ -198,7 +201,7 @@ test('closing waits for invocations under way, and deletes what they succeeded w
     value(await create(world));
     await eventually(async () => world.invocations.length === 1, 'an invocation');
     let isClosed = false;
-    const closed = world.service.close().then(() => {
+    const closed = world.service.close(closeMs).then(() => {
       isClosed = true;
     });
     await new Promise((resolve) => setImmediate(resolve));
@@ -206,6 +209,18 @@ test('closing waits for invocations under way, and deletes what they succeeded w
     world.invocations.splice(0)[0]!.done(success);
     await closed;
     assert.equal(world.queue.hidden.size, 0);
+  });
+});
+
+test('closing does not wait for ever; what is not done is left to the queue', async () => {
+  await within(async (world) => {
+    world.queue.send(1);
+    value(await create(world));
+    await eventually(async () => world.invocations.length === 1, 'an invocation');
+    await world.service.close(1);
+    world.invocations.splice(0)[0]!.done(success);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(world.queue.hidden.size, 1);
   });
 });
 

@@ -44,12 +44,22 @@ export class EventSourceService {
     for (const record of this.#options.mappings.all()) this.#follow(record);
   }
 
-  /** Receives nothing more, and waits for what is under way. */
-  async close(): Promise<void> {
+  /**
+   * Receives nothing more, and waits for what is under way, at most `drainMs`. What is not done by then comes back to
+   * the queues by itself.
+   */
+  async close(drainMs: number): Promise<void> {
     this.#endWatch();
     const pollers = [...this.#pollers.values(), ...this.#ending];
     for (const poller of pollers) poller.configure(pollingOf(null));
-    await Promise.all(pollers.map((poller) => poller.idle()));
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(drainMs, resolve);
+      Promise.all(pollers.map((poller) => poller.idle())).then(() => {
+        cancel();
+        resolve();
+      }, this.#options.onProblem);
+    });
+    for (const poller of pollers) poller.abandon();
   }
 
   #follow(record: MappingRecord): void {
