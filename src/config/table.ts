@@ -18,6 +18,9 @@ import {
 } from './messages.js';
 import type { UrlRecord, UrlTarget } from './urlmessages.js';
 
+/** Where `PublishTo` publishes to, which nothing does here. */
+const latestPublished = '$LATEST.PUBLISHED';
+
 /** What an invocation needs to know of its function. */
 export interface Resolved {
   readonly spec: FunctionSpec;
@@ -196,9 +199,11 @@ function makeRoute(state: FunctionState, qualifier: string | null): Route {
   const record = state.versions.get(version);
   if (record === undefined) {
     const missing =
-      qualifier === null || qualifier === latest || /^\d+$/.test(qualifier)
-        ? notFound(id, version)
-        : aliasNotFound(id, qualifier);
+      qualifier === latestPublished
+        ? apiFailure('NoPublishedVersionException', 'The function has no published versions available.')
+        : qualifier === null || qualifier === latest || /^\d+$/.test(qualifier)
+          ? notFound(id, version)
+          : aliasNotFound(id, qualifier);
     return { main: fail(missing), other: null };
   }
   const second = alias?.routing == null ? undefined : state.versions.get(alias.routing.version);

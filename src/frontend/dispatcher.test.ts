@@ -5,7 +5,7 @@ import type { CountingInput } from '../counting/messages.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
-import { InvocationDispatcher } from './dispatcher.js';
+import { InvocationDispatcher, type StartDiagnosis } from './dispatcher.js';
 import { fakeResolved } from './fakedoor.js';
 
 const arrivedMs = 1_000_000;
@@ -84,6 +84,32 @@ test('an invocation waits 30 seconds from its arrival for a sandbox, and is rele
     const failed = dispatch({ refuse: reason });
     assert.ok(failed.outcome.kind === 'refused' && failed.outcome.failure.code === code, reason);
     assert.deepEqual(failed.counted, ['admit', 'release']);
+  }
+});
+
+test('what a diagnosis finds is said in place of a start that failed; a diagnosis that fails changes nothing', async () => {
+  const ask = (diagnose: StartDiagnosis) =>
+    new Promise<InvocationOutcome>((resolve) => {
+      const acquire = (_id: RequestId, _spec: object, _until: number, listener: AcquireListener) =>
+        listener.refused('start-failed', 'broken');
+      new InvocationDispatcher(
+        { step: ({ kind, requestId }) => (kind === 'release' ? [] : [{ kind: 'admitted', requestId }]) },
+        { acquire } as unknown as AssignmentService,
+        { invoke: () => assert.fail('never granted') },
+        () => 0,
+        { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
+        diagnose,
+      ).invoke(makeInvocation(), resolve);
+    });
+  const found = apiFailure('InvalidRuntimeException', 'no such runtime');
+  assert.deepEqual(await ask(async () => found), { kind: 'refused', failure: found });
+  for (const nothing of [async () => null, () => Promise.reject(new Error('x'))]) {
+    const outcome = await ask(nothing);
+    assert.ok(outcome.kind === 'refused');
+    assert.deepEqual(
+      [outcome.failure.code, outcome.failure.message],
+      ['ServiceException', 'The execution environment could not be started: broken'],
+    );
   }
 });
 

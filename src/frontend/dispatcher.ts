@@ -5,6 +5,7 @@ import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import { secondMs } from '../kernel/units.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Dispatcher } from './ports.js';
 
@@ -47,6 +48,9 @@ function refusal(reason: RefuseReason, problem: string | null): ApiFailure {
   }
 }
 
+/** Why a function's sandboxes cannot start, where its own settings are the reason. Asked only after one could not. */
+export type StartDiagnosis = (spec: FunctionSpec) => Promise<ApiFailure | null>;
+
 /** One invocation's way through admission, assignment and worker. */
 export class InvocationDispatcher implements Dispatcher {
   constructor(
@@ -55,6 +59,7 @@ export class InvocationDispatcher implements Dispatcher {
     private readonly plane: InvocationPlane,
     private readonly reservedInAccount: (account: AccountId, region: Region) => number,
     private readonly clock: Clock,
+    private readonly diagnose: StartDiagnosis | null = null,
   ) {}
 
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
@@ -90,7 +95,14 @@ export class InvocationDispatcher implements Dispatcher {
           else done(outcome);
         });
       },
-      refused: (reason, problem) => done({ kind: 'refused', failure: refusal(reason, problem) }),
+      refused: (reason, problem) => {
+        const failure = refusal(reason, problem);
+        if (reason !== 'start-failed' || this.diagnose === null) done({ kind: 'refused', failure });
+        else {
+          const answer = (cause: ApiFailure | null) => done({ kind: 'refused', failure: cause ?? failure });
+          this.diagnose(invocation.spec).then(answer, () => answer(null));
+        }
+      },
     });
   }
 }

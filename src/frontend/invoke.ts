@@ -8,6 +8,7 @@ import { validate, validationFailure } from '../wire/lambda/validation.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { InvokeStream } from './invokestream.js';
+import { foreignType } from './mediatype.js';
 import type { Bandwidth } from './pace.js';
 import { jsonProblem } from './payloadjson.js';
 import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction } from './ports.js';
@@ -32,6 +33,9 @@ interface InvokeParameters {
   logType: string | null;
   clientContext: string | null;
   traceHeader: string | null;
+  contentType: string | null;
+  tenantId: string | null;
+  durableExecutionName: string | null;
 }
 
 /** Invoke, its predecessor InvokeAsync, and InvokeWithResponseStream. The path of every invocation: lean, and without promises when synchronous. */
@@ -52,7 +56,7 @@ export class InvokeEndpoint implements Endpoint {
 
   handle(exchange: Exchange): undefined | Promise<void> {
     const parameters = parametersOf(exchange);
-    const invalid = this.#invalid(parameters, exchange);
+    const invalid = foreignType(parameters.contentType, exchange.body) ?? this.#invalid(parameters, exchange);
     if (invalid) return void exchange.fail(invalid);
     const { caller } = exchange;
     assert(caller, 'an invocation has a caller');
@@ -66,7 +70,7 @@ export class InvokeEndpoint implements Endpoint {
       caller.arn,
     );
     if (!resolved.ok) return void exchange.fail(resolved.failure);
-    const wrong = payloadFailure(exchange.body, type);
+    const wrong = unconfigured(parameters) ?? payloadFailure(exchange.body, type);
     if (wrong) return void exchange.fail(wrong);
     let clientContext: string | null = null;
     if (parameters.clientContext !== null) {
@@ -141,7 +145,9 @@ export class InvokeEndpoint implements Endpoint {
         invocationType === 'RequestResponse' ||
         (invocationType === 'Event' && !this.#streams) ||
         invocationType === 'DryRun') &&
-      (logType === null || logType === 'None' || logType === 'Tail')
+      (logType === null || logType === 'None' || logType === 'Tail') &&
+      parameters.tenantId === null &&
+      parameters.durableExecutionName === null
     ) {
       return null;
     }
@@ -166,23 +172,35 @@ function parametersOf(exchange: Exchange): InvokeParameters {
     logType: null,
     clientContext: null,
     traceHeader: null,
+    contentType: null,
+    tenantId: null,
+    durableExecutionName: null,
   };
   const raw = exchange.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     // Lengths tell nearly all other headers apart without lower-casing them.
     switch (name.length) {
+      case 12:
+        if (name.toLowerCase() === 'content-type') parameters.contentType = raw[i + 1] as string;
+        break;
       case 14:
         if (name.toLowerCase() === 'x-amz-log-type') parameters.logType = raw[i + 1] as string;
         break;
       case 15:
         if (name.toLowerCase() === 'x-amzn-trace-id') parameters.traceHeader = raw[i + 1] as string;
+        else if (name.toLowerCase() === 'x-amz-tenant-id') parameters.tenantId = raw[i + 1] as string;
         break;
       case 20:
         if (name.toLowerCase() === 'x-amz-client-context') parameters.clientContext = raw[i + 1] as string;
         break;
       case 21:
         if (name.toLowerCase() === 'x-amz-invocation-type') parameters.invocationType = raw[i + 1] as string;
+        break;
+      case 28:
+        if (name.toLowerCase() === 'x-amz-durable-execution-name') {
+          parameters.durableExecutionName = raw[i + 1] as string;
+        }
         break;
     }
   }
@@ -214,6 +232,19 @@ function payloadFailure(body: Buffer, type: string): ApiFailure | null {
     'InvalidRequestContentException',
     `Could not parse request body into json: Could not parse payload into json: ${problem}`,
   );
+}
+
+/** What only functions of kinds take that cannot be made here: saying nothing would let clients think it worked. */
+function unconfigured({ tenantId, durableExecutionName }: InvokeParameters): ApiFailure | null {
+  if (tenantId !== null) {
+    const message = 'The invoked function is not enabled with tenancy configuration.';
+    return apiFailure('InvalidParameterValueException', message);
+  }
+  if (durableExecutionName !== null) {
+    const message = 'The invoked function is not enabled with durable execution configuration.';
+    return apiFailure('InvalidParameterValueException', message);
+  }
+  return null;
 }
 
 /** The JSON text inside, or null. */

@@ -12,6 +12,7 @@ import type { BodyLimit } from './bodyreader.js';
 import type { Endpoint } from './endpoint.js';
 import { type Exchange, emptyBody } from './exchange.js';
 import { InvokeEndpoint, type InvokePorts } from './invoke.js';
+import { foreignType } from './mediatype.js';
 
 type Handler = (caller: Caller, input: unknown) => Promise<Result<unknown>>;
 
@@ -29,13 +30,6 @@ function limitOf(operation: OperationName): BodyLimit {
   };
 }
 
-/** Content types that cannot be JSON. Clients are otherwise careless here: curl says it sends a form, and sends JSON. */
-function isForeignType(contentType: string | undefined): boolean {
-  if (contentType === undefined) return false;
-  const type = contentType.toLowerCase();
-  return type.startsWith('multipart/') || type.includes('xml') || type.startsWith('text/html');
-}
-
 /** One operation of the configuration service: parse, validate, call, serialize. */
 class ConfigEndpoint implements Endpoint {
   readonly protocol = 'rest-json';
@@ -51,14 +45,8 @@ class ConfigEndpoint implements Endpoint {
   }
 
   async handle(exchange: Exchange): Promise<void> {
-    if (exchange.body.length > 0 && isForeignType(exchange.req.headers['content-type'])) {
-      return exchange.fail(
-        apiFailure(
-          'UnsupportedMediaTypeException',
-          `Unsupported content type: ${exchange.req.headers['content-type']}`,
-        ),
-      );
-    }
+    const foreign = foreignType(exchange.req.headers['content-type'], exchange.body);
+    if (foreign !== null) return exchange.fail(foreign);
     const operation = this.#operation;
     const lifted = codeOperations.has(operation) ? await liftBlob(exchange.body) : null;
     const input = parseInput(operation, {

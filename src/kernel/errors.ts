@@ -1,7 +1,8 @@
 /**
  * The one table of errors that users see: AWS's code, HTTP status, who is to blame, and how the body spells it.
  * Sources: the Lambda service model (statuses), recorded responses (body spelling), AWS documentation (auth errors).
- * `messageKey`: most Lambda errors say `message`, two say `Message`, auth errors of the front door `message` only.
+ * `messageKey`: as the model names the member, which is how the recorded ones spell it; auth errors of the front door
+ * say `message` and have no `Type`.
  */
 export interface ErrorKind {
   readonly status: number;
@@ -14,41 +15,43 @@ const server = (status: number): ErrorKind => ({ status, type: 'Server', message
 /** Errors of the request's envelope (signature, routing, JSON): no `Type` member. */
 const door = (status: number): ErrorKind => ({ status, type: null, messageKey: 'message' });
 const userCapital = (status: number): ErrorKind => ({ status, type: 'User', messageKey: 'Message' });
+const serverCapital = (status: number): ErrorKind => ({ status, type: 'Server', messageKey: 'Message' });
 
 export const errorKinds = {
   AccessDeniedException: { status: 403, type: null, messageKey: 'Message' },
   CodeSigningConfigNotFoundException: userCapital(404),
   CodeStorageExceededException: user(400),
-  CodeVerificationFailedException: user(400),
-  EC2AccessDeniedException: server(502),
-  ENILimitReachedException: server(502),
+  CodeVerificationFailedException: userCapital(400),
+  EC2AccessDeniedException: serverCapital(502),
+  ENILimitReachedException: serverCapital(502),
   ExpiredTokenException: door(403),
   IncompleteSignatureException: door(403),
   InvalidParameterValueException: user(400),
   InvalidRequestContentException: user(400),
-  InvalidRuntimeException: server(502),
+  InvalidRuntimeException: serverCapital(502),
   InvalidSignatureException: door(403),
-  InvalidZipFileException: server(502),
+  InvalidZipFileException: serverCapital(502),
   InternalFailure: door(500),
   MissingAuthenticationTokenException: door(403),
+  NoPublishedVersionException: userCapital(400),
   PolicyLengthExceededException: user(400),
   PreconditionFailedException: user(412),
   ProvisionedConcurrencyConfigNotFoundException: user(404),
-  RecursiveInvocationException: user(400),
+  RecursiveInvocationException: userCapital(400),
   RequestEntityTooLargeException: door(413),
   RequestTimeoutException: door(408),
   RequestTooLargeException: user(413),
   ResourceConflictException: user(409),
-  ResourceInUseException: user(400),
+  ResourceInUseException: userCapital(400),
   ResourceNotFoundException: userCapital(404),
   ResourceNotReadyException: server(502),
   SerializationException: door(400),
-  ServiceException: server(500),
+  ServiceException: serverCapital(500),
   ServiceUnavailableException: door(503),
   SignatureDoesNotMatchException: door(403),
-  SnapStartException: user(400),
-  SnapStartNotReadyException: user(409),
-  SnapStartTimeoutException: user(408),
+  SnapStartException: userCapital(400),
+  SnapStartNotReadyException: userCapital(409),
+  SnapStartTimeoutException: userCapital(408),
   TooManyRequestsException: user(429),
   UnknownOperationException: door(404),
   UnrecognizedClientException: door(403),
