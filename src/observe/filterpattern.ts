@@ -4,7 +4,11 @@ import { PatternError } from './patterncursor.js';
 import { parseSpacePattern } from './spacepattern.js';
 import { parseTermPattern } from './termpattern.js';
 
-export type EventMatcher = (message: string) => boolean;
+/** Says whether a message matches; of one that does, `values` has what the pattern names. */
+export interface EventMatcher {
+  (message: string): boolean;
+  readonly values?: (message: string) => Readonly<Record<string, string>>;
+}
 
 /**
  * Compiles a CloudWatch Logs filter pattern ("Filter pattern syntax" in the user guide): terms, `{ $.json = "x" }`,

@@ -1,4 +1,5 @@
 import { parseCondition } from './condition.js';
+import type { EventMatcher } from './filterpattern.js';
 import { PatternCursor, PatternError } from './patterncursor.js';
 
 /** A member name, an array index, or any of them. */
@@ -10,11 +11,15 @@ const selectorWildcardsMax = 1;
 const patternWildcardsMax = 3;
 
 /** `{ $.a.b[0] = "x*" && ($.c > 3 || $.d IS NULL || $.e NOT EXISTS) }` over messages that are JSON objects. */
-export function parseJsonPattern(text: string): (message: string) => boolean {
+export function parseJsonPattern(text: string): EventMatcher {
   const cursor = new PatternCursor(text);
   let wildcards = 0;
+  const selectors = new Map<string, Selector>();
   const read = (at: PatternCursor): Selector => {
+    at.skipSpace();
+    const start = at.at;
     const selector = readSelector(at);
+    selectors.set(at.text.slice(start, at.at), selector);
     const count = selector.filter((step) => step === anyOf).length;
     wildcards += count;
     if (count > selectorWildcardsMax || wildcards > patternWildcardsMax) {
@@ -27,10 +32,22 @@ export function parseJsonPattern(text: string): (message: string) => boolean {
   cursor.expect('}');
   cursor.skipSpace();
   if (!cursor.ended) cursor.refuse();
-  return (message) => {
+  const matches = (message: string): boolean => {
     const document = parseObject(message);
     return document !== null && condition((selector) => select(document, selector));
   };
+  const values = (message: string): Record<string, string> => {
+    const document = parseObject(message);
+    const found = [...selectors].map(([name, selector]) => [name, select(document, selector)[0]] as const);
+    return Object.fromEntries(
+      found.filter(([, value]) => value !== undefined).map(([name, value]) => [name, textOf(value)]),
+    );
+  };
+  return Object.assign(matches, { values });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function parseObject(message: string): object | null {

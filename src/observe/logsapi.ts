@@ -26,6 +26,7 @@ export const logsOperations = [
   'PutSubscriptionFilter',
   'TagLogGroup',
   'TagResource',
+  'TestMetricFilter',
   'UntagLogGroup',
   'UntagResource',
 ] as const;

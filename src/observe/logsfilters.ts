@@ -16,6 +16,7 @@ type FilterOperations = Pick<
   | 'DescribeSubscriptionFilters'
   | 'PutMetricFilter'
   | 'PutSubscriptionFilter'
+  | 'TestMetricFilter'
 >;
 
 /**
@@ -42,6 +43,22 @@ export function filterOperations(store: LogStore): FilterOperations {
       const found = groupIn(store, caller, input);
       if (!found.ok) return found;
       return badPattern(pattern) ?? refused('Metric filters');
+    },
+
+    async TestMetricFilter(_caller, body) {
+      const input = new LogsInput(body);
+      const pattern = input.text('filterPattern', { required: true, max: 1024 });
+      const messages = input.texts('logEventMessages', { required: true, min: 1, max: 50, item: { min: 1 } });
+      const failure = input.failure();
+      if (failure !== null) return { ok: false, failure };
+      const parsed = parseFilterPattern(pattern!);
+      if (!parsed.ok) return logsFailure('InvalidParameterException', parsed.failure);
+      const matches = messages!.flatMap((eventMessage, eventNumber) =>
+        parsed.value(eventMessage)
+          ? [{ eventNumber, eventMessage, extractedValues: parsed.value.values?.(eventMessage) ?? {} }]
+          : [],
+      );
+      return ok({ matches });
     },
 
     async DescribeSubscriptionFilters(caller, body) {

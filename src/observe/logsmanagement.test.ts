@@ -192,3 +192,42 @@ test('filters that would deliver elsewhere are refused honestly, after the check
   assert.match(await call('DeleteSubscriptionFilter', named), /^ResourceNotFoundException: .*subscription filter/);
   assert.match(await call('DeleteMetricFilter', named), /^ResourceNotFoundException: .*metric filter/);
 });
+
+test('a pattern can be tested, as the API reference shows it', async (t) => {
+  const { call } = openApi(t);
+  const line = (status: number, bytes: string) =>
+    `127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /apache_pb.gif HTTP/1.0" ${status} ${bytes}`;
+  const logEventMessages = [line(200, '1534'), line(500, '5324'), line(200, '4355'), 'short'];
+  const fields = '[ip, identity, user_id, timestamp, request, status_code = 200, size]';
+  const { matches } = await call('TestMetricFilter', { filterPattern: fields, logEventMessages });
+  assert.deepEqual(
+    matches.map(({ eventNumber }: Body) => eventNumber),
+    [0, 2],
+  );
+  assert.deepEqual(matches[1], {
+    eventNumber: 2,
+    eventMessage: logEventMessages[2],
+    extractedValues: {
+      $ip: '127.0.0.1',
+      $identity: '-',
+      $user_id: 'frank',
+      $timestamp: '10/Oct/2000:13:25:15 -0700',
+      $request: 'GET /apache_pb.gif HTTP/1.0',
+      $status_code: '200',
+      $size: '4355',
+    },
+  });
+  const json = {
+    filterPattern: '{ $.a.b = * && $.c NOT EXISTS || $.d[0] > 1 }',
+    logEventMessages: ['{"a":{"b":7}}', '{}'],
+  };
+  assert.deepEqual((await call('TestMetricFilter', json)).matches, [
+    { eventNumber: 0, eventMessage: '{"a":{"b":7}}', extractedValues: { '$.a.b': '7' } },
+  ]);
+  assert.deepEqual(
+    (await call('TestMetricFilter', { filterPattern: 'ERROR', logEventMessages: ['an ERROR'] })).matches,
+    [{ eventNumber: 0, eventMessage: 'an ERROR', extractedValues: {} }],
+  );
+  assert.match(await call('TestMetricFilter', { filterPattern: '{', logEventMessages: ['x'] }), /^InvalidParameter/);
+  assert.match(await call('TestMetricFilter', { filterPattern: '', logEventMessages: [] }), /logEventMessages/);
+});

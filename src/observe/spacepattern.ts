@@ -1,4 +1,5 @@
 import { type Condition, parseCondition } from './condition.js';
+import type { EventMatcher } from './filterpattern.js';
 import { PatternCursor, PatternError } from './patterncursor.js';
 
 interface Field {
@@ -7,7 +8,7 @@ interface Field {
 }
 
 /** `[ip, user, ..., status = 4* && status != 404, bytes > 1000]` over messages of fields separated by spaces. */
-export function parseSpacePattern(text: string): (message: string) => boolean {
+export function parseSpacePattern(text: string): EventMatcher {
   const cursor = new PatternCursor(text);
   cursor.expect('[');
   const fields: (Field | 'ellipsis')[] = [];
@@ -23,19 +24,30 @@ export function parseSpacePattern(text: string): (message: string) => boolean {
   const tail = ellipsis < 0 ? [] : (fields.slice(ellipsis + 1) as Field[]);
   // Without a condition the last field takes all the rest: `[w1=ERROR, w2]` says how a message begins.
   const takesRest = ellipsis >= 0 || head.at(-1)!.condition === null;
-  return (message) => {
+  /** The word of each field, or null when there are too few or too many. */
+  const assigned = (message: string): ReadonlyMap<string, string> | null => {
     const words = splitFields(message);
-    if (words.length < head.length + tail.length) return false;
-    if (!takesRest && words.length > head.length) return false;
+    if (words.length < head.length + tail.length) return null;
+    if (!takesRest && words.length > head.length) return null;
     const values = new Map<string, string>();
     for (const [i, field] of head.entries()) values.set(field.name, words[i]!);
     for (const [i, field] of tail.entries()) values.set(field.name, words[words.length - tail.length + i]!);
+    return values;
+  };
+  const matches = (message: string): boolean => {
+    const values = assigned(message);
+    if (values === null) return false;
     const lookup = (name: string): readonly string[] => {
       const value = values.get(name);
       return value === undefined ? [] : [value];
     };
     return [...head, ...tail].every((field) => field.condition === null || field.condition(lookup));
   };
+  // `$name`, and `$1` for a first field without name.
+  const shown = (name: string) => (name.startsWith('#') ? `$${Number(name.slice(1)) + 1}` : `$${name}`);
+  const values = (message: string) =>
+    Object.fromEntries([...(assigned(message) ?? [])].map(([name, value]) => [shown(name), value]));
+  return Object.assign(matches, { values });
 }
 
 function readField(cursor: PatternCursor, position: number): Field | 'ellipsis' {
