@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -151,6 +152,8 @@ static void supervise(const struct program *first, bool (*next)(struct program *
 	int ended, count = 1;
 	bool running = false;
 
+	/* What holds a channel to the worker is out of reach for the function's processes, although they have our user. */
+	prctl(PR_SET_DUMPABLE, 0);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, &usual);

@@ -10,7 +10,9 @@ import { zip } from './zip.js';
 const handler = {
   'index.js': `
     process.on('SIGTERM', () => { process.stdout.write('runtime SIGTERM\\n'); process.exit(0); });
-    exports.handler = async (event, context) => ({ id: context.awsRequestId });`,
+    // The parent is the sandbox's agent, which holds a channel to the worker: it must be out of reach.
+    const agent = () => { try { return require('node:fs').readdirSync('/proc/' + process.ppid + '/fd'); } catch ({ code }) { return code; } };
+    exports.handler = async (event, context) => ({ id: context.awsRequestId, agent: agent() });`,
 };
 
 /** Processes of the machine that have this text in their environment. */
@@ -51,12 +53,17 @@ describe('extensions', () => {
   }
 
   it('run beside a managed runtime, get every invocation, and SHUTDOWN after the runtime has SIGTERM', async () => {
-    const arn = await layer('spinner', { 'extensions/spinner': nodeExtension() });
-    await hearth.create('managed', ownNode, 'index.handler', handler, { Layers: [arn] });
+    const variables = `say('has ' + ['MINE', 'AWS_REGION', '_HANDLER', 'LAMBDA_TASK_ROOT'].filter((one) => one in process.env));`;
+    const arn = await layer('spinner', { 'extensions/spinner': nodeExtension({ ready: variables }) });
+    await hearth.create('managed', ownNode, 'index.handler', handler, {
+      Layers: [arn],
+      Environment: { Variables: { MINE: '1' } },
+    });
     const first = await hearth.invoke('managed');
     assert.equal(first.functionError, undefined, first.payload);
     const second = await hearth.invoke('managed', {}, { LogType: 'None' });
     assert.equal(second.functionError, undefined, second.payload);
+    assert.equal(JSON.parse(second.payload).agent, 'EACCES');
     await change('managed');
     await eventually(async () => (await log('managed')).some((line) => line.includes('SHUTDOWN')), 'the shutdown');
     const lines = await log('managed');
@@ -67,6 +74,7 @@ describe('extensions', () => {
       at(
         /^spinner registered 200 \{"functionName":"managed","functionVersion":"\$LATEST","handler":"index.handler","accountId":"\d{12}"\}$/,
       ),
+      at(/^spinner has MINE,AWS_REGION$/),
       at(/^EXTENSION\tName: spinner\tState: Ready\tEvents: \[INVOKE, SHUTDOWN\]$/),
       at(new RegExp(`^START RequestId: ${ids[0]} `)),
       at(new RegExp(`^spinner INVOKE ${ids[0]}$`)),

@@ -16,7 +16,7 @@ import { TelemetryHub } from '../telemetry/hub.js';
 import { parseSubscription } from '../telemetry/subscription.js';
 import { ExtensionsMachine } from './machine.js';
 import type { ExtensionsEffect, ExtensionsInput, LaunchedProgram } from './messages.js';
-import { extensionsFolder } from './programs.js';
+import { extensionEnvironment, extensionsFolder } from './programs.js';
 import { type ExtensionRequest, readEvents, readRequest } from './requests.js';
 
 /** The sandbox around a host. Calls may come while one of the host's methods runs. */
@@ -89,7 +89,7 @@ export class ExtensionHost {
   launch(initiation: Initiation): void {
     const programs = this.#programs;
     const folder = extensionsFolder(initiation);
-    const environment = processEnvironment(initiation);
+    const environment = extensionEnvironment(processEnvironment(initiation));
     if (programs.every(({ problem }) => problem === null)) {
       for (const { name } of programs) this.#crew!.start([`${folder}/${name}`], environment);
     }
