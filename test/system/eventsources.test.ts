@@ -162,6 +162,23 @@ describe('event source mappings', { skip: motoPython === null ? missingMoto : fa
     await unmap(UUID);
   });
 
+  it('loses no message when the platform is killed while it polls, and goes on with its mappings', async () => {
+    const arn = await sqs.create('killed', { VisibilityTimeout: '3' });
+    const UUID = await map({ EventSourceArn: arn, BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } });
+    const sent = Array.from({ length: 12 }, (_, at) => `killed ${at}`);
+    for (const body of sent) await sqs.send('killed', body);
+    await eventually(async () => (await bodies()).some((body) => body.startsWith('killed')), 'the first of them');
+    await hearth.stop('SIGKILL');
+    await hearth.start();
+    await eventually(async () => (await sqs.count('killed')) === 0, 'all to be deleted');
+    const all = new Set(await bodies());
+    assert.deepEqual(
+      sent.filter((body) => !all.has(body)),
+      [],
+    );
+    await unmap(UUID);
+  });
+
   it('refuses a queue that is not there or hides messages for too short, and sources it cannot poll', async () => {
     const lambda = hearth.lambda();
     const refused = async (more: object) =>
