@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mib } from '../kernel/units.js';
 import { TelemetryFrames } from './telemetryframes.js';
 
 function frame(type: number, text: string, microseconds?: bigint): Buffer {
@@ -44,10 +45,16 @@ test('frames become log events, however the stream is cut', () => {
   }
 });
 
-test('what is no such stream is refused, and so is a frame of any length', () => {
+test('what is no such stream is refused, and so is a frame of more than 4 MiB', () => {
   assert.equal(read(Buffer.from('plain text on the descriptor'), 5).good, false);
-  const huge = Buffer.alloc(16);
-  huge.writeUInt32BE(0xa55a0003, 0);
-  huge.writeUInt32BE(0xffffffff, 4);
-  assert.equal(read(huge, 16).good, false);
+  for (const [bytes, good] of [
+    [4 * mib, true],
+    [4 * mib + 1, false],
+    [0xffffffff, false],
+  ] as const) {
+    const head = Buffer.alloc(16);
+    head.writeUInt32BE(0xa55a0003, 0);
+    head.writeUInt32BE(bytes, 4);
+    assert.equal(read(head, 16).good, good);
+  }
 });

@@ -1,3 +1,4 @@
+import { mib } from '../kernel/units.js';
 import { logKind } from '../wire/channel/frames.js';
 
 /**
@@ -11,7 +12,7 @@ const plainType = 0xa55a0001;
 const headerBytes = 8;
 const timeBytes = 8;
 /** One event of the log holds 256 KiB; a client sends no more than a whole error trace. Beyond it: not this protocol. */
-const frameBytesMax = 4 * 1024 * 1024;
+const frameBytesMax = 4 * mib;
 /** Length of the start of a LOG frame's body: u8 kind, f64 milliseconds (src/wire/channel/README.md). */
 const logStartBytes = 9;
 

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,13 +9,16 @@ import { findPython } from '../../src/worker/runtimes/python.js';
 import { compareCase, compareCases } from './guest/compare.js';
 import { runOfficial } from './guest/officialclient.js';
 import { runOurs } from './guest/ourguest.js';
-import { pythonCases } from './guest/pythoncases.js';
+import { pythonCases, rarePythonCases } from './guest/pythoncases.js';
+import { digestOf, everyCase, recorded } from './guest/recording.js';
 
 // The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
 const guest = join(projectRoot, 'guest', 'python');
 // Away from this project: its package.json would make modules of the handlers' files.
 const fixtures = mkdtempSync(join(tmpdir(), 'hearth-differential-'));
-cpSync(join(projectRoot, 'test', 'system', 'fixtures', 'python'), fixtures, { recursive: true });
+const sources = join(projectRoot, 'test', 'system', 'fixtures', 'python');
+cpSync(sources, fixtures, { recursive: true });
+const handlers = digestOf(sources, /(?<!\.pyc)$/);
 after(() => rmSync(fixtures, { recursive: true, force: true }));
 
 for (const name of runtimeNames.filter((runtime) => runtime.startsWith('python'))) {
@@ -27,12 +30,18 @@ for (const name of runtimeNames.filter((runtime) => runtime.startsWith('python')
     const { command, mounts } = found.launch;
     const prefix = mounts.find(({ sandboxPath }) => sandboxPath === languageDirectory)?.hostPath;
     const python = prefix === undefined ? command![0]! : command![0]!.replace(languageDirectory, prefix);
+    const versions = readdirSync(client).filter((entry) => entry.endsWith('.dist-info'));
+    const subject = [name, found.version, versions, handlers].join('\0');
+    const cases = everyCase || name === 'python3.12' ? [...pythonCases, ...rarePythonCases] : pythonCases;
     const more = { PYTHONPATH: client, PYTHONDONTWRITEBYTECODE: '1' };
-    await compareCases(context, pythonCases, (wanted) =>
+    await compareCases(context, cases, (wanted) =>
       compareCase(
         wanted,
         (it) => runOurs([python, join(guest, 'bootstrap.py')], name, fixtures, it),
-        (it) => runOfficial([python, '-m', 'awslambdaric', it.handler], name, fixtures, it, more),
+        (it) =>
+          recorded(subject, it, fixtures, () =>
+            runOfficial([python, '-m', 'awslambdaric', it.handler], name, fixtures, it, more),
+          ),
         [guest, client],
       ),
     );

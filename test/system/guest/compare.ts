@@ -28,7 +28,7 @@ export async function compareCase(
 ): Promise<void> {
   const [our, their] = await Promise.all([ours(wanted), official(wanted)]);
   // Two runtimes that both fail to start would be equal too.
-  if (/\.echo$/.test(wanted.handler) && !wanted.clientContext && !wanted.identity) {
+  if (/^(app|index)\.echo$/.test(wanted.handler) && !wanted.clientContext && !wanted.identity) {
     assert.equal(our.answers[0]?.kind, 'response', JSON.stringify(our.answers));
   }
   assert.deepEqual(prepared(our, directories), prepared(their, directories), title(wanted));

@@ -1,6 +1,7 @@
 import type { Case } from './observed.js';
 
 const index = (names: string): Case[] => names.split(' ').map((name) => ({ handler: `index.${name}` }));
+const of = (file: string, names: string): Case[] => names.split(' ').map((name) => ({ handler: `${file}.${name}` }));
 const event = { text: 'naïve ✓ 😀', list: [1, null, { deep: true }] };
 
 /** Under the JSON log format. */
@@ -80,6 +81,27 @@ export const streamCases: readonly Case[] = (
 )
   .split(' ')
   .map((name) => ({ handler: `streams.${name}`, event }));
+
+/** Rarer ones: run with one version of Node for each client in `npm test`, with all in `npm run test:runtimes`. */
+export const rareCases: readonly Case[] = [
+  ...of('results', 'symbol nested buffer typed instance boxed surrogate regexp proxy revoked throwingGetter'),
+  ...of('results', 'throwingToJson nothingToJson deep generator asyncGenerator promiseInPromise pendingMember'),
+  ...of('results', 'rejectsMember stringified huge'),
+  { handler: 'results.prototypeKey', event: JSON.parse('{"__proto__":{"polluted":1},"constructor":2}') },
+  ...of('errors', 'aggregate any system dom aborted deepCause otherRealm symbol bigint func array falsy emptyText'),
+  ...of('errors', 'noPrototype noMessage noStack textStack oddFields frozen extra bigProperty withToJson getter'),
+  ...of('errors', 'subclass named prepared limited unicode long overflow invalidLength rethrown'),
+  ...of('life', 'handledLater ownUncaught ownRejection backgroundLog exitCode abort killed'),
+  ...of('life', 'exitListener throwInExit storage process timers consoles deprecated'),
+  // A third one: what ends the process comes with the answer to the second.
+  ...of('life', 'laterThrow laterRejection').map((wanted) => ({ ...wanted, invocations: 3 })),
+  { handler: 'both/app.handler' },
+  ...of('forms', 'default bound Holder.method required imported meta json missingLater esm'),
+  ...of('asfunction', 'handler late instance.method'),
+  ...['.', 'index.', '.handler', 'index..handler', 'nested/more/app', './index.echo', 'a.b.c', 'index/echo'].map(
+    (handler) => ({ handler }),
+  ),
+];
 
 /** Only before Node 24: callbacks; and what newer versions of Node read as modules by themselves. */
 export const classicCases: readonly Case[] = [

@@ -19,6 +19,7 @@ const jsonCases: readonly Case[] = [
   { handler: 'throws.handler', environment: json },
   { handler: 'logsload.handler', environment: json },
 ];
+const of = (file: string, names: string): Case[] => names.split(' ').map((name) => ({ handler: `${file}.${name}` }));
 
 export const pythonCases: readonly Case[] = [
   { handler: 'app.echo', event: { text: 'naïve ✓ 😀', list: [1, 1.5, null, { deep: true }] } },
@@ -57,4 +58,24 @@ export const pythonCases: readonly Case[] = [
   { handler: 'sys.exit' },
   { handler: 'time.sleep' },
   ...jsonCases,
+];
+
+/** Rarer ones: run with one version of Python in `npm test`, with all in `npm run test:runtimes`. */
+export const rarePythonCases: readonly Case[] = [
+  ...of('results', 'generator made_generator coroutine awaited subclasses enums plain_enum dataclass complex_number'),
+  ...of('results', 'fraction identifier path moment deque counter defaults chained keys_and_items ranges frozen'),
+  ...of('results', 'array_bytes view bad_bytes mixed_keys float_keys decimals infinite_decimal quiet_nan large_int'),
+  ...of('results', 'huge_int deep_ok shared circular_map control astral ellipsis klass function Handlers.static'),
+  ...of('results', 'partial async_lambda keyword_only defaults_given variadic slow_namedtuple mutates'),
+  ...of('errors', 'context_kept context_hidden several_arguments unicode_text multi_line odd_text renamed unprintable'),
+  ...of('errors', 'raises_class raises_text raises_nothing os_error unicode_error attribute name division'),
+  ...of('errors', 'nested_function comprehension in_generator stop_iteration memory system_exit_text system_exit_none'),
+  ...of('errors', 'system_exit_object generator_exit notes group with_traceback reraised executed warned long_text'),
+  ...of('logging_forms', 'levels basic_config forced_config own_handler formatter_changed arguments extra'),
+  ...of('logging_forms', 'trace print_forms trace_print thread disabled streams'),
+  { handler: 'results.cached', event: 'hashable' },
+  ...['package.handler', 'tabs.handler', 'package.broken.handler', 'package.bad.handler', 'imports_syntax.handler']
+    .concat('exits_text.handler', 'base.handler', 'with-dash.handler', 'alias.handler', 'package..handler', 'app.')
+    .concat('./app.echo', '/app.echo', 'package/sub/mod.py.handler', 'app.echo.more', '..app.echo', 'json.dumps')
+    .map((handler) => ({ handler })),
 ];
