@@ -30,6 +30,8 @@ export const logsOperations = [
   'UntagLogGroup',
   'UntagResource',
 ] as const;
+/** Known, checked, and then refused: there is nowhere to deliver to. */
+export const refusedLogsOperations: readonly string[] = ['PutMetricFilter', 'PutSubscriptionFilter'];
 export type LogsOperation = (typeof logsOperations)[number];
 
 /** Before the dot in `X-Amz-Target`. */
