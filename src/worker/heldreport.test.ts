@@ -9,9 +9,9 @@ test('a report is kept for 100 ms, or until its runtime goes on, and is handed o
     const held = new HeldReport();
     held.hold(() => told.push('late'));
     mock.timers.tick(99);
-    assert.deepEqual(told, []);
+    assert.equal(told.join(), '');
     mock.timers.tick(1);
-    assert.deepEqual(told, ['late']);
+    assert.equal(told.join(), 'late');
 
     held.hold(() => told.push('released'));
     held.release();
@@ -19,7 +19,7 @@ test('a report is kept for 100 ms, or until its runtime goes on, and is handed o
     held.hold(() => told.push('dropped'));
     held.drop();
     mock.timers.tick(1_000);
-    assert.deepEqual(told, ['late', 'released']);
+    assert.equal(told.join(), 'late,released');
   } finally {
     mock.timers.reset();
   }
