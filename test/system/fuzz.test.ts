@@ -40,7 +40,7 @@ describe('fuzzing every operation against the model', () => {
   let state: StoredState;
   let signer: SignatureV4;
   let pools: Pools;
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
   before(async () => {
     hearth = await Hearth.start('--spares', '0');
@@ -151,10 +151,7 @@ describe('fuzzing every operation against the model', () => {
 
   async function check(operation: OperationName, wanted: FuzzRequest): Promise<void> {
     const before = await state.settled();
-    const { status, headers, text } = await send(wanted);
-    assert.ok(status < 500, `status ${status}: ${text}`);
-    assert.match(String(headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/);
-    assert.doesNotMatch(text, /node:internal|\.js:\d+:\d+|\.ts:\d+/);
+    const { status, headers, text } = sane(await send(wanted));
     if (status < 400) return;
     const error = JSON.parse(text) as { readonly message?: string; readonly Message?: string };
     const type = String(headers['x-amzn-errortype']).split(':')[0]!;
@@ -165,19 +162,55 @@ describe('fuzzing every operation against the model', () => {
     assert.equal(await state.settled(), before, `${status} ${type}, and the state changed: ${operation}`);
   }
 
+  /** What holds of every answer. */
+  function sane(answer: Answer): Answer {
+    const { status, headers, text } = answer;
+    assert.ok(status < 500, `status ${status}: ${text}`);
+    assert.match(String(headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/);
+    assert.doesNotMatch(text, /node:internal|\.js:\d+:\d+|\.ts:\d+/);
+    return answer;
+  }
+
+  /** The world may have lost what the pools name. */
+  async function restore(): Promise<void> {
+    const target = new GetFunctionCommand({ FunctionName: 'target' });
+    const found = await hearth
+      .lambda()
+      .send(target)
+      .catch(() => null);
+    if (found === null) pools = await makeWorld();
+  }
+
   for (const operation of operationNames) {
     it(`${operation}: never a 5xx, never a hang, never a changed state on a refused request`, async () => {
-      const found = await hearth
-        .lambda()
-        .send(new GetFunctionCommand({ FunctionName: 'target' }))
-        .catch(() => null);
-      if (found === null) pools = await makeWorld();
+      await restore();
       await fc.assert(
         fc.asyncProperty(requestsOf(operation, pools), (wanted) => check(operation, wanted)),
         { numRuns: runs, seed, endOnFailure: runs < 50, includeErrorInReport: true },
       );
     });
   }
+
+  it('many clients at once: never a 5xx, and the next run finds what this one stored', async () => {
+    await restore();
+    // Those that change functions and what belongs to them: they meet each other.
+    const changing = operationNames.filter((name) =>
+      /^(Create|Update|Put|Delete|Publish|Add|Remove|Tag|Untag)/.test(name),
+    );
+    const requests = fc.oneof(...changing.map((name) => requestsOf(name, pools)));
+    await fc.assert(
+      fc.asyncProperty(fc.array(requests, { minLength: 16, maxLength: 48 }), async (all) => {
+        for (const answer of await Promise.all(all.map(send))) sane(answer);
+      }),
+      { numRuns: runs, seed, endOnFailure: true, includeErrorInReport: true },
+    );
+    await state.settled();
+    const before = state.entries();
+    await hearth.stop('SIGKILL');
+    await hearth.start();
+    await state.settled();
+    assert.deepEqual(state.entries(), before);
+  });
 
   it('serves as before afterwards', async () => {
     await hearth.create('afterwards', ownNode, 'index.handler', code);
