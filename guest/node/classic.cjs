@@ -158,7 +158,7 @@ function watchErrors(runtime, initFailed) {
     const report = JSON.stringify(errorReport(error, false));
     const running = runtime();
     if (running === null) initFailed(report);
-    else running.answer(running.current, frame.error, report);
+    else running.answer(running.current, frame.lastError, report);
     process.exit(code);
   };
   process.on('uncaughtException', (error) => {

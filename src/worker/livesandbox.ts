@@ -21,7 +21,7 @@ import { errorTypeOf, outcomeOf, refusal } from './outcome.js';
 import type { BoxExit, Scratch } from './sandbox/driver.js';
 import { SandboxLog } from './sandboxlog.js';
 import type { CodeSource } from './service.js';
-import { type Flow, StreamedResponse } from './streamedresponse.js';
+import { type Flow, StreamedResponse, type StreamResult } from './streamedresponse.js';
 import type { Surroundings } from './surroundings.js';
 
 const nothing = Buffer.alloc(0);
@@ -51,6 +51,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #streamed: StreamedResponse | null = null;
   /** Of the box: there as soon as an extension is, which most functions have none of. */
   #host: ExtensionHost | null = null;
+  /** The runtime's process ends now: the invocation lasts until it has, so that no other one meets it. */
+  #ends = false;
   /** An answer came in and waits for the end of the turn. */
   #settling = false;
 
@@ -100,6 +102,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         this.onResponse(this.#invocation?.requestId, body, body.length);
         break;
       case frameType.error:
+      case frameType.lastError:
+        this.#ends = type === frameType.lastError;
         this.onError(this.#invocation?.requestId, errorTypeOf(body, 'Runtime.Unknown'), body, body.length);
         break;
       case frameType.initDone:
@@ -130,12 +134,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   onResponse(requestId: string | undefined, payload: Buffer, bytes: number): void {
-    if (this.#streamed === null) {
-      this.#answered('response', requestId, '', payload, bytes, false);
-      return;
-    }
-    const said = this.#streamed.take();
-    this.#answered(said.kind, requestId, said.errorType, said.payload, said.bytes, said.streamed);
+    const whole = { kind: 'response', errorType: '', payload, bytes, streamed: false } as const;
+    this.#answered(requestId, this.#streamed?.take() ?? whole);
   }
 
   onStream(requestId: string, contentType: string | null, flow: Flow): StreamedResponse | null {
@@ -150,7 +150,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   onError(requestId: string | undefined, errorType: string, payload: Buffer, bytes: number): void {
-    this.#answered('error', requestId, errorType, payload, bytes, false);
+    this.#answered(requestId, { kind: 'error', errorType, payload, bytes, streamed: false });
   }
 
   onOther(request: HttpRequest, connection: HttpConnection): boolean {
@@ -171,26 +171,21 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     else this.#step(input);
   }
 
-  #answered(
-    kind: 'response' | 'error',
-    requestId: string | undefined,
-    errorType: string,
-    payload: Buffer,
-    bytes: number,
-    streamed: boolean,
-  ): void {
+  #answered(requestId: string | undefined, said: StreamResult): void {
     const invocation = this.#invocation;
     const link = this.#link;
     if (invocation === null || link === null || invocation.requestId !== requestId || this.#settling) return;
-    this.#payload = payload;
+    this.#payload = said.payload;
     const nowMs = this.#now();
     const boot = this.#boot;
+    const { kind, errorType, bytes, streamed } = said;
     const input: AnswerInput = { kind, nowMs, boot, requestId: invocation.requestId, errorType, bytes, streamed };
     this.#settling = true;
     this.#around.settle(() => {
       this.#settling = false;
       const host = this.#host;
-      if (host === null) this.#step(input);
+      if (this.#ends) this.#step({ ...input, lingers: 'answer-last' });
+      else if (host === null) this.#step(input);
       else if (host.busy) {
         this.#step({ ...input, lingers: invocation.tail ? 'answer-last' : 'answer-first' });
         host.runtimeDone();
@@ -214,6 +209,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
     switch (effect.kind) {
       case 'boot':
         this.#boot = effect.boot;
+        this.#ends = false;
         this.#sequence = this.#sequence.then(() => this.#bootBox(effect.boot));
         break;
       case 'send-init':

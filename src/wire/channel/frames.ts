@@ -8,6 +8,7 @@ export const frameType = {
   response: 0x06,
   error: 0x07,
   log: 0x08,
+  lastError: 0x09,
 } as const;
 
 export type FrameType = (typeof frameType)[keyof typeof frameType];

@@ -1,7 +1,10 @@
 import { constants } from 'node:os';
 import type { BoxExit } from './driver.js';
 
-/** Signals that end processes by themselves; a status of 128 + another number is taken as the program's own. */
+/**
+ * Signals that end processes by themselves; a status of 128 + another number is taken as the program's own. Not SIGHUP:
+ * there is no terminal in a sandbox, and 129 is how Node's runtime ends after an error that nobody caught.
+ */
 const deadly: readonly NodeJS.Signals[] = [
   'SIGKILL',
   'SIGSEGV',
@@ -13,7 +16,6 @@ const deadly: readonly NodeJS.Signals[] = [
   'SIGSYS',
   'SIGTRAP',
   'SIGPIPE',
-  'SIGHUP',
   'SIGINT',
   'SIGQUIT',
 ];

@@ -89,7 +89,7 @@ export async function runOurs(
         streamed = null;
         next();
       } else if (type === frameType.response) answered('response', body);
-      else if (type === frameType.error) answered('error', body);
+      else if (type === frameType.error || type === frameType.lastError) answered('error', body);
       else if (type === frameType.initError) answered('init-error', body);
       else if (body[0] === logKind.event) events.push(body.toString('utf8', 9));
       else if (body[0] === logKind.stdout) stdout += body.toString('utf8', 9);
