@@ -26,7 +26,10 @@ const programs = [
       errorMessage: 'as told',
       errorType: '&alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>',
     },
-    panic: { errorMessage: 'at the disco', errorType: 'Panic' },
+    panic: {
+      errorMessage: 'Lambda panicked: at the disco',
+      errorType: '&alloc::boxed::Box<dyn core::any::Any + core::marker::Send>',
+    },
   },
 ] as const;
 

@@ -214,6 +214,22 @@ describe('Ruby functions on a platform', () => {
     await logged(hearth, 'echo', new RegExp(`INIT_START Runtime Version: ruby:${runtime.slice(4)}\\.v`));
   });
 
+  it('start through a wrapper that closes descriptors', async (test) => {
+    if (runtime === null) return test.skip(absent);
+    const wrapper = Buffer.from('#!/bin/bash\nexec 3>&-\nexport CUSTOM=wrapped\nexec "$@"\n');
+    await hearth.create(
+      'wrapped',
+      runtime,
+      'app.environment',
+      { ...filesOf(sources), wrapper },
+      {
+        Environment: { Variables: { AWS_LAMBDA_EXEC_WRAPPER: '/var/task/wrapper' } },
+      },
+    );
+    const [custom, , inTask] = (await result(hearth, 'wrapped', {})) as unknown[];
+    assert.deepEqual([custom, inTask], ['wrapped', true]);
+  });
+
   it('start with their own variables', async (test) => {
     if (runtime === null) return test.skip(absent);
     await hearth.create('variables', runtime, 'app.environment', filesOf(sources), {

@@ -4,7 +4,7 @@ module Hearth
   # The sandbox channel (src/wire/channel/README.md) as the runtime sees it: one stream socket, descriptor 3. Everything
   # is written at once: what a function logged must have left before an endless loop, a crash or a kill swallows it.
   module Channel
-    HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG = (1..8).to_a
+    HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG, LAST_ERROR = (1..9).to_a
     STDOUT_KIND, STDERR_KIND, EVENT_KIND = (0..2).to_a
 
     # Behind a wrapper script, which may have closed or reused descriptor 3, there is a copy (guest/agent/supervisor.h).

@@ -71,20 +71,20 @@ module Hearth
       text = @handler.call(event, LambdaContext.new(request))
       Channel.send(Channel::RESPONSE, text)
     rescue NameError => e
-      fail_with(e, 'Critical exception from handler')
+      fail_with(e, 'Critical exception from handler', Channel::LAST_ERROR)
       exit(HANDLER_FAILED)
     rescue StandardError => e
       fail_with(e, 'Error raised from handler method')
     rescue Exception => e # rubocop:disable Lint/RescueException
-      fail_with(e, 'Critical exception from handler')
+      fail_with(e, 'Critical exception from handler', Channel::LAST_ERROR)
       exit(HANDLER_FAILED)
     end
 
-    def fail_with(error, title)
+    def fail_with(error, title, type = Channel::ERROR)
       failed = report(error, 'Function')
       Output.event(title)
       Output.event(JSON.pretty_generate(failed))
-      Channel.send(Channel::ERROR, failed.to_json)
+      Channel.send(type, failed.to_json)
     end
 
     def report(error, stage)
