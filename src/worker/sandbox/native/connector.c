@@ -1,8 +1,9 @@
 /*
  * connector: connects to ports of sandboxes' own loopbacks and hands the connections to the worker.
  *
- * A socket belongs to the network namespace in which it was made, so this process enters that of a sandbox, makes the
- * socket, and comes back. Node cannot: namespaces are a thread's, and its threads do everything at once.
+ * A socket belongs to the network namespace in which it was made, so a child of this process enters that of a sandbox
+ * and makes the socket there. (A child, because without the machine's root there is no way back.) Node cannot:
+ * namespaces are a thread's, and its threads do everything at once.
  *
  *   standard input   lines "ID PID PORT": connect to 127.0.0.1:PORT in the network namespace of process PID
  *   descriptor 3     Node's IPC channel: {"id":ID,"error":TEXT}, or Node's own message for a passed socket with the
@@ -17,6 +18,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,50 +103,56 @@ static int connect_loopback(int port)
 static int connect_inside(int own, int pid, int port)
 {
 	char path[64];
-	int space, fd = -1, error;
+	int space;
 
 	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
 	space = open(path, O_RDONLY | O_CLOEXEC);
 	if (space < 0)
 		return -1;
-	if (same_file(space, own)) /* A sandbox that ended, and another process with its number: never our own. */
+	if (same_file(space, own)) { /* A sandbox that ended, and another process with its number: never our own. */
 		errno = ESRCH;
-	else if (setns(space, CLONE_NEWNET) == 0) {
-		fd = connect_loopback(port);
-		error = errno;
-		if (setns(own, CLONE_NEWNET) < 0)
-			_exit(71);
-		errno = error;
+		return -1;
 	}
-	error = errno;
-	close(space);
-	errno = error;
-	return fd;
+	return setns(space, CLONE_NEWNET) < 0 ? -1 : connect_loopback(port);
+}
+
+/* In a process of its own. */
+static void answer(unsigned id, int own, int pid, int port)
+{
+	char reply[256];
+	int fd = connect_inside(own, pid, port);
+
+	if (fd < 0)
+		snprintf(reply, sizeof reply, "{\"id\":%u,\"error\":\"%s\"}\n", id, strerror(errno));
+	else
+		snprintf(reply, sizeof reply,
+			 "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":{\"id\":%u}}\n", id);
+	send_line(reply, fd);
+	_exit(0);
 }
 
 int main(void)
 {
-	char line[128], reply[256];
+	char line[128], reply[64];
 	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	unsigned id;
 	int pid, port;
 
 	if (own < 0)
 		return 71; /* EX_OSERR */
+	signal(SIGCHLD, SIG_IGN); /* Nobody asks how they ended. */
 	while (fgets(line, sizeof line, stdin) != NULL) {
-		int fd;
+		pid_t child;
 		if (sscanf(line, "%u %d %d", &id, &pid, &port) != 3)
 			continue;
 		drop_acknowledgements();
-		fd = connect_inside(own, pid, port);
-		if (fd < 0) {
-			snprintf(reply, sizeof reply, "{\"id\":%u,\"error\":\"%s\"}\n", id, strerror(errno));
+		child = fork();
+		if (child == 0)
+			answer(id, own, pid, port);
+		if (child < 0) {
+			snprintf(reply, sizeof reply, "{\"id\":%u,\"error\":\"fork\"}\n", id);
 			send_line(reply, -1);
-			continue;
 		}
-		snprintf(reply, sizeof reply, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":{\"id\":%u}}\n", id);
-		send_line(reply, fd);
-		close(fd);
 	}
 	return 0;
 }
