@@ -184,7 +184,7 @@ export class SigningOperations implements TagTarget {
     // Those of other accounts and regions are not there for the caller.
     if (record !== null && record.account === caller.account && record.region === caller.region) return ok(record);
     const message = `The Lambda code signing configuration ${arn} can not be found.`;
-    return fail(apiFailure('ResourceNotFoundException', message));
+    return fail(apiFailure('ResourceNotFoundException', message, { omitType: true }));
   }
 
   #users(caller: Caller, arn: string): readonly string[] {

@@ -37,7 +37,7 @@ describe('tags', () => {
     'belong to resources, not to versions and aliases, and to their own account',
     within(async (service) => {
       await create(service, 'f');
-      const qualified = `${invalid}Tags on function aliases and versions are not supported. Please specify either a function name or an unqualified function ARN.`;
+      const qualified = `${invalid}Tags on function aliases and versions are not supported. Please specify a function ARN.`;
       for (const rest of ['f:1', 'f:live', 'f:$LATEST']) {
         assert.equal(failure(await call(service, 'ListTags', { Resource: arn(rest) })), qualified);
       }

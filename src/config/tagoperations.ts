@@ -79,8 +79,7 @@ export class TagOperations {
       const ref = this.#access.reference(caller, resource, null, action);
       if (!ref.ok) return ref;
       if (ref.value.qualifier !== null) {
-        const message =
-          'Tags on function aliases and versions are not supported. Please specify either a function name or an unqualified function ARN.';
+        const message = 'Tags on function aliases and versions are not supported. Please specify a function ARN.';
         return fail(apiFailure('InvalidParameterValueException', message));
       }
       const existing = this.#access.existing(caller, resource, action);
