@@ -1,17 +1,29 @@
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 
-/** Everything a platform has stored durably but queued events, read beside it from its data folder. */
+/** Everything a platform has stored durably but queued events and logs, read beside it from its data folder. */
 export class StoredState {
   readonly #root: RootDatabase;
+  readonly #objects: string;
 
   constructor(dataFolder: string) {
+    this.#objects = join(dataFolder, 'blobs', 'objects');
     this.#root = open({ path: join(dataFolder, 'store'), readOnly: true, maxDbs: 64 });
   }
 
-  /** Database, key and text of every entry, in order. */
+  /** Records, and the names of all stored zips. */
   entries(): readonly string[] {
+    return [...this.records(), ...this.objects()];
+  }
+
+  objects(): readonly string[] {
+    return readdirSync(this.#objects).sort();
+  }
+
+  /** Database, key and text of every record, in order. */
+  records(): readonly string[] {
     this.#root.resetReadTxn();
     const names = [...this.#root.getKeys()].map(String).filter((name) => name.startsWith('kv.'));
     return names.flatMap((name) => {
@@ -29,12 +41,22 @@ export class StoredState {
   async settled(msMax = 30_000): Promise<string> {
     const deadlineMs = performance.now() + msMax;
     const moving = /"(state|update)":"(Pending|InProgress|\w+ing)"|"status":"IN_PROGRESS"/;
-    while (this.entries().some((entry) => moving.test(entry))) {
+    while (this.records().some((record) => moving.test(record))) {
       if (performance.now() > deadlineMs)
-        throw new Error(`still moving: ${this.entries().filter((one) => moving.test(one))}`);
+        throw new Error(`still moving: ${this.records().filter((one) => moving.test(one))}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     return this.digest();
+  }
+
+  /** Whether it is, or soon becomes, what it was: what a refused request brought is removed after the answer. */
+  async becomes(digest: string, msMax = 10_000): Promise<boolean> {
+    const deadlineMs = performance.now() + msMax;
+    while ((await this.settled()) !== digest) {
+      if (performance.now() > deadlineMs) return false;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    return true;
   }
 
   async close(): Promise<void> {
