@@ -38,8 +38,3 @@ function failed(exchange: Exchange, { code, message }: IamFailure): void {
   const body = `<ErrorResponse xmlns="${namespace}">${error}</ErrorResponse>\n`;
   exchange.answer(iamStatus[code], ['Content-Type', 'text/xml'], body);
 }
-
-/** Whether a request at `/` without a target is for IAM: its credential's scope says so. */
-export function isForIam(authorization: string | undefined, query: string): boolean {
-  return authorization?.includes('/iam/aws4_request') === true || query.includes('%2Fiam%2Faws4_request');
-}

@@ -15,11 +15,12 @@ import type { Endpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { FunctionUrlEndpoint, type UrlDirectory, type UrlPorts } from './functionurl.js';
 import { addressOfHost, addressOfPath, urlPathPrefix } from './functionurladdress.js';
-import { IamEndpoint, isForIam } from './iam.js';
+import { IamEndpoint } from './iam.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
 import type { CodeSource, LogsApi, StatusSource } from './ports.js';
+import { isServed, notServed, signedService } from './rootservice.js';
 import { type Claim, SignatureVerifier } from './sigv4.js';
 import { StsEndpoint } from './sts.js';
 
@@ -224,9 +225,16 @@ export class FrontEnd {
   /** Services without paths of their own: the JSON one names its operation in a header, the query one in a form. */
   #rootEndpoint(exchange: Exchange): Endpoint | null {
     const { headers } = exchange.req;
-    const query = () => (isForIam(headers.authorization, exchange.query) ? this.#iam : this.#sts);
-    if (exchange.method === 'POST') return headers['x-amz-target'] === undefined ? query() : this.#logs;
-    if (exchange.method === 'GET' && exchange.query.includes('Action=')) return query();
+    const isJson = headers['x-amz-target'] !== undefined;
+    const service = signedService(headers.authorization, exchange.query);
+    if (service !== null && !isServed(service)) {
+      exchange.protocol = isJson ? 'json-1.1' : 'query';
+      exchange.refuse(apiFailure('UnknownOperationException', notServed(service)));
+      return null;
+    }
+    const form = service === 'iam' ? this.#iam : this.#sts;
+    if (exchange.method === 'POST') return isJson ? this.#logs : form;
+    if (exchange.method === 'GET' && exchange.query.includes('Action=')) return form;
     return this.#unknown(exchange);
   }
 

@@ -128,5 +128,14 @@ suite('the part of IAM that deployment tools call', () => {
     assert.match(made.stderr, /MalformedPolicyDocument/);
     const unknown = await hearth.aws('iam', 'list-users');
     assert.match(unknown.stderr, /InvalidAction/);
+    for (const call of [
+      ['cloudformation', 'list-stacks'],
+      ['sqs', 'list-queues'],
+      ['dynamodb', 'list-tables'],
+    ]) {
+      const { status, stderr } = await hearth.aws(...call);
+      assert.equal(status, 254);
+      assert.match(stderr, new RegExp(`There is no service '${call[0]}' here: Hearth serves lambda, logs, sts, iam`));
+    }
   });
 });
