@@ -108,7 +108,7 @@ describe('InvokeWithResponseStream', () => {
   });
 
   it('a slow reader slows the handler: the first bytes are there while it still writes', async () => {
-    const { answer } = await openRaw('flood', { mib: 100 });
+    const { answer } = await openRaw('flood', { mib: 150 });
     assert.equal(answer.statusCode, 200);
     assert.equal(answer.headers['content-type'], 'application/vnd.amazon.eventstream');
     assert.equal(answer.headers['x-amz-executed-version'], '$LATEST');
@@ -123,13 +123,13 @@ describe('InvokeWithResponseStream', () => {
     const reader = new Frames();
     for await (const chunk of answer) reader.push(chunk as Buffer);
     assert.equal(reader.first?.toString().slice(0, 5), 'first');
-    assert.equal(reader.payloadBytes, 100 * mib + 5);
+    assert.equal(reader.payloadBytes, 150 * mib + 5);
     assert.deepEqual(reader.complete, {});
     assert.match(await log('flood', requestId), /wrote it all/);
   });
 
   it('the client leaves: the function runs on to its end', async () => {
-    const { answer, cut } = await openRaw('flood', { mib: 32 });
+    const { answer, cut } = await openRaw('flood', { mib: 150 });
     const requestId = String(answer.headers['x-amzn-requestid']);
     await eventually(
       async () => /blocked at/.test(await log('flood', requestId)),
