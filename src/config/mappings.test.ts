@@ -156,10 +156,7 @@ test(
         { EventSourceArn: `${queue}.fifo`, MaximumBatchingWindowInSeconds: 1 },
         'Batching window is not supported for FIFO queues',
       ],
-      [
-        { EventSourceArn: `${queue}.fifo`, BatchSize: 11 },
-        'Batch size must be less than or equal to 10 for FIFO queues',
-      ],
+      [{ EventSourceArn: `${queue}.fifo`, BatchSize: 11 }, 'Maximum batch size must be between 1 and 10 inclusive'],
       [{ EventSourceArn: queue, ParallelizationFactor: 2 }, stray('ParallelizationFactor')],
       [{ EventSourceArn: queue, DestinationConfig: { OnFailure: { Destination: queue } } }, stray('DestinationConfig')],
       [{ EventSourceArn: queue, Topics: ['t'] }, stray('Topics')],

@@ -119,7 +119,7 @@ function contradiction(sourceArn: string | null, settings: MappingSettings, kind
   if (kind === 'sqs') {
     if (isFifo(sourceArn) && window > 0) return failure('Batching window is not supported for FIFO queues');
     if (BatchSize > batchSizeMax(sourceArn)) {
-      return failure(`Batch size must be less than or equal to ${fifoBatchSizeMax} for FIFO queues`);
+      return failure(`Maximum batch size must be between 1 and ${fifoBatchSizeMax} inclusive`);
     }
     if (BatchSize > unwindowedBatchSizeMax && window === 0) {
       return failure(

@@ -139,7 +139,7 @@ export class Poller {
       const messages = await this.#ports.queues.receive(this.#arn, count, waitSeconds);
       const polled = messages.map((message) => {
         const id = String(this.#nextId++);
-        const record = recordOf(message, this.#arn);
+        const record = recordOf(message, this.#arn, this.#polling.windowMs > 0);
         this.#held.set(id, { handle: message.ReceiptHandle, record });
         const bytes = Buffer.byteLength(JSON.stringify(record)) + 1;
         return { id, bytes, wanted: isWanted(this.#polling.filters, record) };

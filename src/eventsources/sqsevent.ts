@@ -4,9 +4,12 @@ import type { QueueMessage, QueueMessageAttribute } from './queue.js';
 /** A message as a function gets it. */
 export type SqsRecord = Readonly<Record<string, unknown>> & { readonly messageId: string; readonly body: string };
 
-/** One member of `Records`, as Lambda makes it (AWS documentation, "Using Lambda with Amazon SQS"; recorded). */
-export function recordOf(message: QueueMessage, arn: string): SqsRecord {
-  const { MD5OfMessageAttributes } = message;
+/**
+ * One member of `Records`, as Lambda makes it (AWS documentation, "Using Lambda with Amazon SQS"; recorded). `isGathered`:
+ * the mapping has a batching window; then, and only then, Lambda says that there are no attributes to have a digest of.
+ */
+export function recordOf(message: QueueMessage, arn: string, isGathered: boolean): SqsRecord {
+  const { MD5OfMessageAttributes = isGathered ? null : undefined } = message;
   return {
     messageId: message.MessageId,
     receiptHandle: message.ReceiptHandle,
