@@ -41,6 +41,7 @@ describe('host paths', () => {
   it('replaces the longest matching path, whole names only', () => {
     assert.equal(hostPaths('/var/lang/bin/node', mounts), '/opt/node/bin/node');
     assert.equal(hostPaths('/var/lang/lib/guest/a.mjs', mounts), '/src/guest/a.mjs');
+    assert.equal(hostPaths('-Dnative=/var/lang/lib/guest/a.so', mounts), '-Dnative=/src/guest/a.so');
     assert.equal(hostPaths('/var/language', mounts), '/var/language');
     assert.equal(hostPaths('/usr/bin:/var/lang:x', mounts), '/usr/bin:/opt/node:x');
   });
