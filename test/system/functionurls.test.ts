@@ -205,14 +205,12 @@ describe('function URLs', () => {
     assert.deepEqual(event.cookies, ['c=d', 'e=f']);
     assert.equal(event.body, '{"grüße":1}');
     assert.equal(event.requestContext.requestId, answer.headers['x-amzn-requestid']);
-    const log = await hearth
-      .logs()
-      .send(
-        new FilterLogEventsCommand({
-          logGroupName: '/aws/lambda/web',
-          filterPattern: `"REPORT" "${event.requestContext.requestId}"`,
-        }),
-      );
+    const log = await hearth.logs().send(
+      new FilterLogEventsCommand({
+        logGroupName: '/aws/lambda/web',
+        filterPattern: `"REPORT" "${event.requestContext.requestId}"`,
+      }),
+    );
     assert.equal(log.events?.length, 1);
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, at) => at));
     const binary = await ask(`${url}binary`, { method: 'PUT', body: bytes });
