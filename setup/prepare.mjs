@@ -35,6 +35,11 @@ const debianPackages = {
     { command: 'curl', name: 'curl', why: 'Runtime API tests' },
     { command: 'zip', name: 'zip', why: 'system tests' },
   ],
+  runtimes: [
+    { command: 'ruby', name: 'ruby', why: 'Ruby functions' },
+    { command: 'mvn', name: 'maven', why: 'Java functions' },
+    { command: 'javac', name: 'openjdk-17-jdk-headless', why: 'Java functions' },
+  ],
   bench: [{ command: 'wrk', name: 'wrk', why: 'load generator' }],
 };
 

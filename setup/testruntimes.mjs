@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { ensureOfficialClients } from './officialclients.mjs';
 import { ensureCache, prepare, root } from './prepare.mjs';
 
-await prepare(['run', 'test']);
+await prepare(['run', 'test', 'runtimes']);
 ensureCache();
 
 ensureOfficialClients();

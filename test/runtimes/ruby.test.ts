@@ -4,10 +4,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { PublishLayerVersionCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { type Case, type Observed, requestId } from '../system/guest/observed.js';
 import { runOurs } from '../system/guest/ourguest.js';
 import { Hearth } from '../system/hearth.js';
+import { zip } from '../system/zip.js';
 import { filesOf } from './build.js';
 import { failure, logged, result } from './customruntime.js';
 
@@ -228,6 +230,29 @@ describe('Ruby functions on a platform', () => {
     );
     const [custom, , inTask] = (await result(hearth, 'wrapped', {})) as unknown[];
     assert.deepEqual([custom, inTask], ['wrapped', true]);
+  });
+
+  it('find files, and gems of vendor/bundle and of layers', async (test) => {
+    if (runtime === null) return test.skip(absent);
+    const api = `${runtime.slice('ruby'.length)}.0`;
+    const gem = (folder: string, name: string) => ({
+      [`${folder}/${api}/gems/${name}-1.0/lib/${name}.rb`]: `module ${name.toUpperCase()}; WORD = '${name}'; end\n`,
+      [`${folder}/${api}/specifications/${name}-1.0.gemspec`]: `Gem::Specification.new { |s| s.name = '${name}'; s.version = '1.0'; s.summary = s.name; s.authors = ['x'] }\n`,
+    });
+    const layer = await hearth.lambda().send(
+      new PublishLayerVersionCommand({
+        LayerName: 'gems',
+        Content: { ZipFile: await zip({ ...gem('ruby/gems', 'layered'), 'ruby/lib/plain.rb': "PLAIN = 'plain'\n" }) },
+      }),
+    );
+    const files = {
+      ...gem('vendor/bundle/ruby', 'bundled'),
+      'app.rb':
+        "require 'layered'\nrequire 'bundled'\nrequire 'plain'\n" +
+        'def handler(event:, context:) = [LAYERED::WORD, BUNDLED::WORD, PLAIN]\n',
+    };
+    await hearth.create('gems', runtime, 'app.handler', files, { Layers: [layer.LayerVersionArn!] });
+    assert.deepEqual(await result(hearth, 'gems', {}), ['layered', 'bundled', 'plain']);
   });
 
   it('start with their own variables', async (test) => {
