@@ -18,7 +18,7 @@ import {
 import { reserve } from './reservation.js';
 import { taggedWith } from './tags.js';
 import { stepUrl } from './urls.js';
-import { codesOf, tooLargeTogether } from './versioncode.js';
+import { codesOf, running, tooLargeTogether } from './versioncode.js';
 
 type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>;
 
@@ -133,12 +133,14 @@ function change(
   input: Of<'update-code'> | Of<'update-settings'>,
   publishToo: boolean,
 ): readonly ConfigEffect[] {
+  const { settings, code } = running(before);
   const after: VersionRecord = {
-    ...wanted,
+    ...withoutPrevious(wanted),
     generation: Math.max(input.nowMs, before.generation + 1),
     lastModifiedMs: input.nowMs,
     revisionId: input.revisionIds[0],
     update: 'InProgress',
+    ...(before.state === 'Active' ? { previous: { settings, code } } : {}),
   };
   const number = state.record.nextVersion;
   const published = publishToo ? copy(after, String(number), input, null) : null;
@@ -160,14 +162,18 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
   // A late answer: the version is gone, changed again, or was settled before a restart.
   if (before === undefined || before.generation !== input.generation || settled(before)) return [];
   const failed = input.failure !== null;
+  // A failed update changes nothing for invocations: they run what they ran before, in sandboxes of their own.
+  const again = failed && before.previous !== undefined;
   const after: VersionRecord = {
-    ...before,
+    ...(again ? before : withoutPrevious(before)),
+    generation: before.generation + (again ? 1 : 0),
     state: failed ? (before.state === 'Pending' ? 'Failed' : before.state) : 'Active',
     update: failed ? 'Failed' : 'Successful',
     failure: input.failure,
     revisionId: input.revisionIds[0],
   };
   const effects: ConfigEffect[] = [write(putVersion(after))];
+  if (again) effects.push({ kind: 'superseded', pool: pool(state.record, before), reason: 'superseded' });
   if (!failed) effects.push({ kind: 'version-active', version: input.version });
   return effects;
 }
@@ -257,7 +263,7 @@ function copy(
 ): VersionRecord {
   const ready = settled(original);
   return {
-    ...original,
+    ...withoutPrevious(original),
     version,
     generation: original.generation,
     settings: { ...original.settings, description: description ?? original.settings.description },
@@ -265,6 +271,10 @@ function copy(
     state: ready ? original.state : 'Pending',
     update: ready ? 'Successful' : null,
   };
+}
+
+function withoutPrevious({ previous: _, ...record }: VersionRecord): VersionRecord {
+  return record;
 }
 
 function same(a: VersionRecord, b: VersionRecord): boolean {

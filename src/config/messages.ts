@@ -82,6 +82,8 @@ export interface VersionRecord {
   readonly update: 'InProgress' | 'Successful' | 'Failed' | null;
   /** Why state or update is `Failed`; null otherwise. */
   readonly failure: VersionFailure | null;
+  /** With an update in progress or failed: what worked before it, and runs again when it fails. Absent: nothing did. */
+  readonly previous?: Pick<VersionRecord, 'settings' | 'code'>;
 }
 
 export interface VersionFailure {

@@ -37,16 +37,20 @@ it('after kill -9 at any moment: what was answered holds, what was interrupted i
 
       const environment = new LmdbEnvironment(join(folder, 'lmdb'));
       const blob = new EmbeddedBlob(join(folder, 'blobs'));
-      const service = await openConfigService({
-        kv: new EmbeddedKv(environment, 'config'),
-        blob,
-        clock: new RealClock(),
-        random: new RealRandom(),
-        codeFolder: join(folder, 'code'),
-        codeUrl: () => '',
-        architecture: 'x86_64',
-      });
+      const open = () =>
+        openConfigService({
+          kv: new EmbeddedKv(environment, 'config'),
+          blob,
+          clock: new RealClock(),
+          random: new RealRandom(),
+          codeFolder: join(folder, 'code'),
+          codeUrl: () => '',
+          architecture: 'x86_64',
+        });
       // Waits for what the start went on with.
+      await (await open()).close();
+      // What an interrupted update replaced is still there for its sandboxes: the next start collects it.
+      const service = await open();
       await service.close();
       for (const [FunctionName, sha] of versions) {
         const found = await service.getFunctionConfiguration(caller, { FunctionName });

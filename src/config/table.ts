@@ -17,6 +17,7 @@ import {
   type VersionRecord,
 } from './messages.js';
 import type { UrlRecord, UrlTarget } from './urlmessages.js';
+import { running } from './versioncode.js';
 
 /** Where `PublishTo` publishes to, which nothing does here. */
 const latestPublished = '$LATEST.PUBLISHED';
@@ -235,7 +236,7 @@ function withLayers(stored: ConfigRecord | null): VersionRecord | null {
 
 export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec {
   const key = versionKey(id.account, id.region, id.name, record.version);
-  const { settings } = record;
+  const { settings, code } = running(record);
   return Object.freeze({
     account: id.account,
     region: id.region,
@@ -247,9 +248,13 @@ export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec 
     functionArn: functionArn(id),
     runtime: settings.runtime,
     handler: settings.handler,
-    codeSha256Hex: record.code.sha256Hex,
+    codeSha256Hex: code.sha256Hex,
     layers: Object.freeze(
-      settings.layers.map(({ arn, code }) => ({ arn, codeSha256Hex: code.sha256Hex, codeBytes: code.zipBytes })),
+      settings.layers.map((layer) => ({
+        arn: layer.arn,
+        codeSha256Hex: layer.code.sha256Hex,
+        codeBytes: layer.code.zipBytes,
+      })),
     ),
     environment: Object.freeze({ ...settings.environment }),
     memoryMib: settings.memoryMib,
