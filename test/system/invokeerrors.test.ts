@@ -15,6 +15,7 @@ import {
   PublishLayerVersionCommand,
   PutFunctionConcurrencyCommand,
   type Runtime,
+  UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { cleanEnvironment } from './childprocess.js';
@@ -244,6 +245,18 @@ describe('errors of Invoke, through the official SDK', () => {
       refused.message,
       'The operation cannot be performed at this time. The function is currently in the following state: Failed',
     );
+    // The same for an update: it fails, and the function runs on as it did.
+    await client.send(new UpdateFunctionConfigurationCommand({ FunctionName: 'f', Runtime: missing as Runtime }));
+    const update = async () => {
+      const now = await client.send(new GetFunctionConfigurationCommand({ FunctionName: 'f' }));
+      return now.LastUpdateStatus === 'InProgress' ? null : now;
+    };
+    const updated = await eventually(update, 'the update to fail');
+    assert.deepEqual(
+      [updated.State, updated.LastUpdateStatus, updated.LastUpdateStatusReasonCode],
+      ['Active', 'Failed', 'InvalidRuntime'],
+    );
+    assert.equal(Buffer.from((await invoke()).Payload ?? []).toString(), '"f"');
     return undefined;
   });
 
