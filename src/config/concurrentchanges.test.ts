@@ -84,6 +84,11 @@ it(
     await settled(service);
     const revision = value(await service.updateFunctionConfiguration(caller, { ...f, Timeout: 8 })).RevisionId;
     assert.deepEqual(await changes(service), [updating, updating, updating]);
+    assert.match(
+      failure(await service.updateFunctionConfiguration(caller, { ...f, Timeout: 7, RevisionId: 'x' })),
+      /^PreconditionFailedException/,
+      'preconditions come before conflicts',
+    );
     assert.equal((await look(service)).RevisionId, revision, 'a refused change changes nothing');
     assert.equal(value(resolve(service)).spec.timeoutMs, 8_000);
     value(await service.createAlias(caller, { ...f, Name: 'a', FunctionVersion: '$LATEST' }));
@@ -131,6 +136,14 @@ it(
       assert.deepEqual([again.runtime, again.timeoutMs], ['nodejs20.x', 3_000]);
       assert.ok(again.pool !== before.pool && again.pool !== tried.pool, 'in sandboxes of its own');
     }
+    const published = value(await service.publishVersion(caller, f));
+    assert.deepEqual([published.Version, published.State], ['1', 'Pending'], 'what failed once may be there now');
+    gate.open('still not');
+    const first = { ...f, Qualifier: '1' };
+    while (value(await service.getFunctionConfiguration(caller, first)).State === 'Pending') {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(failure(service.resolve(caller.account, caller.region, 'f', '1')), state('Failed'));
     value(await service.updateFunctionCode(caller, { ...f, ZipFile: codeOf('2') }));
     gate.open(null);
     assert.equal((await settled(service)).LastUpdateStatus, 'Successful');

@@ -105,8 +105,8 @@ function create(input: Of<'create'>): readonly ConfigEffect[] {
 function updateCode(state: FunctionState, input: Of<'update-code'>): readonly ConfigEffect[] {
   const before = latestOf(state);
   const failure =
-    notNow(state.record, before) ??
     mismatch(before, input.expectedRevisionId) ??
+    notNow(state.record, before) ??
     tooLargeTogether(input.code, before.settings.layers);
   if (failure !== null) return refuse(failure);
   if (input.dryRun) {
@@ -118,8 +118,8 @@ function updateCode(state: FunctionState, input: Of<'update-code'>): readonly Co
 function updateSettings(state: FunctionState, input: Of<'update-settings'>): readonly ConfigEffect[] {
   const before = latestOf(state);
   const failure =
-    notNow(state.record, before) ??
     mismatch(before, input.expectedRevisionId) ??
+    notNow(state.record, before) ??
     tooLargeTogether(before.code, input.settings.layers);
   if (failure !== null) return refuse(failure);
   return change(state, before, { ...before, settings: input.settings }, input, false);
@@ -180,7 +180,7 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
 
 function publish(state: FunctionState, input: Of<'publish'>): readonly ConfigEffect[] {
   const current = latestOf(state);
-  const failure = notNow(state.record, current) ?? mismatch(current, input.expectedRevisionId);
+  const failure = mismatch(current, input.expectedRevisionId) ?? notNow(state.record, current);
   if (failure !== null) return refuse(failure);
   if (input.codeSha256 !== null && input.codeSha256Hex !== current.code.sha256Hex) {
     const is = `CodeSHA256 (${input.codeSha256}) is different from current CodeSHA256 in $LATEST`;
@@ -197,7 +197,7 @@ function publish(state: FunctionState, input: Of<'publish'>): readonly ConfigEff
   return [
     write({ kind: 'function', record }, putVersion(revised), putVersion(published)),
     { kind: 'reply-version', record: published, qualified: true },
-    { kind: 'version-active', version: published.version },
+    published.state === 'Active' ? { kind: 'version-active', version: published.version } : prepare(published),
   ];
 }
 
@@ -254,22 +254,23 @@ function deleteVersion(state: FunctionState, qualifier: string): readonly Config
   ];
 }
 
-/** A published copy has a pool of its own; while the original is not ready, neither is the copy. */
+/** A published copy has a pool of its own; where the original is not ready, or did not become so, the copy has to. */
 function copy(
   original: VersionRecord,
   version: string,
   input: { readonly nowMs: number; readonly revisionIds: readonly [string, string] },
   description: string | null,
 ): VersionRecord {
-  const ready = settled(original);
+  const ready = original.state === 'Active' && original.update === 'Successful';
   return {
     ...withoutPrevious(original),
     version,
     generation: original.generation,
     settings: { ...original.settings, description: description ?? original.settings.description },
     revisionId: input.revisionIds[1],
-    state: ready ? original.state : 'Pending',
+    state: ready ? 'Active' : 'Pending',
     update: ready ? 'Successful' : null,
+    failure: null,
   };
 }
 

@@ -80,6 +80,9 @@ export function newSettings(
 /** Runtimes that Lambda supports and Hearth does not have: saying that they are outdated would mislead. */
 const supportedElsewhere = /^(nodejs26\.x|python3\.15|java(8|11|17)\.al2023|dotnet(8|10))$/;
 
+/** Developer guide, "Lambda SnapStart": Java 11, Python 3.12, .NET 8, and newer. */
+const snapStartRuntimes = /^(java(?!8)|python3\.1[2-9]|dotnet)/;
+
 /** Members that are absent keep what was before; so do layers that are null. */
 export function changedSettings(
   before: Settings,
@@ -101,6 +104,10 @@ export function changedSettings(
   const environment = input.Environment === undefined ? before.environment : (input.Environment.Variables ?? {});
   const environmentFailure = environment === null ? null : checkEnvironment(environment);
   if (environmentFailure !== null) return fail(environmentFailure);
+  const snapStart = input.SnapStart?.ApplyOn ?? before.snapStart;
+  if (snapStart === 'PublishedVersions' && !snapStartRuntimes.test(runtime)) {
+    return invalid(`${runtime} is not supported for SnapStart enabled functions.`);
+  }
   // The model's pattern for a handler allows it; no process can be given one, and lists of arguments are ended by it.
   if (input.Handler?.includes('\0')) return invalid('The handler must not contain NUL characters.');
   const logging = changedLogging(before, input.LoggingConfig);
@@ -118,7 +125,7 @@ export function changedSettings(
     tracing: input.TracingConfig?.Mode ?? before.tracing,
     deadLetterArn: deadLetterArn === undefined || deadLetterArn === '' ? null : deadLetterArn,
     ...logging.value,
-    snapStart: input.SnapStart?.ApplyOn ?? before.snapStart,
+    snapStart,
     architecture: before.architecture,
     layers: layers ?? before.layers,
   });

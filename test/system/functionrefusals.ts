@@ -11,6 +11,7 @@ import {
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
+import { ownNode } from './hearth.js';
 import {
   arn,
   conflict,
@@ -174,6 +175,13 @@ export const functionRefusals: readonly Refusal[] = [
     400,
     /^3 validation errors detected: Value '.*' at '.*' failed to satisfy constraint: .*; Value '.*' at '.*' failed .*; Value /,
     null,
+  ],
+  [
+    'create: SnapStart of a runtime without it',
+    (code) => create(code, { SnapStart: { ApplyOn: 'PublishedVersions' } }),
+    invalid,
+    400,
+    `${ownNode} is not supported for SnapStart enabled functions.`,
   ],
   // Updating.
   [
