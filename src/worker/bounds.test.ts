@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { FakeDriver } from './fake/driver.js';
 import { makeSpec, World } from './fake/world.js';
-import { RuntimeApi } from './runtimeapi.js';
+import { RuntimeApi } from './runtimeapi/runtimeapi.js';
 
 test('a worker at its number of sandboxes starts no further one, and says so', async () => {
   const world = new World(new FakeDriver(), { sandboxesMax: 1 });

@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream';
 import { secondMs } from '../kernel/units.js';
 import { type FrameType, frameType } from '../wire/channel/frames.js';
 import { FrameReader } from './channel.js';
-import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi.js';
+import { TelemetryFrames } from './log/telemetryframes.js';
+import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi/runtimeapi.js';
 import type { Box, BoxExit, Crew, RuntimeLaunch } from './sandbox/driver.js';
 import type { RuntimeClient } from './service.js';
-import { TelemetryFrames } from './telemetryframes.js';
 
 /** Who owns the box now. A spare has no owner: what it says besides HELLO is dropped. */
 export interface BoxOwner extends RuntimeApiEvents {

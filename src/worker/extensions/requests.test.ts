@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseHead } from '../httprequest.js';
+import { parseHead } from '../runtimeapi/httprequest.js';
 import { isForExtensions, readEvents, readRequest } from './requests.js';
 
 const id = '01234567-89ab-4cde-8f01-23456789abcd';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RequestId } from '../../kernel/ids.js';
-import type { LineFacts } from '../loglines.js';
+import type { LineFacts } from '../log/loglines.js';
 import type { InvocationFigures, PlatformLine } from '../messages.js';
 import { EventSpelling, logEvent, spell, type TelemetryEvent } from './events.js';
 import type { Subscription } from './subscription.js';

@@ -1,7 +1,7 @@
-import type { LogSource } from '../logcapture.js';
-import { formatLine, type LineFacts } from '../loglines.js';
+import type { LogSource } from '../log/logcapture.js';
+import { formatLine, type LineFacts } from '../log/loglines.js';
+import { type PlatformEvent, platformEvents } from '../log/platformevents.js';
 import type { PlatformLine } from '../messages.js';
-import { type PlatformEvent, platformEvents } from '../platformevents.js';
 import type { Subscription, TelemetryType } from './subscription.js';
 
 /** Something that happened, before it is spelled for a subscriber. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { LogSource } from '../logcapture.js';
-import type { LineFacts } from '../loglines.js';
+import type { LogSource } from '../log/logcapture.js';
+import type { LineFacts } from '../log/loglines.js';
 import type { PlatformLine } from '../messages.js';
 import { EventSpelling, logEvent, spell, type TelemetryEvent } from './events.js';
 import { Subscriber } from './subscriber.js';

@@ -1,13 +1,13 @@
-import type { Clock } from '../kernel/ports/clock.js';
-import type { LogSink } from '../kernel/ports/logs.js';
-import type { Random } from '../kernel/ports/random.js';
-import type { FunctionSpec } from '../wire/functionspec.js';
+import type { Clock } from '../../kernel/ports/clock.js';
+import type { LogSink } from '../../kernel/ports/logs.js';
+import type { Random } from '../../kernel/ports/random.js';
+import type { FunctionSpec } from '../../wire/functionspec.js';
+import type { PlatformLine } from '../messages.js';
+import { sampledTrace } from '../trace.js';
 import { levelFilter } from './applicationlevel.js';
 import { LogCapture } from './logcapture.js';
 import { formatLine, jsonFailure, type LineFacts, logStreamName } from './loglines.js';
-import type { PlatformLine } from './messages.js';
 import { isLogged, platformEvents } from './platformevents.js';
-import { sampledTrace } from './trace.js';
 
 /** What a sandbox's log needs of the worker. */
 export interface LogSurroundings {

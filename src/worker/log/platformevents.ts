@@ -1,6 +1,6 @@
-import type { LoggingSpec } from '../wire/functionspec.js';
+import type { LoggingSpec } from '../../wire/functionspec.js';
+import type { InvocationFigures, PlatformLine } from '../messages.js';
 import type { LineFacts } from './loglines.js';
-import type { InvocationFigures, PlatformLine } from './messages.js';
 
 /** One platform event as the Telemetry API and the JSON log format spell it (Telemetry API event schema 2022-12-13). */
 export interface PlatformEvent {

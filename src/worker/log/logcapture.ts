@@ -1,7 +1,7 @@
-import { limits } from '../kernel/limits.js';
-import type { LogStreamWriter } from '../kernel/ports/logs.js';
+import { limits } from '../../kernel/limits.js';
+import type { LogStreamWriter } from '../../kernel/ports/logs.js';
+import { ByteGather } from '../bytegather.js';
 import type { LineFilter } from './applicationlevel.js';
-import { ByteGather } from './bytegather.js';
 
 const newline = 0x0a;
 

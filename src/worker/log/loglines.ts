@@ -1,6 +1,6 @@
-import type { PlatformLine } from './messages.js';
+import type { PlatformLine } from '../messages.js';
+import type { SampledTrace } from '../trace.js';
 import { billedMs } from './platformevents.js';
-import type { SampledTrace } from './trace.js';
 
 /** What the lines say beside the machine's figures. */
 export interface LineFacts {

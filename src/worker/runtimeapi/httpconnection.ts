@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { kib, mib } from '../kernel/units.js';
+import { kib, mib } from '../../kernel/units.js';
 import { type BodyBudget, BodyReader, type BodyTarget, KeptBody } from './httpbody.js';
 import { contentTypeOf, parseHead, type RequestHead } from './httprequest.js';
 

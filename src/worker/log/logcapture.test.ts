@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { limits } from '../kernel/limits.js';
+import { limits } from '../../kernel/limits.js';
 import { captureLogFrame } from './framedevent.js';
 import { LogCapture } from './logcapture.js';
 

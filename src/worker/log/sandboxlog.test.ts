@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RequestId } from '../kernel/ids.js';
-import type { FunctionSpec, LoggingSpec } from '../wire/functionspec.js';
-import { makeSpec, realClock } from './fake/world.js';
-import type { InvocationFigures, PlatformLine } from './messages.js';
+import type { RequestId } from '../../kernel/ids.js';
+import type { FunctionSpec, LoggingSpec } from '../../wire/functionspec.js';
+import { makeSpec, realClock } from '../fake/world.js';
+import type { InvocationFigures, PlatformLine } from '../messages.js';
 import { SandboxLog } from './sandboxlog.js';
 
 const requestId = '6d68ca91-49c9-448d-89b8-7ca3e6dc66aa' as RequestId;

@@ -1,5 +1,5 @@
-import { mib } from '../kernel/units.js';
-import { logKind } from '../wire/channel/frames.js';
+import { mib } from '../../kernel/units.js';
+import { logKind } from '../../wire/channel/frames.js';
 
 /**
  * Frames that AWS's runtime clients write to the descriptor that `_LAMBDA_TELEMETRY_LOG_FD` names, one log event each,

@@ -1,4 +1,4 @@
-import { kib } from '../kernel/units.js';
+import { kib } from '../../kernel/units.js';
 import type { HttpConnection, StreamTarget } from './httpconnection.js';
 import type { StreamedResponse } from './streamedresponse.js';
 

@@ -1,4 +1,4 @@
-import type { LoggingSpec } from '../wire/functionspec.js';
+import type { LoggingSpec } from '../../wire/functionspec.js';
 
 /** Says whether one line of a function's raw output is kept. */
 export type LineFilter = (line: string) => boolean;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RequestId } from '../kernel/ids.js';
+import type { RequestId } from '../../kernel/ids.js';
+import type { InvocationFigures, PlatformLine } from '../messages.js';
 import { formatLine, logStreamName } from './loglines.js';
-import type { InvocationFigures, PlatformLine } from './messages.js';
 
 const requestId = '3604cbc1-2bb9-4fb8-9e4c-2a1f4b9c5a11' as RequestId;
 const facts = {

@@ -1,9 +1,9 @@
-import { limits } from '../kernel/limits.js';
-import { secondMs } from '../kernel/units.js';
-import type { InvocationOutcome } from '../wire/invocation.js';
-import type { ResponseSink } from '../wire/responsesink.js';
-import { ByteGather } from './bytegather.js';
-import { errorTypeOf } from './outcome.js';
+import { limits } from '../../kernel/limits.js';
+import { secondMs } from '../../kernel/units.js';
+import type { InvocationOutcome } from '../../wire/invocation.js';
+import type { ResponseSink } from '../../wire/responsesink.js';
+import { ByteGather } from '../bytegather.js';
+import { errorTypeOf } from '../outcome.js';
 
 /** The runtime's side of a stream: stops it from sending, and lets it go on. */
 export interface Flow {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mib } from '../kernel/units.js';
+import { mib } from '../../kernel/units.js';
 import { TelemetryFrames } from './telemetryframes.js';
 
 function frame(type: number, text: string, microseconds?: bigint): Buffer {

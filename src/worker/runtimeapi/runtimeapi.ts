@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
-import { limits } from '../kernel/limits.js';
-import type { InvokeHeader } from './channel.js';
-import { HeldReport } from './heldreport.js';
+import { limits } from '../../kernel/limits.js';
+import type { InvokeHeader } from '../channel.js';
+import { HeldReport } from '../heldreport.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
 import { HttpConnection, type HttpEvents, type HttpRequest, type StreamTarget } from './httpconnection.js';
 import { runtimePrefix as prefix, type RequestHead } from './httprequest.js';

@@ -1,6 +1,6 @@
-import { limits } from '../kernel/limits.js';
-import { minuteMs } from '../kernel/units.js';
-import { logKind } from '../wire/channel/frames.js';
+import { limits } from '../../kernel/limits.js';
+import { minuteMs } from '../../kernel/units.js';
+import { logKind } from '../../wire/channel/frames.js';
 import type { LogCapture } from './logcapture.js';
 
 const headBytes = 9;

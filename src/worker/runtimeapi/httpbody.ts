@@ -1,6 +1,6 @@
-import { limits } from '../kernel/limits.js';
-import { kib, mib } from '../kernel/units.js';
-import { ByteGather } from './bytegather.js';
+import { limits } from '../../kernel/limits.js';
+import { kib, mib } from '../../kernel/units.js';
+import { ByteGather } from '../bytegather.js';
 
 /** Bytes of a body that are kept; one more is counted and dropped, so that it can be seen as too large. */
 const keptBytesMax = limits.syncResponseBytesMax;

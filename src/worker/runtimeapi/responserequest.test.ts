@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { limits } from '../kernel/limits.js';
-import { kib, mib } from '../kernel/units.js';
-import type { ResponseSink } from '../wire/responsesink.js';
+import { limits } from '../../kernel/limits.js';
+import { kib, mib } from '../../kernel/units.js';
+import type { ResponseSink } from '../../wire/responsesink.js';
 import { BodyReader } from './httpbody.js';
 import type { HttpConnection } from './httpconnection.js';
 import { ResponseRequest } from './responserequest.js';
