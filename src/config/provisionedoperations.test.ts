@@ -100,7 +100,7 @@ describe('provisioned concurrency', () => {
         call(service, 'PutFunctionConcurrency', { FunctionName: 'f', ReservedConcurrentExecutions: count });
       assert.equal(
         failure(await reserve(4)),
-        `${invalid}ReservedConcurrentExecutions 4 should not be lower than function's total provisioned concurrency [5].`,
+        `${invalid} ReservedConcurrentExecutions  4 should not be lower than function's total provisioned concurrency [5].`,
       );
       value(await reserve(5));
       assert.equal(

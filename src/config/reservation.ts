@@ -21,7 +21,8 @@ export function reserve(
   }
   const provisioned = provisionedTotal(state);
   if (concurrency !== null && concurrency < provisioned) {
-    const message = `ReservedConcurrentExecutions ${concurrency} should not be lower than function's total provisioned concurrency [${provisioned}].`;
+    // The spaces are the service's (recorded).
+    const message = ` ReservedConcurrentExecutions  ${concurrency} should not be lower than function's total provisioned concurrency [${provisioned}].`;
     return [{ kind: 'refuse', failure: apiFailure('InvalidParameterValueException', message, { omitType: true }) }];
   }
   return [

@@ -9,8 +9,8 @@ export function jsonProblem(bytes: Uint8Array): string | null {
 }
 
 const expected = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
-/** Payload bytes shown in a message. */
-const shownBytesMax = 500;
+/** What the service shows in place of the payload (recorded in late 2025). */
+const source = 'REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)';
 /** Characters of a wrong token shown in a message. */
 const tokenCharactersMax = 256;
 
@@ -73,7 +73,7 @@ class JsonScanner {
         const inObject = this.#objects.at(-1);
         if (inObject === undefined) {
           if (next !== undefined) return this.#unexpected('Expected space separating root-level values');
-          return isUtf8(bytes) ? null : this.#located('Invalid UTF-8 byte');
+          return isUtf8(bytes) ? null : this.#invalidUtf8(0, bytes.length);
         }
         if (next === undefined) return this.#endOfInput();
         this.#at++;
@@ -136,7 +136,9 @@ class JsonScanner {
     if (byte === 102) return this.#literal('false');
     if (byte === 110) return this.#literal('null');
     if (byte === undefined) return this.#endOfInput();
-    return isTokenByte(byte) ? this.#token() : this.#unexpected(`expected a valid value ${expected}`);
+    // No name begins with one of the control characters beyond ASCII.
+    const named = isTokenByte(byte) && !(byte >= 128 && byte < 160);
+    return named ? this.#token() : this.#unexpected(`expected a valid value ${expected}`);
   }
 
   #literal(text: string): string | null {
@@ -221,7 +223,10 @@ class JsonScanner {
   #token(): string {
     let end = this.#at;
     while (isTokenByte(this.#bytes[end]) && end - this.#at < tokenCharactersMax) end++;
-    const token = Buffer.from(this.#bytes.subarray(this.#at, end)).toString('utf8');
+    const bytes = Buffer.from(this.#bytes.subarray(this.#at, end));
+    // A character that the bound cuts in two is none of the payload's faults.
+    if (!isUtf8(bytes) && end - this.#at < tokenCharactersMax) return this.#invalidUtf8(this.#at, end);
+    const token = bytes.toString('utf8');
     this.#at = end;
     return this.#located(`Unrecognized token '${token}': was expecting ${expected}`);
   }
@@ -229,9 +234,27 @@ class JsonScanner {
   #unexpected(why: string): string {
     const byte = this.#bytes[this.#at];
     if (byte === undefined) return this.#endOfInput();
-    const shown = byte < 32 ? `(CTRL-CHAR, code ${byte})` : `'${String.fromCharCode(byte)}' (code ${byte})`;
-    this.#at++;
+    const control = byte < 32 || (byte >= 127 && byte < 160);
+    const shown = control ? `(CTRL-CHAR, code ${byte})` : `'${String.fromCharCode(byte)}' (code ${byte})`;
     return this.#located(`Unexpected character (${shown}): ${why}`);
+  }
+
+  /** Where the first byte is that cannot be where it is, just behind which the service's parser stands then. */
+  #invalidUtf8(from: number, end: number): string {
+    let at = from;
+    for (;;) {
+      const first = this.#bytes[at] ?? 0;
+      const rest = first < 128 ? 0 : first >> 5 === 6 ? 1 : first >> 4 === 14 ? 2 : first >> 3 === 30 ? 3 : null;
+      let wrong = rest === null ? at : -1;
+      for (let i = 1; wrong < 0 && i <= (rest ?? 0); i++)
+        if (((this.#bytes[at + i] ?? 0) & 192) !== 128) wrong = at + i;
+      if (wrong >= 0 || at >= end) {
+        this.#at = Math.max(wrong, at) + 1;
+        const byte = (this.#bytes[this.#at - 1] ?? 0).toString(16);
+        return this.#located(`Invalid UTF-8 ${wrong > at ? 'middle' : 'start'} byte 0x${byte}`);
+      }
+      at += (rest ?? 0) + 1;
+    }
   }
 
   #endOfInput(): string {
@@ -251,10 +274,6 @@ class JsonScanner {
         lineStart = i + 1;
       }
     }
-    const all = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
-    const cut = all.length - shownBytesMax;
-    const shown = all.toString('utf8', 0, Math.min(all.length, shownBytesMax));
-    const source = cut > 0 ? `"${shown}"[truncated ${cut} bytes]` : `"${shown}"`;
-    return `${what}\n at [Source: (byte[])${source}; line: ${line}, column: ${this.#at - lineStart + 1}]`;
+    return `${what}\n at [Source: ${source}; line: ${line}, column: ${this.#at - lineStart + 1}]`;
   }
 }
