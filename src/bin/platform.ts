@@ -44,6 +44,7 @@ import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { progressOf } from './runtimeprogress.js';
+import { startDiagnosis } from './startdiagnosis.js';
 
 export interface PlatformOptions {
   readonly folder: DataFolder;
@@ -195,6 +196,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     fleet,
     (account, region) => config.reservedInAccount(account, region),
     clock,
+    startDiagnosis(runtimes, config),
   );
   const eventSources = await openEventSources({
     kv: new EmbeddedKv(store, 'eventsources'),
