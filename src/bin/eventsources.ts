@@ -1,5 +1,5 @@
 import type { SqsClient } from '../adapters/sqs/client.js';
-import { EventSourceMappings, type MappedFunctions } from '../config/mappings.js';
+import { EventSourceMappings, type MappedFunctions } from '../config/mappings/mappings.js';
 import { EventSourceService, QueueProbe } from '../eventsources/service.js';
 import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
 import type { Clock } from '../kernel/ports/clock.js';

@@ -3,7 +3,7 @@ import type { AccountId, Region } from '../kernel/ids.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { accessDenied, type FunctionRef, functionArn, namedFunction, notFound, rootArn } from './arns.js';
 import { type FunctionId, type FunctionState, latest, type VersionRecord } from './messages.js';
-import { allows, type PolicyPrincipal, type PolicyRequest } from './policyevaluation.js';
+import { allows, type PolicyPrincipal, type PolicyRequest } from './policies/evaluation.js';
 import type { FunctionTable } from './table.js';
 
 /** Who asks: account and region come from the verified credential scope. */

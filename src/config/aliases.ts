@@ -1,7 +1,7 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { aliasNotFound, functionArn, notFound } from './arns.js';
-import { withoutAttachment } from './attachments.js';
+import { withoutAttachment } from './attachments/attachments.js';
 import {
   type AliasRecord,
   type ConfigEffect,

@@ -7,7 +7,7 @@ import { RealClock } from '../adapters/embedded/clock.js';
 import { limits } from '../kernel/limits.js';
 import { mib } from '../kernel/units.js';
 import { validate } from '../wire/lambda/validation.js';
-import { CodeStore } from './codestore.js';
+import { CodeStore } from './code/codestore.js';
 import { byText, page } from './page.js';
 import { changedSettings, newSettings } from './settings.js';
 import { caller, codeOf, create, creation, failure, value, within } from './testservice.js';

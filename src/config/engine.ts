@@ -7,9 +7,10 @@ import type { Kv } from '../kernel/ports/kv.js';
 import type { Random } from '../kernel/ports/random.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
-import type { AttachmentRecord } from './attachments.js';
-import type { CodeStore } from './codestore.js';
-import { type LayerStored, LayerTable, layerPrefix } from './layertable.js';
+import type { AttachmentRecord } from './attachments/attachments.js';
+import type { CodeStore } from './code/codestore.js';
+import { codesOf } from './code/versioncode.js';
+import { type LayerStored, LayerTable, layerPrefix } from './layers/table.js';
 import { settled, step } from './machine.js';
 import type {
   AliasRecord,
@@ -20,10 +21,9 @@ import type {
   VersionFailure,
   VersionRecord,
 } from './messages.js';
-import { type SigningRecord, SigningTable, signingPrefix } from './signingtable.js';
+import { type SigningRecord, SigningTable, signingPrefix } from './signing/table.js';
 import { type ConfigRecord, FunctionTable, specOf } from './table.js';
-import type { UrlRecord } from './urlmessages.js';
-import { codesOf } from './versioncode.js';
+import type { UrlRecord } from './urls/messages.js';
 
 /** Another writer changed the function in between: as often is more than any deployment needs. */
 const attemptsMax = 10;

@@ -3,8 +3,9 @@ import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
 import { stepAlias } from './aliases.js';
 import { functionArn, notFound } from './arns.js';
-import { withoutAttachment } from './attachments.js';
-import { stepAttachment } from './attachmentsteps.js';
+import { withoutAttachment } from './attachments/attachments.js';
+import { stepAttachment } from './attachments/steps.js';
+import { codesOf, running, tooLargeTogether } from './code/versioncode.js';
 import {
   type ConfigEffect,
   type ConfigInput,
@@ -16,9 +17,8 @@ import {
   type VersionRecord,
 } from './messages.js';
 import { reserve } from './reservation.js';
-import { taggedWith } from './tags.js';
-import { stepUrl } from './urls.js';
-import { codesOf, running, tooLargeTogether } from './versioncode.js';
+import { taggedWith } from './tags/tags.js';
+import { stepUrl } from './urls/urls.js';
 
 type Of<Kind extends ConfigInput['kind']> = Extract<ConfigInput, { kind: Kind }>;
 

@@ -2,8 +2,8 @@ import type { StopReason } from '../assignment/messages.js';
 import type { ApiFailure } from '../kernel/errors.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import type { RuntimeName } from '../wire/functionspec.js';
-import type { AttachmentInput, AttachmentRecord } from './attachments.js';
-import type { UrlInput, UrlRecord } from './urlmessages.js';
+import type { AttachmentInput, AttachmentRecord } from './attachments/attachments.js';
+import type { UrlInput, UrlRecord } from './urls/messages.js';
 
 export const latest = '$LATEST';
 

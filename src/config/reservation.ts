@@ -1,7 +1,7 @@
 import { apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
+import { provisionedTotal } from './attachments/provisioned.js';
 import type { ConfigEffect, ConfigInput, FunctionState } from './messages.js';
-import { provisionedTotal } from './provisioned.js';
 
 /** Reserved concurrency: what one function takes must leave the account's unreserved minimum to all others. */
 export function reserve(

@@ -5,7 +5,8 @@ import { fail, ok, type Result } from '../kernel/result.js';
 import { secondMs } from '../kernel/units.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import { aliasNotFound, functionArn, notFound } from './arns.js';
-import type { AttachmentRecord } from './attachments.js';
+import type { AttachmentRecord } from './attachments/attachments.js';
+import { running } from './code/versioncode.js';
 import {
   type AliasRecord,
   type FunctionId,
@@ -16,8 +17,7 @@ import {
   type RecordWrite,
   type VersionRecord,
 } from './messages.js';
-import type { UrlRecord, UrlTarget } from './urlmessages.js';
-import { running } from './versioncode.js';
+import type { UrlRecord, UrlTarget } from './urls/messages.js';
 
 /** Where `PublishTo` publishes to, which nothing does here. */
 const latestPublished = '$LATEST.PUBLISHED';

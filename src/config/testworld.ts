@@ -1,6 +1,6 @@
 /** What tests of the function's machine share: one function's store in memory. */
 import type { AccountId, Region } from '../kernel/ids.js';
-import type { AttachmentRecord } from './attachments.js';
+import type { AttachmentRecord } from './attachments/attachments.js';
 import { step } from './machine.js';
 import type {
   AliasRecord,
@@ -13,7 +13,7 @@ import type {
   Settings,
   VersionRecord,
 } from './messages.js';
-import type { UrlRecord } from './urlmessages.js';
+import type { UrlRecord } from './urls/messages.js';
 
 export const id: FunctionId = { account: '111111111111' as AccountId, region: 'us-east-1' as Region, name: 'f' };
 export const settings: Settings = {

@@ -7,7 +7,7 @@ import { RealClock } from '../adapters/embedded/clock.js';
 import { LmdbEnvironment } from '../adapters/embedded/environment.js';
 import { EmbeddedKv } from '../adapters/embedded/kv.js';
 import { RealRandom } from '../adapters/embedded/random.js';
-import { EventSourceMappings } from '../config/mappings.js';
+import { EventSourceMappings } from '../config/mappings/mappings.js';
 import { value } from '../config/testservice.js';
 import { fakeResolved } from '../frontend/fakedoor.js';
 import { apiFailure } from '../kernel/errors.js';

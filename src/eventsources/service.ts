@@ -1,6 +1,6 @@
-import { kinds } from '../config/mappingkinds.js';
-import { isSettled, type MappingRecord } from '../config/mappingrecord.js';
-import type { EventSourceMappings, SourceProbe } from '../config/mappings.js';
+import { kinds } from '../config/mappings/kinds.js';
+import type { EventSourceMappings, SourceProbe } from '../config/mappings/mappings.js';
+import { isSettled, type MappingRecord } from '../config/mappings/record.js';
 import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
 import type { RequestId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { apiFailure } from '../kernel/errors.js';
 import { kib, mib } from '../kernel/units.js';
 import { type Exchange, emptyBody } from './exchange.js';
-import { bodySha256, emptyBodySha256 } from './sigv4.js';
+import { bodySha256, emptyBodySha256 } from './signature/sigv4.js';
 
 /** Larger bodies are hashed as they arrive: 70 MB at once would hold up everyone else for 50 ms. */
 const hashedAtOnceBytesMax = 256 * kib;

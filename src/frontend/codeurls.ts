@@ -4,7 +4,7 @@ import { minuteMs, secondMs } from '../kernel/units.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import type { CodeSource, CodeUrls } from './ports.js';
-import { sameText } from './sigv4.js';
+import { sameText } from './signature/sigv4.js';
 
 export const codePrefix = '/_hearth/code/';
 /** As Lambda's own download URLs. */

@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { limits } from '../kernel/limits.js';
-import { amzDateOf } from './authorization.js';
 import { clientSettings, type FakeDoor, openFakeDoor, rawTalk, rejected } from './fakedoor.js';
+import { amzDateOf } from './signature/authorization.js';
 
 const health = 'GET /_hearth/health HTTP/1.1\r\nHost: a\r\n\r\n';
 

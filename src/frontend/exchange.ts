@@ -5,9 +5,9 @@ import type { RequestId } from '../kernel/ids.js';
 import { kib, minuteMs, secondMs } from '../kernel/units.js';
 import type { Caller } from '../wire/caller.js';
 import type { BodyBudget } from './bodybudget.js';
-import { headerOf } from './canonical.js';
 import { type FailureText, failureText, type Protocol } from './failures.js';
-import type { SignedRequest } from './sigv4.js';
+import { headerOf } from './signature/canonical.js';
+import type { SignedRequest } from './signature/sigv4.js';
 
 /** How long a refused client may go on sending (and be ignored) before its connection is cut. */
 const lingerMs = 5 * secondMs;

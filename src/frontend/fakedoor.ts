@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { AsyncEvent } from '../async/messages.js';
-import type { UrlTarget } from '../config/urlmessages.js';
+import type { UrlTarget } from '../config/urls/messages.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
@@ -14,11 +14,11 @@ import type { Caller } from '../wire/caller.js';
 import { type FunctionSpec, textLogging } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { SignedCodeUrls } from './codeurls.js';
-import { CredentialStore } from './credentials.js';
-import type { UrlDirectory } from './functionurl.js';
+import type { UrlDirectory } from './functionurl/endpoint.js';
 import type { Bandwidth } from './pace.js';
 import type { ResolvedFunction } from './ports.js';
 import { FrontEnd, type ServerLimits } from './server.js';
+import { CredentialStore } from './signature/credentials.js';
 
 /** Only for tests: a front end over fakes. Function `echo` answers its payload; `missing` does not exist. */
 export interface FakeDoor {

@@ -10,18 +10,18 @@ import { healthEndpoint, StatusEndpoint } from './admin.js';
 import { BodyBudget } from './bodybudget.js';
 import { readBody, refusedByLength } from './bodyreader.js';
 import { CodeEndpoint, codePrefix, type SignedCodeUrls } from './codeurls.js';
-import type { CredentialLookup } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { FunctionUrlEndpoint, type UrlDirectory, type UrlPorts } from './functionurl.js';
-import { addressOfHost, addressOfPath, urlPathPrefix } from './functionurladdress.js';
+import { addressOfHost, addressOfPath, urlPathPrefix } from './functionurl/address.js';
+import { FunctionUrlEndpoint, type UrlDirectory, type UrlPorts } from './functionurl/endpoint.js';
 import { IamEndpoint } from './iam.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
 import type { CodeSource, LogsApi, StatusSource } from './ports.js';
 import { isServed, notServed, signedService } from './rootservice.js';
-import { type Claim, SignatureVerifier } from './sigv4.js';
+import type { CredentialLookup } from './signature/credentials.js';
+import { type Claim, SignatureVerifier } from './signature/sigv4.js';
 import { StsEndpoint } from './sts.js';
 
 /** Bounds of the door. Tests make them small; the defaults carry their reasons. */

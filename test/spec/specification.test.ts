@@ -41,7 +41,7 @@ test('the check itself: true rows pass', async () => {
     `| x | 10 s | a | \`initMsMax\` (\`src/kernel/limits.ts\`) | ${holder} |`,
     `| x | 1 GiB | a | \`bytesMax\` (\`src/adapters/embedded/queue.ts\`) | ${holder}<br>${holder} |`,
     `| x | 25 % | a | \`lifetimeSpread\` (\`src/assignment/options.ts\`) | ${holder} |`,
-    `| x | 20 min | a | \`collectDelayMs\` (\`src/config/codestore.ts\`) | ${holder} |`,
+    `| x | 20 min | a | \`collectDelayMs\` (\`src/config/code/codestore.ts\`) | ${holder} |`,
   ]) {
     assert.deepEqual(await problemsOf(head + row), [], row);
   }
@@ -52,11 +52,11 @@ test('the check itself: what is not so is found', async () => {
   const broken: readonly (readonly [string, RegExp])[] = [
     [`| x | 5 MiB | a | ${constant} | ${holder} |`, /5 MiB is 5242880, but .* is 6291456/],
     [
-      `| x | 21 min | a | \`collectDelayMs\` (\`src/config/codestore.ts\`) | ${holder} |`,
+      `| x | 21 min | a | \`collectDelayMs\` (\`src/config/code/codestore.ts\`) | ${holder} |`,
       /but collectDelayMs .* is 1200000/,
     ],
     [`| x | 6 MiB | a | \`limits.nothing\` (\`src/kernel/limits.ts\`) | ${holder} |`, /is no number/],
-    [`| x | 6 MiB | a | \`nothing\` (\`src/config/codestore.ts\`) | ${holder} |`, /is no number/],
+    [`| x | 6 MiB | a | \`nothing\` (\`src/config/code/codestore.ts\`) | ${holder} |`, /is no number/],
     [`| x | 6 MiB | a | \`limits.x\` (\`src/kernel/nowhere.ts\`) | ${holder} |`, /no such constant/],
     [`| x | many | a | ${constant} | ${holder} |`, /not a number/],
     [`| x | 6 MiB | a | ${constant} | somebody |`, /no such test or bench/],

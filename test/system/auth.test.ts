@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { CreateFunctionCommand, GetFunctionCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
-import type { Credential } from '../../src/frontend/credentials.js';
+import type { Credential } from '../../src/frontend/signature/credentials.js';
 import { Hearth, ownNode } from './hearth.js';
 import { send, sign, signedFetch } from './signedfetch.js';
 import { zip } from './zip.js';

@@ -20,7 +20,7 @@ import {
   UpdateFunctionUrlConfigCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { Credential } from '../../src/frontend/credentials.js';
+import type { Credential } from '../../src/frontend/signature/credentials.js';
 import { Hearth, ownNode } from './hearth.js';
 
 /** Answers the event; paths ask for other things. */

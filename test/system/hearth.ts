@@ -15,7 +15,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import { type Credential, CredentialStore } from '../../src/frontend/credentials.js';
+import { type Credential, CredentialStore } from '../../src/frontend/signature/credentials.js';
 import { cleanEnvironment, stop } from './childprocess.js';
 import { zip } from './zip.js';
 

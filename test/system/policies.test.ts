@@ -10,7 +10,7 @@ import {
   PublishVersionCommand,
   RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
-import type { Credential } from '../../src/frontend/credentials.js';
+import type { Credential } from '../../src/frontend/signature/credentials.js';
 import type { AccountId } from '../../src/kernel/ids.js';
 import { Hearth, ownNode } from './hearth.js';
 

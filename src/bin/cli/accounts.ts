@@ -1,4 +1,4 @@
-import { CredentialStore } from '../../frontend/credentials.js';
+import { CredentialStore } from '../../frontend/signature/credentials.js';
 import type { AccountId } from '../../kernel/ids.js';
 import { DataFolder } from '../datafolder.js';
 import { commonOptions, defineCommand } from './options.js';

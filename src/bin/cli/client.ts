@@ -2,7 +2,7 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { type Credential, CredentialStore } from '../../frontend/credentials.js';
+import { type Credential, CredentialStore } from '../../frontend/signature/credentials.js';
 import { DataFolder } from '../datafolder.js';
 import { CommandError } from './terminal.js';
 

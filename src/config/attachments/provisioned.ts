@@ -1,0 +1,67 @@
+import { type ApiFailure, apiFailure } from '../../kernel/errors.js';
+import { limits } from '../../kernel/limits.js';
+import { fail, ok, type Result } from '../../kernel/result.js';
+import { type FunctionState, latest } from '../messages.js';
+import { type AttachmentInput, type AttachmentRecord, missingQualifier } from './attachments.js';
+
+/** What all configurations of the function ask for together, but for one qualifier's. */
+export function provisionedTotal(state: FunctionState, except: string | null = null): number {
+  let total = 0;
+  for (const { qualifier, provisioned } of state.attachments.values()) {
+    if (qualifier !== except) total += provisioned?.requested ?? 0;
+  }
+  return total;
+}
+
+export function setProvisioned(
+  state: FunctionState,
+  before: AttachmentRecord,
+  input: Extract<AttachmentInput, { kind: 'set-provisioned' }>,
+): Result<AttachmentRecord> {
+  const { qualifier, requested, nowMs } = input;
+  const failure = missingQualifier(state, qualifier) ?? unpublished(state, qualifier) ?? tooMuch(state, input);
+  if (failure !== null) return fail(failure);
+  const has = (other: string): boolean => (state.attachments.get(other)?.provisioned ?? null) !== null;
+  const alias = state.aliases.get(qualifier);
+  if (alias !== undefined && has(alias.version)) {
+    const message = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version";
+    return fail(apiFailure('ResourceConflictException', message));
+  }
+  if ([...state.aliases.values()].some(({ name, version }) => version === qualifier && has(name))) {
+    return fail(apiFailure('ResourceConflictException', 'Version is pointed by a Provisioned Concurrency alias'));
+  }
+  return ok({ ...before, provisioned: { requested, lastModifiedMs: nowMs } });
+}
+
+function unpublished(state: FunctionState, qualifier: string): ApiFailure | null {
+  if ((state.aliases.get(qualifier)?.version ?? qualifier) !== latest) return null;
+  return invalid('Provisioned Concurrency Configs cannot be applied to unpublished function versions.');
+}
+
+/** A function with a reservation provides from it; any other from what the account has not reserved. */
+function tooMuch(
+  state: FunctionState,
+  input: Extract<AttachmentInput, { kind: 'set-provisioned' }>,
+): ApiFailure | null {
+  const { requested, accountConcurrency, reservedInAccount } = input;
+  const { reserved } = state.record;
+  if (reserved !== null) {
+    if (requested + provisionedTotal(state, input.qualifier) <= reserved) return null;
+    return invalid(
+      'Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function',
+    );
+  }
+  if (requested > accountConcurrency) {
+    const message = `Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [${accountConcurrency}].`;
+    return invalid(message, { omitType: true });
+  }
+  if (accountConcurrency - reservedInAccount - requested >= limits.unreservedConcurrencyMin) return null;
+  const message =
+    "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its " +
+    `minimum value of [${limits.unreservedConcurrencyMin}].`;
+  return invalid(message, { omitType: true });
+}
+
+function invalid(message: string, more: Parameters<typeof apiFailure>[2] = {}): ApiFailure {
+  return apiFailure('InvalidParameterValueException', message, more);
+}
