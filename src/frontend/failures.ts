@@ -1,4 +1,5 @@
 import { type ApiFailure, errorKinds } from '../kernel/errors.js';
+import { xmlText } from '../wire/xml.js';
 
 /** How a service spells its answers. */
 export type Protocol = 'rest-json' | 'json-1.1' | 'query';
@@ -71,16 +72,4 @@ function query(failure: ApiFailure, requestId: string): FailureText {
 </ErrorResponse>
 `;
   return { status, contentType: 'text/xml', body };
-}
-
-/** Control characters, which XML 1.0 cannot hold, become `?`. */
-export function xmlText(text: string): string {
-  let safe = '';
-  for (const character of text) {
-    if (character === '&') safe += '&amp;';
-    else if (character === '<') safe += '&lt;';
-    else if (character === '>') safe += '&gt;';
-    else safe += character < ' ' && character !== '\n' && character !== '\t' ? '?' : character;
-  }
-  return safe;
 }

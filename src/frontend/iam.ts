@@ -1,8 +1,8 @@
 import { type IamFailure, iamStatus } from '../iam/entity.js';
 import type { IamApi } from '../iam/operations.js';
-import { renderXml } from '../iam/xml.js';
 import { assert } from '../kernel/assert.js';
 import { kib } from '../kernel/units.js';
+import { renderXml } from '../wire/xml.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 

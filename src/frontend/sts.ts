@@ -1,9 +1,10 @@
 import { assert } from '../kernel/assert.js';
 import { apiFailure } from '../kernel/errors.js';
 import { kib } from '../kernel/units.js';
+import { xmlText } from '../wire/xml.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
-import { stsNamespace, xmlText } from './failures.js';
+import { stsNamespace } from './failures.js';
 import type { CredentialLookup } from './signature/credentials.js';
 import { userId } from './userid.js';
 

@@ -6,10 +6,10 @@ import { after, before, suite, test } from 'node:test';
 import { LmdbEnvironment } from '../adapters/embedded/environment.js';
 import { EmbeddedKv } from '../adapters/embedded/kv.js';
 import type { AccountId, Region } from '../kernel/ids.js';
+import { renderXml } from '../wire/xml.js';
 import { Directory } from './directory.js';
 import { type Entity, iamLimits, type Role } from './entity.js';
 import { createIamApi, type IamApi } from './operations.js';
-import { renderXml } from './xml.js';
 
 const caller = (account: string) => ({
   account: account as AccountId,
@@ -138,7 +138,7 @@ suite('IAM’s roles and policies', () => {
 test('XML: lists, members, and what text cannot hold', () => {
   assert.equal(
     renderXml({ A: ['x', { B: '<&>"' }], C: undefined }),
-    '<A><member>x</member><member><B>&lt;&amp;&gt;&quot;</B></member></A>',
+    '<A><member>x</member><member><B>&lt;&amp;&gt;"</B></member></A>',
   );
   assert.equal(renderXml('a\u0000b\n'), 'a?b\n');
 });

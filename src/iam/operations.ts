@@ -2,12 +2,12 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { Kv } from '../kernel/ports/kv.js';
 import type { Random } from '../kernel/ports/random.js';
 import type { Caller } from '../wire/caller.js';
+import type { XmlValue } from '../wire/xml.js';
 import { Directory } from './directory.js';
 import type { Entity, IamFailure } from './entity.js';
 import { Form, IamProblem } from './form.js';
 import { policyOperations } from './policies.js';
 import { roleOperations } from './roles.js';
-import type { XmlValue } from './xml.js';
 
 /** One operation: its result's members, or null where the answer has none. Throws IamProblem. */
 export type Operation = (caller: Caller, form: Form) => Promise<XmlValue | null>;

@@ -1,10 +1,10 @@
 import type { Caller } from '../wire/caller.js';
+import type { XmlValue } from '../wire/xml.js';
 import type { Directory } from './directory.js';
 import { type IamFailure, iamLimits, type Role } from './entity.js';
 import { type Form, IamProblem } from './form.js';
 import type { Operation, Stamp } from './operations.js';
 import { policyArn } from './policies.js';
-import type { XmlValue } from './xml.js';
 
 const missing = (name: string): IamFailure => ({
   code: 'NoSuchEntity',
