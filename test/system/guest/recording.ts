@@ -10,7 +10,9 @@ const folder = join(projectRoot, '.cache', 'official', 'observed');
 export const everyCase = process.env.HEARTH_EVERY_CASE === '1';
 
 /** How it was observed: other observers may see more. */
-const observers = ['officialclient.js', 'observed.js'].map((name) => readFileSync(join(import.meta.dirname, name)));
+const observers = ['officialclient.js', 'observed.js', 'recording.js'].map((name) =>
+  readFileSync(join(import.meta.dirname, name)),
+);
 
 /** SHA-256 over the files below a folder, their names included. */
 export function digestOf(directory: string, wanted = /./): string {
@@ -25,7 +27,8 @@ export function digestOf(directory: string, wanted = /./): string {
 
 /**
  * What the official client did with a case, run once for the same client, interpreter and handlers: half of the time of
- * these tests would go into doing again what cannot come out otherwise. `taskRoot` may differ from run to run.
+ * these tests would go into doing again what cannot come out otherwise. `taskRoot` may differ from run to run, and the
+ * checkout: the cache belongs to all of them.
  */
 export async function recorded(
   subject: string,
@@ -37,11 +40,18 @@ export async function recorded(
   for (const observer of observers) hash.update(observer);
   const key = hash.digest('hex');
   const file = join(folder, key);
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8').replaceAll('TASKROOT', taskRoot)) as Observed;
+  const places = { TASKROOT: taskRoot, PROJECTROOT: projectRoot };
+  if (existsSync(file)) {
+    let text = readFileSync(file, 'utf8');
+    for (const [name, place] of Object.entries(places)) text = text.replaceAll(name, place);
+    return JSON.parse(text) as Observed;
+  }
   const observed = await run(wanted);
   mkdirSync(folder, { recursive: true });
   const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, JSON.stringify(observed).replaceAll(taskRoot, 'TASKROOT'));
+  let text = JSON.stringify(observed);
+  for (const [name, place] of Object.entries(places)) text = text.replaceAll(place, name);
+  writeFileSync(temporary, text);
   renameSync(temporary, file);
   return observed;
 }
