@@ -4,6 +4,8 @@ import { DriverError } from '../driver.js';
 
 /** A mount takes well under a millisecond; a helper that is silent for 10 s hangs in the kernel (a dead disk). */
 const answerMsMax = 10_000;
+/** A helper that ended is replaced when it is needed, this long after its start: one that dies at once is no use. */
+const restartMsMin = 1_000;
 /** Commands written and not answered. One cold start has about six; beyond this the machine is not keeping up. */
 const pendingMax = 4096;
 
@@ -12,32 +14,55 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** The mount helper process (`native/mounthelper.c`): commands go in order, answers come in order. */
+/**
+ * The mount helper process (`native/mounthelper.c`): commands go in order, answers come in order. Mounts belong to the
+ * namespace, not to the helper: when it dies, what it had not answered fails, and the next command gets a new one.
+ */
 export class Mounts {
   private readonly pending: Pending[] = [];
   private text = '';
   private deadline: NodeJS.Timeout | null = null;
   private broken: DriverError | null = null;
-  private readonly ended: Promise<void>;
+  private helper!: ChildProcess;
+  private ended!: Promise<void>;
+  private startedMs = 0;
+  private closed = false;
 
-  private constructor(private readonly helper: ChildProcess) {
-    helper.stdout?.setEncoding('latin1').on('data', (chunk: string) => this.receive(chunk));
-    helper.stdin?.on('error', () => {});
-    this.ended = new Promise((resolve) => {
-      helper.once('error', (error) => {
-        this.fail(`mount helper: ${error.message}`);
-        resolve();
-      });
-      helper.once('exit', () => {
-        this.fail('the mount helper ended');
-        resolve();
-      });
-    });
+  private constructor(
+    private readonly program: string,
+    private readonly restartMs: number,
+  ) {
+    this.spawn();
   }
 
-  static start(program: string): Mounts {
+  static start(program: string, restartMs = restartMsMin): Mounts {
+    return new Mounts(program, restartMs);
+  }
+
+  /** Of the helper now; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.helper.pid;
+  }
+
+  private spawn(): void {
     // A session of its own, as all our helpers: Ctrl-C is for the platform, which still needs them to shut down.
-    return new Mounts(spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: {}, cwd: '/', detached: true }));
+    const helper = spawn(this.program, [], { stdio: ['pipe', 'pipe', 'inherit'], env: {}, cwd: '/', detached: true });
+    this.helper = helper;
+    this.startedMs = performance.now();
+    this.broken = null;
+    this.text = '';
+    helper.stdout?.setEncoding('latin1').on('data', (chunk: string) => {
+      if (helper === this.helper) this.receive(chunk);
+    });
+    helper.stdin?.on('error', () => {});
+    this.ended = new Promise((resolve) => {
+      const over = (message: string) => {
+        if (helper === this.helper) this.fail(message);
+        resolve();
+      };
+      helper.once('error', (error) => over(`mount helper: ${error.message}`));
+      helper.once('exit', () => over('the mount helper ended'));
+    });
   }
 
   /** Mounts a tmpfs at `path` that propagates into sandboxes. First command of all. */
@@ -81,11 +106,13 @@ export class Mounts {
 
   /** Waits for the commands given so far, then ends the helper. */
   async close(): Promise<void> {
+    this.closed = true;
     this.helper.stdin?.end();
     await this.ended;
   }
 
   private run(...fields: readonly string[]): Promise<void> {
+    if (this.broken && !this.closed && performance.now() - this.startedMs >= this.restartMs) this.spawn();
     if (this.broken) return Promise.reject(this.broken);
     const bad = fields.find((field) => /[\0\n]/.test(field) || field === '');
     if (bad !== undefined) return Promise.reject(new DriverError(`not a path: ${JSON.stringify(bad)}`));
