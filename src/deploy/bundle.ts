@@ -50,7 +50,6 @@ export type Patterns = readonly string[];
 
 /**
  * Code from a local path: a zip (or jar) as it is, a folder with everything in it, or a single file.
- * `executables`: names at the top that must be executable (`bootstrap`), whatever the file's mode says.
  */
 export async function localBundle(path: string, where: string, patterns: Patterns = []): Promise<Bundle> {
   if (!existsSync(path)) throw new DeployError(where, `${path} does not exist (does it have to be built first?)`);
