@@ -111,6 +111,8 @@ export interface FakeRuntime {
 
 export class FakeDriver implements SandboxDriver {
   readonly grade = 'none';
+  readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly snapshots = null;
   readonly boxes: FakeBox[] = [];
   readonly scratches: { mib: number; disposed: boolean }[] = [];
   bootProblem: string | null = null;

@@ -107,11 +107,44 @@ export interface Box {
   readonly exited: Promise<BoxExit>;
 }
 
+/** Sizes of one snapshot layer, bytes. */
+export interface SnapshotSizes {
+  /** Of the whole memory. */
+  readonly logicalBytes: number;
+  /** Different pages that this layer holds beyond its parent's, before compression. */
+  readonly uniqueBytes: number;
+  /** What storing it added, compressed. */
+  readonly storedBytes: number;
+}
+
+/** Saved initialized sandboxes, from which new ones start (SnapStart). Ids: `[a-zA-Z0-9._-]{1,120}`, one a version. */
+export interface FunctionSnapshots {
+  /**
+   * Saves a bound box whose runtime is initialized and waits to be restored. Pauses it meanwhile; whether it goes on
+   * afterwards is up to the caller. Rejects with DriverError; nothing is kept then. A second capture of an id replaces.
+   */
+  capture(box: Box, id: string, account: string): Promise<SnapshotSizes>;
+  /** Whether a restore of it can work here and now (made by another version of anything: no). */
+  has(id: string): Promise<boolean>;
+  /** A new box in the state of the capture, bound to this code and scratch, with fresh entropy, clock and host name. */
+  restore(request: { readonly boxId: string; readonly id: string; readonly binding: BoxBinding }): Promise<Box>;
+  drop(id: string): Promise<void>;
+}
+
 export interface SandboxDriver {
   readonly grade: IsolationGrade;
+  /** Functions with more memory cannot take a spare. Infinite where memory is a limit only, not hardware. */
+  readonly spareMemoryMibMax: number;
+  /** Null where a sandbox cannot be saved. */
+  readonly snapshots: FunctionSnapshots | null;
   protections(): readonly Protection[];
   /** Boots a box that waits for its function. Rejects with DriverError; leaves nothing behind then. */
-  boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box>;
+  boot(request: {
+    readonly boxId: string;
+    readonly runtime: RuntimeLaunch;
+    /** Of the function it is for; absent for a spare, which then serves only functions up to `spareMemoryMibMax`. */
+    readonly memoryMib?: number;
+  }): Promise<Box>;
   createScratch(mib: number): Promise<Scratch>;
   /** Kills every box and removes everything of this driver from the machine. */
   close(): Promise<void>;

@@ -22,6 +22,8 @@ const boxesMax = 4096;
 /** Plain child processes of the platform's own user: for trusted code where the machine gives no namespaces. */
 export class NoneDriver implements SandboxDriver {
   readonly grade = 'none';
+  readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly snapshots = null;
   private readonly boxes = new Map<string, NoneBox>();
   private closing: Promise<void> | null = null;
 

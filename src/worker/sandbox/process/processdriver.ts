@@ -39,6 +39,8 @@ export interface ProcessDriverOptions {
 /** Sandboxes made of Linux namespaces: bubblewrap, a seccomp filter, cgroups, slirp4netns. Grade `namespaces`. */
 export class ProcessDriver implements SandboxDriver {
   readonly grade = 'namespaces';
+  readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly snapshots = null;
   private readonly boxes = new Map<string, Promise<ProcessBox>>();
   private readonly files = new Map<string, Promise<string>>();
   private closing: Promise<void> | null = null;
