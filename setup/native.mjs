@@ -9,6 +9,7 @@ const output = join(root, 'build', 'native');
 const sources = [
   'guest/agent/agent.c',
   'src/worker/sandbox/native/connector.c',
+  'src/worker/sandbox/native/extents.c',
   'src/worker/sandbox/native/launcher.c',
   'src/worker/sandbox/native/mounthelper.c',
 ];
@@ -46,7 +47,7 @@ function compileStale() {
   if (stale.length === 0) return null;
   const cc = compiler();
   if (cc === null) {
-    return 'No C compiler found. Sandboxes with namespaces need four small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
+    return 'No C compiler found. Sandboxes with namespaces need a few small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
   }
   mkdirSync(output, { recursive: true });
   for (const source of stale) {
