@@ -13,6 +13,7 @@ import { functions } from './cli/functions.js';
 import { invoke } from './cli/invoke.js';
 import { logs } from './cli/logs.js';
 import { runtimes } from './cli/runtimes.js';
+import { snapshots } from './cli/snapshots.js';
 import { status } from './cli/status.js';
 import { CommandError } from './cli/terminal.js';
 import { up } from './cli/up.js';
@@ -37,6 +38,7 @@ await yargs(hideBin(process.argv))
   .command(invoke)
   .command(logs)
   .command(runtimes)
+  .command(snapshots)
   .command(accounts)
   .command(env)
   .completion('completion', 'Print a completion script: source <(hearth completion)')

@@ -74,3 +74,11 @@ export interface CodeUrls {
 
 /** What `GET /_hearth/status` answers, as JSON; the composition root fills it. */
 export type StatusSource = () => object;
+
+/** What `GET /_hearth/snapshots` tells an account; the composition root fills it. */
+export interface SnapshotSource {
+  /** Layers of the platform and of the account. */
+  list(account: string): Promise<object>;
+  /** One of them with all its parents: `name` is a layer's, or `FUNCTION` or `FUNCTION:VERSION`. Null: there is none. */
+  show(account: string, name: string): Promise<object | null>;
+}

@@ -6,7 +6,7 @@ import { apiFailure } from '../kernel/errors.js';
 import { kib, mib, secondMs } from '../kernel/units.js';
 import type { OperationName } from '../wire/lambda/operations.js';
 import { route } from '../wire/lambda/router.js';
-import { healthEndpoint, StatusEndpoint } from './admin.js';
+import { healthEndpoint, SnapshotsEndpoint, StatusEndpoint, snapshotsPath } from './admin.js';
 import { BodyBudget } from './bodybudget.js';
 import { readBody, refusedByLength } from './bodyreader.js';
 import { CodeEndpoint, codePrefix, type SignedCodeUrls } from './codeurls.js';
@@ -18,7 +18,7 @@ import { IamEndpoint } from './iam.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
-import type { CodeSource, LogsApi, StatusSource } from './ports.js';
+import type { CodeSource, LogsApi, SnapshotSource, StatusSource } from './ports.js';
 import { isServed, notServed, signedService } from './rootservice.js';
 import type { CredentialLookup } from './signature/credentials.js';
 import { type Claim, SignatureVerifier } from './signature/sigv4.js';
@@ -63,6 +63,8 @@ export interface FrontEndOptions extends InvokePorts {
   readonly code: CodeSource;
   readonly codeUrls: SignedCodeUrls;
   readonly status: StatusSource;
+  /** Absent: the isolation in force has no snapshots. */
+  readonly snapshots?: SnapshotSource;
   readonly iam: IamApi;
   /** Hears of errors in our own code that made a request fail with 500. */
   readonly onError: (error: unknown) => void;
@@ -91,6 +93,7 @@ export class FrontEnd {
   readonly #sts: Endpoint;
   readonly #code: Endpoint;
   readonly #status: Endpoint;
+  readonly #snapshots: Endpoint | null;
   readonly #iam: Endpoint;
 
   constructor(options: FrontEndOptions) {
@@ -105,6 +108,7 @@ export class FrontEnd {
     this.#sts = new StsEndpoint(options.credentials);
     this.#code = new CodeEndpoint(options.codeUrls, options.code);
     this.#status = new StatusEndpoint(options.status);
+    this.#snapshots = options.snapshots === undefined ? null : new SnapshotsEndpoint(options.snapshots);
     this.#iam = new IamEndpoint(options.iam);
     this.#server = createServer({
       maxHeaderSize: headerBytesMax,
@@ -242,6 +246,7 @@ export class FrontEnd {
     if (exchange.method === 'GET' || exchange.method === 'HEAD') {
       if (exchange.path === '/_hearth/health') return healthEndpoint;
       if (exchange.path === '/_hearth/status') return this.#status;
+      if (this.#snapshots !== null && `${exchange.path}/`.startsWith(`${snapshotsPath}/`)) return this.#snapshots;
       if (exchange.path.startsWith(codePrefix)) return this.#code;
     }
     return this.#unknown(exchange);
