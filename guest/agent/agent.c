@@ -3,12 +3,8 @@
  *   1. opens the Runtime API's listening socket, 127.0.0.1:9001 of the sandbox's own network, and hands it to the
  *      worker over the IPC channel of Node's child_process (descriptor 4);
  *   2. becomes the runtime: with a command in its arguments (managed runtimes) at once, else (`provided.*`) after one
- *      start message on descriptor 3: u32 little-endian length, then the arguments, each ended by NUL, an empty
- *      string, and the environment, each entry ended by NUL. The length's highest bit: the program keeps
- *      descriptor 3 (a managed runtime whose start had to wait for its function).
- *
- * The next bit of the length: the program is an extension and runs beside the runtime, which a later message starts.
- * Then this process stays and supervises (supervisor.h).
+ *      start message on descriptor 3 (program.h). When that starts an extension, this process stays and supervises
+ *      (supervisor.h).
  *
  * It never returns: exec or exit. Nothing but descriptors 0-2 (and 3 for managed runtimes) survives the exec.
  */
@@ -27,11 +23,6 @@
 #include "supervisor.h"
 
 enum { RUNTIME_API_PORT = 9001, BACKLOG = 128 };
-
-/* Environment 4 KB by Lambda's limit, plus what the platform adds; 1 MiB is far above both. */
-static const uint32_t start_bytes_max = 1 << 20;
-static const uint32_t keeps_channel = 1u << 31;
-static const uint32_t runs_beside = 1u << 30;
 
 static void die(const char *what)
 {
@@ -105,49 +96,27 @@ static void read_exactly(void *to, size_t bytes)
 	}
 }
 
-/* Splits NUL-ended strings from `at` up to `end` or an empty string; returns what follows. */
-static char *split(char *at, char *end, char **list, size_t *count)
-{
-	while (at < end && *at != '\0') {
-		list[(*count)++] = at;
-		at += strlen(at) + 1;
-	}
-	list[*count] = NULL;
-	return at < end ? at + 1 : at;
-}
-
 /* One start message. Returns false for the last: `program` is the runtime's then. */
 static bool read_start(struct program *program)
 {
-	uint8_t head[4];
-	uint32_t bytes, flags;
+	uint8_t head[START_HEAD_BYTES];
+	uint32_t bytes;
 	char *text;
-	size_t argument_count = 0, environment_count = 0;
 
 	read_exactly(head, sizeof head);
-	bytes = (uint32_t)head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
-	flags = bytes & (keeps_channel | runs_beside);
-	bytes &= ~(keeps_channel | runs_beside);
-	if (bytes > start_bytes_max) {
+	bytes = parse_start_head(head, program);
+	if (bytes > START_BYTES_MAX) {
 		errno = EMSGSIZE;
 		die("start message");
 	}
 	text = malloc(bytes + 1);
-	/* Each string takes at least two bytes; one more for the ending NULL of each list. */
-	program->arguments = malloc((bytes / 2 + 2) * sizeof *program->arguments);
-	program->environment = malloc((bytes / 2 + 2) * sizeof *program->environment);
-	if (!text || !program->arguments || !program->environment)
+	if (!text)
 		die("malloc");
 	read_exactly(text, bytes);
-	text[bytes] = '\0';
-	split(split(text, text + bytes, program->arguments, &argument_count), text + bytes, program->environment,
-	      &environment_count);
-	if (argument_count == 0) {
-		errno = EINVAL;
+	errno = parse_start_text(text, bytes, program);
+	if (errno != 0)
 		die("start message");
-	}
-	program->keeps_channel = flags & keeps_channel;
-	return flags & runs_beside;
+	return program->beside;
 }
 
 static void start_from_message(void)

@@ -23,42 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHANNEL_FD = 3, IPC_FD = 4 };
-/* Above what scripts and their interpreters use (bash: up to 255 for itself, from 10 for redirections), below 1024. */
-enum { CHANNEL_COPY_FD = 200 };
-/* Lambda takes ten extensions; the runtime makes eleven. */
-enum { PROGRAMS_MAX = 11 };
+#include "program.h"
+
+enum { IPC_FD = 4 };
 #define EXTENSION_OUTPUT "/var/lib/hearth/extensions"
-
-struct program {
-	char **arguments;
-	char **environment;
-	bool keeps_channel;
-};
-
-static bool wraps(char **environment)
-{
-	static const char name[] = "AWS_LAMBDA_EXEC_WRAPPER=";
-	for (; *environment != NULL; environment += 1)
-		if (strncmp(*environment, name, sizeof name - 1) == 0)
-			return true;
-	return false;
-}
-
-static void become(const struct program *program, const char *directory)
-{
-	if (chdir(directory) < 0) {
-		fprintf(stderr, "hearth agent: %s: %s\n", directory, strerror(errno));
-		_exit(71); /* EX_OSERR */
-	}
-	/* A wrapper script may close or reuse descriptor 3: the runtime behind it finds the channel here. */
-	if (program->keeps_channel && wraps(program->environment))
-		dup2(CHANNEL_FD, CHANNEL_COPY_FD);
-	execve(program->arguments[0], program->arguments, program->environment);
-	/* A script whose interpreter line is missing: say it as a shell would, for the function's log. */
-	fprintf(stderr, "%s: %s\n", program->arguments[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
-}
 
 static pid_t pids[PROGRAMS_MAX];
 

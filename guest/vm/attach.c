@@ -1,0 +1,141 @@
+/* What a machine gets later: drives with the runtime, code, layers and /tmp; after a restore clock and entropy. */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/random.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "agent.h"
+
+/* RNDADDENTROPY takes any amount; the kernel's pool is 256 bits. */
+enum { ENTROPY_BYTES_MAX = 512 };
+
+/* The kernel may have read the drive before it had its contents, and would go on with what it read. */
+static int forget_cached(const char *device)
+{
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	int error = 0;
+	if (fd < 0)
+		return errno;
+	if (ioctl(fd, BLKFLSBUF, 0) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static int mount_drive(const char *device, const char *target, const char *type, unsigned long flags)
+{
+	int error = forget_cached(device);
+	if (error == 0 && mount(device, target, type, flags | MS_NOSUID | MS_NODEV, NULL) < 0)
+		error = errno;
+	return error;
+}
+
+static int show(const char *source, const char *target)
+{
+	if (access(source, F_OK) < 0)
+		return 0;
+	return mount(source, target, NULL, MS_BIND, NULL) < 0 ? errno : 0;
+}
+
+/* The image holds the folders under the paths where programs see them. */
+static int attach_runtime(void)
+{
+	int error;
+	mkdir("/runtime", 0755);
+	error = mount_drive("/dev/vdb", "/runtime", "erofs", MS_RDONLY);
+	if (error == 0)
+		error = show("/runtime/var/lang", SANDBOX_ROOT "/var/lang");
+	if (error == 0)
+		error = show("/runtime/var/runtime", SANDBOX_ROOT "/var/runtime");
+	return error;
+}
+
+static int attach_scratch(void)
+{
+	int error = mount_drive("/dev/vde", SANDBOX_ROOT "/tmp", "ext4", MS_NOATIME);
+	if (error != 0)
+		return error;
+	rmdir(SANDBOX_ROOT "/tmp/lost+found");
+	if (chown(SANDBOX_ROOT "/tmp", SANDBOX_UID, SANDBOX_GID) < 0 || chmod(SANDBOX_ROOT "/tmp", 0700) < 0)
+		return errno;
+	return 0;
+}
+
+int machine_attach(uint32_t parts, uint32_t memory_mib, const char **what)
+{
+	int error = 0;
+
+	if (!in_machine())
+		return ENOSYS;
+	if (parts & ATTACH_RUNTIME) {
+		*what = "runtime image";
+		error = attach_runtime();
+	}
+	if (error == 0 && parts & ATTACH_CODE) {
+		*what = "code image";
+		error = mount_drive("/dev/vdc", SANDBOX_ROOT "/var/task", "erofs", MS_RDONLY);
+	}
+	if (error == 0 && parts & ATTACH_LAYERS) {
+		*what = "layers image";
+		error = mount_drive("/dev/vdd", SANDBOX_ROOT "/opt", "erofs", MS_RDONLY);
+	}
+	if (error == 0 && parts & ATTACH_SCRATCH) {
+		*what = "scratch image";
+		error = attach_scratch();
+	}
+	if (error == 0 && parts & ATTACH_LIMIT) {
+		*what = "memory limit";
+		error = group_limit(memory_mib);
+	}
+	return error;
+}
+
+static int add_entropy(const uint8_t *entropy, size_t bytes)
+{
+	struct {
+		struct rand_pool_info info;
+		uint8_t bytes[ENTROPY_BYTES_MAX];
+	} pool;
+	int error = 0;
+	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	pool.info.entropy_count = (int)bytes * 8;
+	pool.info.buf_size = (int)bytes;
+	memcpy(pool.info.buf, entropy, bytes);
+	/* Mixed into the pool; and then at once into what every processor draws from. */
+	if (ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entropy, size_t bytes, const char **what)
+{
+	int error = 0;
+
+	if (!in_machine())
+		return 0;
+	if (bytes > ENTROPY_BYTES_MAX)
+		return EMSGSIZE;
+	if (bytes > 0) {
+		*what = "entropy";
+		error = add_entropy(entropy, bytes);
+	}
+	if (error == 0 && clock_ns > 0) {
+		struct timespec clock = { (time_t)(clock_ns / 1000000000), (long)(clock_ns % 1000000000) };
+		*what = "clock";
+		if (clock_settime(CLOCK_REALTIME, &clock) < 0)
+			error = errno;
+	}
+	if (error == 0 && host_name[0] != '\0') {
+		*what = "host name";
+		if (sethostname(host_name, strlen(host_name)) < 0)
+			error = errno;
+	}
+	return error;
+}
