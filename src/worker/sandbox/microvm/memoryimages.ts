@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import type { Manifest } from '../../../chunks/layout.js';
+import { secondMs } from '../../../kernel/units.js';
+import { type AccessLog, runsMax, withRun, workingSet } from '../../../snapshot/accesslog.js';
+import type { SparseFs } from '../../../sparsefs/sparsefs.js';
+
+/** Images that no machine uses stay this many, with what the kernel has cached of them; the longest unused goes. */
+const idleMax = 64;
+/** A recording that nobody ended ends itself: what a restore touches comes within its first seconds. */
+export const recordingMsMax = 30 * secondMs;
+/** The kernel may have dropped cached pages of an image that was prefetched longer ago than this. */
+const prefetchAgainMs = 60 * secondMs;
+
+/** Where logs of page accesses are kept, by snapshot. */
+export interface AccessLogs {
+  load(snapshot: string): Promise<AccessLog>;
+  save(snapshot: string, log: AccessLog): Promise<void>;
+}
+
+/** A memory image in the sparse file system, for one machine. */
+export interface MemoryImage {
+  readonly path: string;
+  /** What the sandbox needed to start has been touched: ends a recording, if this restore is one. Idempotent. */
+  settled(): void;
+  /** The machine is gone. Idempotent. */
+  release(): void;
+}
+
+interface Shared {
+  readonly name: string;
+  readonly path: Promise<string>;
+  users: number;
+  prefetchedMs: number;
+}
+
+/**
+ * Memory images, one file per snapshot and tenant: the kernel shares their pages between the sandboxes of one function
+ * and never between tenants. The first restores of a snapshot read from files of their own, whose accesses are written
+ * down: pages that another restore has brought into the cache would be missing in the log.
+ */
+export class MemoryImages {
+  readonly #shared = new Map<string, Shared>();
+  readonly #recording = new Set<string>();
+  #recordings = 0;
+
+  constructor(
+    private readonly fs: SparseFs,
+    private readonly logs: AccessLogs,
+    private readonly now: () => number,
+  ) {}
+
+  /** `snapshot`: the record's name. Rejects with DriverError. */
+  async open(snapshot: string, manifest: Manifest, tenant: string): Promise<MemoryImage> {
+    const log = await this.logs.load(snapshot);
+    if (log.runs.length < runsMax && !this.#recording.has(snapshot)) return this.#record(snapshot, manifest);
+    const image = this.#share(snapshot, manifest, tenant);
+    image.users += 1;
+    try {
+      const path = await image.path;
+      if (this.now() - image.prefetchedMs > prefetchAgainMs) {
+        image.prefetchedMs = this.now();
+        this.fs.prefetch(image.name, workingSet(log));
+      }
+      let held = true;
+      return {
+        path,
+        settled() {},
+        release: () => {
+          if (held) image.users -= 1;
+          held = false;
+          this.#trim();
+        },
+      };
+    } catch (error) {
+      image.users -= 1;
+      throw error;
+    }
+  }
+
+  #share(snapshot: string, manifest: Manifest, tenant: string): Shared {
+    const key = createHash('sha256').update(`${snapshot}\n${tenant}`).digest('hex').slice(0, 32);
+    const known = this.#shared.get(key);
+    if (known !== undefined) {
+      this.#shared.delete(key);
+      this.#shared.set(key, known);
+      return known;
+    }
+    const name = `memory-${key}`;
+    const path = this.fs.expose(name, manifest.bytes, manifest, 'pages');
+    const image = { name, path, users: 0, prefetchedMs: Number.NEGATIVE_INFINITY };
+    this.#shared.set(key, image);
+    path.catch(() => this.#shared.delete(key));
+    return image;
+  }
+
+  /** Beyond the bound, unused images are withdrawn. */
+  #trim(): void {
+    const idle = [...this.#shared].filter(([, { users }]) => users === 0);
+    for (const [key, { name }] of idle.slice(0, Math.max(0, idle.length - idleMax))) {
+      this.#shared.delete(key);
+      this.fs.withdraw(name).catch(() => {}); // The file system is gone, and the file with it.
+    }
+  }
+
+  async #record(snapshot: string, manifest: Manifest): Promise<MemoryImage> {
+    this.#recording.add(snapshot);
+    this.#recordings += 1;
+    const name = `recorded-${this.#recordings}`;
+    let path: string;
+    try {
+      path = await this.fs.expose(name, manifest.bytes, manifest, 'pages');
+      await this.fs.record(name);
+    } catch (error) {
+      this.#recording.delete(snapshot);
+      throw error;
+    }
+    let ended: Promise<void> | null = null;
+    const end = (keep: boolean): Promise<void> => {
+      clearTimeout(timer);
+      ended ??= this.#end(snapshot, name, keep);
+      return ended;
+    };
+    const timer = setTimeout(() => void end(true), recordingMsMax);
+    timer.unref();
+    return {
+      path,
+      settled: () => void end(true),
+      release: () => {
+        // Gone before it had settled: what it touched says little of a start that goes well.
+        void end(false).then(() => this.fs.withdraw(name).catch(() => {}));
+      },
+    };
+  }
+
+  async #end(snapshot: string, name: string, keep: boolean): Promise<void> {
+    try {
+      const pages = await this.fs.recorded(name);
+      if (keep && pages.length > 0) await this.logs.save(snapshot, withRun(await this.logs.load(snapshot), pages));
+    } catch {
+      // The file system or the store is gone: a later restore records.
+    } finally {
+      this.#recording.delete(snapshot);
+    }
+  }
+}
