@@ -41,12 +41,12 @@ export interface MachineRequest {
   readonly shape: MachineShape;
   /** Host file of each drive of the shape, of exactly its size (may be sparse). */
   readonly drivePaths: readonly string[];
-  /** Against the worker's processors, as for every sandbox: set by `limit` later. */
 }
 
 export interface BootMachine extends MachineRequest {
   readonly kernelPath: string;
   readonly initrdPath: string;
+  /** The caller's words; the monitor puts in front what its hardware needs (console, clock). */
   readonly commandLine: string;
 }
 
@@ -93,6 +93,8 @@ export interface Capture {
   readonly state: Buffer;
   /** Numbers of 4 KiB pages, ascending. */
   readonly pages: Uint32Array;
+  /** Where a worker thread of this process reads page N: at byte `offset + N × 4096` of that file. As long as `read`. */
+  readonly memory: { readonly path: string; readonly offset: number };
   /** Bytes of `count` pages from page `first` on, from the machine's memory. */
   read(first: number, count: number): Buffer;
 }
