@@ -9,6 +9,8 @@
  *   --core N        limit of core files, bytes
  *   --rest-fd N     wait: program and arguments come on this descriptor, each ended by NUL, up to its end
  *   --mounts private  own copy of the mounts, from and to which nothing propagates
+ *   --read N:FILE   open FILE as descriptor N for the program (repeatable); before the change of user, so that the
+ *   --write N:FILE  program gets these files and no others; `write` is for reading, too
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,6 +58,25 @@ static void limit(__rlimit_resource_t resource, unsigned long value, const char 
 	struct rlimit both = { value, value };
 	if (setrlimit(resource, &both) < 0)
 		die(what);
+}
+
+static void give(const char *value, int flags)
+{
+	const char *colon = strchr(value, ':');
+	int wanted = atoi(value), fd;
+	if (!colon || wanted < 3) {
+		errno = EINVAL;
+		die(value);
+	}
+	fd = open(colon + 1, flags | O_CLOEXEC);
+	if (fd < 0)
+		die(colon + 1);
+	if (fd == wanted) {
+		if (fcntl(fd, F_SETFD, 0) < 0)
+			die(value);
+	} else if (dup2(fd, wanted) < 0) {
+		die(value);
+	}
 }
 
 /* Program and arguments from a descriptor. Nothing at all means that nobody needs us any more. */
@@ -120,6 +141,10 @@ int main(int count, char **arguments)
 			limit(RLIMIT_CORE, number(value), option);
 		else if (strcmp(option, "--rest-fd") == 0)
 			rest_fd = (int)number(value);
+		else if (strcmp(option, "--read") == 0)
+			give(value, O_RDONLY);
+		else if (strcmp(option, "--write") == 0)
+			give(value, O_RDWR);
 		else if (strcmp(option, "--mounts") == 0)
 			private_mounts();
 		else {

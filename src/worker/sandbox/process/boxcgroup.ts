@@ -57,9 +57,9 @@ export class BoxCgroup {
     return this.freezer !== null;
   }
 
-  /** Memory limit (swap included) and CPU share of a function with this memory. */
-  setLimits(memoryMib: number): void {
-    const bytes = String(memoryMib * 1024 * 1024);
+  /** Memory limit (swap included) and CPU share of a function with this memory; `boundMib` where it needs more itself. */
+  setLimits(memoryMib: number, boundMib = memoryMib): void {
+    const bytes = String(boundMib * 1024 * 1024);
     const limit = this.file('memory', 'memory.limit_in_bytes', 'memory.max');
     if (limit) writeFileSync(limit, bytes);
     if (this.find('memory')?.hierarchy.version === 1) {
