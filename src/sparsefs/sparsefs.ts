@@ -1,4 +1,14 @@
 import type { Manifest } from '../chunks/layout.js';
+import type { TierMetrics } from '../chunks/tier.js';
+
+export type { TierMetrics } from '../chunks/tier.js';
+
+/**
+ * How a file is read. `pages`: guest memory, mapped: exactly the pages that are touched arrive, each by itself. Whoever
+ * maps it must not ask for huge pages (`MADV_HUGEPAGE`): the kernel then reads 4 MiB a fault, whatever it is told.
+ * `stream`: drive images: the kernel reads ahead up to 128 KiB.
+ */
+export type Access = 'pages' | 'stream';
 
 /**
  * Files whose bytes arrive on demand, in a FUSE file system that another process serves. All methods reject with
@@ -10,13 +20,17 @@ export interface SparseFs {
   /**
    * Makes a read-only file of `bytes` bytes appear; returns its path. With a manifest: its contents (sizes agree).
    * Without: all zero until `fill`. Names: `[a-z0-9._-]{1,120}`; two names are two inodes, which never share pages.
+   * Anybody may open it for writing, too, as monitors do; writing answers EROFS. Default access: `pages`.
    */
-  expose(name: string, bytes: number, manifest: Manifest | null): Promise<string>;
+  expose(name: string, bytes: number, manifest: Manifest | null, access?: Access): Promise<string>;
   /** Gives a file that was exposed empty its contents (at most its size, zero behind); once. */
   fill(name: string, manifest: Manifest): Promise<void>;
   /** Removes the file's name; who has it open or mapped keeps it until the end. */
   withdraw(name: string): Promise<void>;
-  /** Starts to write down which pages are asked for, in order, each once (single pages: read-ahead is held off). */
+  /**
+   * Starts to write down which pages are asked for, in order, each once (single pages: read-ahead is held off). Pages
+   * that are in the page cache already are not asked for: start it before the file is opened.
+   */
   record(name: string): Promise<void>;
   /** Ends the recording; page numbers in order of their first access. */
   recorded(name: string): Promise<Uint32Array>;
@@ -30,16 +44,6 @@ export interface SparseFs {
   close(): Promise<void>;
   /** Resolves with the reason when the serving process has ended. */
   readonly ended: Promise<string>;
-}
-
-export interface TierMetrics {
-  readonly hits: number;
-  readonly misses: number;
-  readonly bytes: number;
-  /** Bytes that failed verification and were fetched from the next tier. */
-  readonly corrupt: number;
-  /** Upper bounds in µs and how many were at most that (cumulative, last bound infinite). */
-  readonly latency: readonly { readonly us: number; readonly count: number }[];
 }
 
 export interface SparseFsMetrics {

@@ -1,0 +1,85 @@
+import { pageBytes } from '../chunks/layout.js';
+import { PageMap } from './pagemap.js';
+import { type AccessLog, PageSet } from './pageset.js';
+import { rootNode } from './protocol.js';
+
+/** One file: an inode of its own, so that the kernel never shares its cached pages with another's. */
+export class SparseFile {
+  readonly pages: number;
+  /** Contents; zero until filled. */
+  map = PageMap.empty;
+  filled = false;
+  /** Look-ups that the kernel holds; while there are any it knows the inode. */
+  lookups = 0;
+  /** The name is gone; the file goes with its last look-up. */
+  withdrawn = false;
+  /** While recording. */
+  log: AccessLog | null = null;
+  /** Pages that the kernel has got or asked for since it knows the inode: they need not be pushed. */
+  readonly given: PageSet;
+  /** Called once, when the kernel gets to know the inode. */
+  private known: (() => void)[] = [];
+
+  constructor(
+    readonly node: number,
+    readonly name: string,
+    readonly bytes: number,
+  ) {
+    this.pages = bytes / pageBytes;
+    this.given = new PageSet(this.pages);
+  }
+
+  lookedUp(): void {
+    this.lookups += 1;
+    for (const call of this.known.splice(0)) call();
+  }
+
+  /** Now, if the kernel knows the inode already. */
+  whenKnown(call: () => void): void {
+    if (this.lookups > 0) call();
+    else this.known.push(call);
+  }
+}
+
+/** The files of one mount: one folder. Node ids are never used again. */
+export class FileTable {
+  private readonly byName = new Map<string, SparseFile>();
+  private readonly byNode = new Map<number, SparseFile>();
+  private nextNode = rootNode + 1;
+
+  add(name: string, bytes: number): SparseFile {
+    const file = new SparseFile(this.nextNode, name, bytes);
+    this.nextNode += 1;
+    this.byName.set(name, file);
+    this.byNode.set(file.node, file);
+    return file;
+  }
+
+  named(name: string): SparseFile | undefined {
+    return this.byName.get(name);
+  }
+
+  numbered(node: number): SparseFile | undefined {
+    return this.byNode.get(node);
+  }
+
+  withdraw(file: SparseFile): void {
+    file.withdrawn = true;
+    this.byName.delete(file.name);
+    if (file.lookups === 0) this.byNode.delete(file.node);
+  }
+
+  forget(node: number, lookups: number): void {
+    const file = this.byNode.get(node);
+    if (file === undefined) return;
+    file.lookups = Math.max(0, file.lookups - lookups);
+    if (file.lookups > 0) return;
+    // The kernel dropped the inode and its pages with it.
+    file.given.clear();
+    if (file.withdrawn) this.byNode.delete(node);
+  }
+
+  get size(): number {
+    return this.byNode.size;
+  }
+}

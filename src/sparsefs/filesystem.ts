@@ -1,0 +1,257 @@
+import { type ChunkReader, pageBytes } from '../chunks/layout.js';
+import { secondMs } from '../kernel/units.js';
+import type { FuseDevice, RequestHandler } from './device.js';
+import { FileTable, type SparseFile } from './files.js';
+import { LatencyHistogram } from './latency.js';
+import {
+  decodeForget,
+  decodeInit,
+  decodeName,
+  decodeRead,
+  encodeAttributes,
+  encodeEntry,
+  encodeInit,
+  encodeOpen,
+  encodeStatistics,
+  errno,
+  type InitLimits,
+  opcode,
+  protocolMajor,
+  type RequestHeader,
+  rootNode,
+} from './protocol.js';
+
+/** Longest name of a file (the port's), as statfs tells it. */
+export const nameBytesMax = 120;
+/** Most pages of one read: what the kernel takes unless told otherwise (1 MiB). */
+export const readPagesMax = 256;
+/** Reads ahead at once; more than a queue of drives asks for, so that they do not wait for each other in the kernel. */
+const backgroundReadsMax = 64;
+/** Names and attributes stay valid: sizes never change and a withdrawn name is taken back explicitly. */
+const validS = 24 * 3600;
+/** How often reads are looked through for some that are past their deadline. */
+const sweepMs = 250;
+/** Deadline of a read when nothing else is said: a VM that waits longer for a page of memory is of no use. */
+export const readMsMax = 10 * secondMs;
+
+/** One page more than a read has: one past the page cache need not begin at a page. */
+const zeros = Buffer.alloc((readPagesMax + 1) * pageBytes);
+
+export interface ReadCounters {
+  readonly latency: LatencyHistogram;
+  answered: number;
+  failed: number;
+  bytes: number;
+}
+
+export function newReadCounters(): ReadCounters {
+  return { latency: new LatencyHistogram(), answered: 0, failed: 0, bytes: 0 };
+}
+
+interface PendingRead {
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+  readonly startedMs: number;
+  readonly file: SparseFile;
+  /** Pages that hold what was asked for, and how many bytes of the first come before it. */
+  readonly first: number;
+  readonly count: number;
+  readonly skipped: number;
+  readonly bytes: number;
+}
+
+/** `bytes` of these pages, after the first `skipped`; null when there are fewer. */
+function cut(pages: readonly Buffer[], skipped: number, bytes: number): readonly Buffer[] | null {
+  let held = -skipped;
+  for (const part of pages) held += part.length;
+  if (held === bytes && skipped === 0) return pages;
+  return held < bytes ? null : [Buffer.concat(pages).subarray(skipped, skipped + bytes)];
+}
+
+export interface FileSystemOptions {
+  readonly reader: ChunkReader;
+  readonly reads: ReadCounters;
+  /** What the kernel may read beyond what was asked for. */
+  readonly readAheadBytes: number;
+  readonly readMsMax: number;
+  /** Why a read failed, in words. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Answers the requests of one mount. Every read is answered within its deadline; late chunks are then dropped. */
+export class FileSystem implements RequestHandler {
+  readonly files = new FileTable();
+  private readonly pending = new Set<PendingRead>();
+  private sweeper: NodeJS.Timeout | null = null;
+  private initialized: () => void = () => {};
+  /** Resolves when the kernel has introduced itself. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.initialized = resolve;
+  });
+
+  constructor(
+    private readonly device: FuseDevice,
+    private readonly options: FileSystemOptions,
+  ) {}
+
+  handle(header: RequestHeader, message: Buffer): void {
+    const answer = this.respond(header, message);
+    if (answer === null) return;
+    if (typeof answer === 'number') this.device.refuse(header.uniqueLow, header.uniqueHigh, answer);
+    else this.device.answer(header.uniqueLow, header.uniqueHigh, answer);
+    if (header.opcode === opcode.init) this.initialized();
+    else if (header.opcode === opcode.lookup && typeof answer !== 'number') this.lookedUp(message);
+  }
+
+  /** Contents of the answer, an error number, or null when there is none or it comes later. */
+  private respond(header: RequestHeader, message: Buffer): readonly Buffer[] | number | null {
+    const { node } = header;
+    switch (header.opcode) {
+      case opcode.read:
+        return this.read(header, message);
+      case opcode.lookup: {
+        const file = node === rootNode ? this.files.named(decodeName(message)) : undefined;
+        return file === undefined ? errno.ENOENT : [encodeEntry({ node: file.node, bytes: file.bytes }, 0, validS)];
+      }
+      case opcode.getattr: {
+        const bytes = node === rootNode ? null : this.files.numbered(node)?.bytes;
+        return bytes === undefined ? errno.ENOENT : [encodeAttributes({ node, bytes }, validS)];
+      }
+      case opcode.open:
+        return this.files.numbered(node) === undefined ? errno.ENOENT : [encodeOpen()];
+      case opcode.init: {
+        const request = decodeInit(message);
+        return request.major === protocolMajor ? [encodeInit(request, this.limits)] : errno.EINVAL;
+      }
+      case opcode.statfs:
+        return [encodeStatistics(nameBytesMax)];
+      case opcode.release:
+      case opcode.flush:
+      case opcode.fsync:
+      case opcode.access:
+      case opcode.destroy:
+        return [];
+      case opcode.forget:
+      case opcode.batchForget:
+        for (const one of decodeForget(header, message)) this.files.forget(one.node, one.lookups);
+        return null;
+      // A signal reached who waits for a read. It gets its answer in time; an error would be a fault in its memory.
+      case opcode.interrupt:
+        return null;
+      case opcode.setattr:
+      case opcode.write:
+        return errno.EROFS;
+      default:
+        return errno.ENOSYS;
+    }
+  }
+
+  /** After the answer: what waits for this may tell the kernel about the inode at once. */
+  private lookedUp(message: Buffer): void {
+    this.files.named(decodeName(message))?.lookedUp();
+  }
+
+  private get limits(): InitLimits {
+    return {
+      readAheadBytes: this.options.readAheadBytes,
+      backgroundMax: backgroundReadsMax,
+      pagesMax: readPagesMax,
+    };
+  }
+
+  private read(header: RequestHeader, message: Buffer): readonly Buffer[] | number | null {
+    const startedMs = performance.now();
+    const file = this.files.numbered(header.node);
+    const request = decodeRead(message);
+    const bytes = file === undefined ? 0 : Math.max(0, Math.min(request.bytes, file.bytes - request.offset));
+    if (file === undefined || bytes > readPagesMax * pageBytes) return errno.EINVAL;
+    const first = Math.floor(request.offset / pageBytes);
+    const skipped = request.offset - first * pageBytes;
+    const count = Math.ceil((skipped + bytes) / pageBytes);
+    if (file.log !== null) {
+      // More than a page at once is read-ahead: refused, the kernel asks for the very page that was touched.
+      if (count > 1 && !request.direct) return errno.EIO;
+      for (let page = first; page < first + count; page += 1) file.log.add(page);
+    }
+    const { uniqueLow, uniqueHigh } = header;
+    const pending: PendingRead = { uniqueLow, uniqueHigh, startedMs, file, first, count, skipped, bytes };
+    const whole = this.stretch(file, first, count);
+    if (whole !== null && !(whole instanceof Promise)) {
+      this.finish(pending, [whole]);
+      return null;
+    }
+    this.begin(pending);
+    const parts = whole === null ? this.gather(file, first, count) : whole.then((part) => [part]);
+    parts.then(
+      (buffers) => {
+        if (this.pending.delete(pending)) this.finish(pending, buffers);
+      },
+      (error: unknown) => this.fail(pending, error),
+    );
+    return null;
+  }
+
+  /** The pages when they come from one place; null when from several. */
+  private stretch(file: SparseFile, first: number, count: number): Buffer | Promise<Buffer> | null {
+    const found = file.map.locate(first, count);
+    if (found.count < count) return null;
+    if (found.chunk < 0) return zeros.subarray(0, count * pageBytes);
+    return this.options.reader
+      .read(file.map.chunk(found.chunk), 'fault')
+      .then((plain) => plain.subarray(found.slot * pageBytes, (found.slot + count) * pageBytes));
+  }
+
+  private gather(file: SparseFile, first: number, count: number): Promise<Buffer[]> {
+    const parts: (Buffer | Promise<Buffer>)[] = [];
+    for (let page = first; page < first + count; ) {
+      const { count: next } = file.map.locate(page, first + count - page);
+      parts.push(this.stretch(file, page, next)!);
+      page += next;
+    }
+    return Promise.all(parts);
+  }
+
+  private finish(pending: PendingRead, pages: readonly Buffer[]): void {
+    const { file, first, count, skipped, bytes } = pending;
+    const { reads } = this.options;
+    const parts = cut(pages, skipped, bytes);
+    // A chunk shorter than its manifest says would move everything behind it.
+    if (parts === null) {
+      this.refuse(pending, new Error(`a chunk of ${file.name} is shorter than it should be`));
+      return;
+    }
+    for (let page = first; page < first + count; page += 1) file.given.add(page);
+    this.device.answer(pending.uniqueLow, pending.uniqueHigh, parts);
+    reads.latency.add((performance.now() - pending.startedMs) * 1000);
+    reads.answered += 1;
+    reads.bytes += bytes;
+  }
+
+  private fail(pending: PendingRead, error: unknown): void {
+    if (this.pending.delete(pending)) this.refuse(pending, error);
+  }
+
+  private refuse(pending: PendingRead, error: unknown): void {
+    this.options.onFailure(error);
+    this.options.reads.failed += 1;
+    this.device.refuse(pending.uniqueLow, pending.uniqueHigh, errno.EIO);
+  }
+
+  private begin(pending: PendingRead): void {
+    this.pending.add(pending);
+    this.sweeper ??= setInterval(() => this.sweep(), sweepMs);
+  }
+
+  /** One timer for all reads, while there are any: a timer for each would cost more than the read. */
+  private sweep(): void {
+    const dueMs = performance.now() - this.options.readMsMax;
+    for (const pending of this.pending) {
+      if (pending.startedMs <= dueMs) this.fail(pending, new Error('a chunk did not come within the deadline'));
+      // In order of their start: the rest is younger.
+      else break;
+    }
+    if (this.pending.size > 0 || this.sweeper === null) return;
+    clearInterval(this.sweeper);
+    this.sweeper = null;
+  }
+}

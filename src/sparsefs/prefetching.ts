@@ -1,0 +1,167 @@
+import { type ChunkReader, pageBytes, pagesPerChunk } from '../chunks/layout.js';
+import { secondMs } from '../kernel/units.js';
+import type { SparseFile } from './files.js';
+import { batchPagesMax, type StoredRun, type StoringThread } from './storing.js';
+
+/** Chunks of one batch: 8 MiB at most are held for it. */
+const batchChunksMax = 16;
+/** Batches whose chunks are asked for before their turn: at most 32 MiB, and enough to hide an origin's 20 ms. */
+const batchesAhead = 4;
+/** Chunks of the rest that are asked for at once. */
+const backgroundChunks = 2;
+/** Files prefetched at once; more wait in order. */
+const runningMax = 16;
+/** Files that wait, for either stage; beyond this it is left out: reads are served all the same. */
+const waitingMax = 1_024;
+/** How long the kernel may take to look the file up: a monitor that starts opens its memory within a second. */
+const knownMsMax = 10 * secondMs;
+
+interface Batch {
+  /** Ascending within the batch. */
+  readonly pages: Uint32Array;
+  /** Chunk of the manifest → its bytes, or null when no tier has them. */
+  readonly chunks: Map<number, Promise<Buffer | null>>;
+}
+
+/** Tasks in order, so many at once. */
+class Lane {
+  private running = 0;
+  private readonly waiting: (() => Promise<void>)[] = [];
+
+  constructor(private readonly runningMax: number) {}
+
+  add(task: () => Promise<void>): void {
+    if (this.waiting.length < waitingMax) this.waiting.push(task);
+    this.next();
+  }
+
+  private next(): void {
+    if (this.running === this.runningMax) return;
+    const task = this.waiting.shift();
+    if (task === undefined) return;
+    this.running += 1;
+    // Nothing in a task rejects for a chunk's sake; a broken file system tells itself by its reads.
+    const over = () => {
+      this.running -= 1;
+      this.next();
+    };
+    task().then(over, over);
+  }
+}
+
+/** Brings pages into the page cache before they are asked for. All of it is a hint: what fails is read on demand. */
+export class Prefetching {
+  private readonly recorded = new Lane(runningMax);
+  private readonly others = new Lane(1);
+  /** Pages that the kernel took. */
+  pages = 0;
+
+  constructor(
+    private readonly reader: ChunkReader,
+    private readonly storing: StoringThread,
+  ) {}
+
+  start(descriptor: number, file: SparseFile, pages: Uint32Array): void {
+    this.recorded.add(() => this.run(descriptor, file, pages));
+  }
+
+  private async run(descriptor: number, file: SparseFile, pages: Uint32Array): Promise<void> {
+    const batches: Batch[] = [];
+    const known = this.known(file);
+    let next = 0;
+    const fill = () => {
+      while (batches.length < batchesAhead && next < pages.length && !file.withdrawn) {
+        const length = this.batchLength(file, pages, next);
+        batches.push(this.begin(file, pages.slice(next, next + length)));
+        next += length;
+      }
+    };
+    const used = new Set<number>();
+    fill();
+    const isKnown = await known;
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      if (isKnown) this.pages += await this.store(descriptor, file, batch);
+      else await Promise.all(batch.chunks.values());
+      for (const chunk of batch.chunks.keys()) used.add(chunk);
+      fill();
+    }
+    this.others.add(() => this.rest(file, used));
+  }
+
+  private known(file: SparseFile): Promise<boolean> {
+    return new Promise((resolve) => {
+      const late = setTimeout(() => resolve(false), knownMsMax);
+      file.whenKnown(() => {
+        clearTimeout(late);
+        resolve(true);
+      });
+    });
+  }
+
+  /** How many of the pages from `from` on make a batch. */
+  private batchLength(file: SparseFile, pages: Uint32Array, from: number): number {
+    const chunks = new Set<number>();
+    const end = Math.min(pages.length, from + batchPagesMax);
+    for (let index = from; index < end; index += 1) {
+      const { chunk } = file.map.locate(pages[index]!, 1);
+      if (chunk < 0 || chunks.has(chunk)) continue;
+      if (chunks.size === batchChunksMax) return index - from;
+      chunks.add(chunk);
+    }
+    return end - from;
+  }
+
+  private begin(file: SparseFile, pages: Uint32Array): Batch {
+    const chunks = new Map<number, Promise<Buffer | null>>();
+    for (const page of pages) {
+      const { chunk } = file.map.locate(page, 1);
+      if (chunk < 0 || chunks.has(chunk) || file.given.has(page)) continue;
+      chunks.set(
+        chunk,
+        this.reader.read(file.map.chunk(chunk), 'prefetch').catch(() => null),
+      );
+    }
+    return { pages: pages.sort(), chunks };
+  }
+
+  /** Neighbouring pages from one place are one message; pages that the kernel has by now are left out. */
+  private async store(descriptor: number, file: SparseFile, { pages, chunks }: Batch): Promise<number> {
+    const plain = new Map<number, Buffer | null>();
+    for (const [chunk, bytes] of chunks) plain.set(chunk, await bytes);
+    const runs: StoredRun[] = [];
+    for (let index = 0; index < pages.length; ) {
+      const page = pages[index]!;
+      let length = 1;
+      while (pages[index + length] === page + length && !file.given.has(page + length)) length += 1;
+      if (page >= file.pages || file.given.has(page)) {
+        index += 1;
+        continue;
+      }
+      const found = file.map.locate(page, Math.min(length, file.pages - page));
+      index += found.count;
+      const bytes = found.chunk < 0 ? zeros : plain.get(found.chunk);
+      // Not there: no tier has it, or the page was given when the batch began and forgotten since.
+      if (bytes === undefined || bytes === null || bytes.length < (found.slot + found.count) * pageBytes) continue;
+      const at = found.slot * pageBytes;
+      runs.push({ page, bytes: bytes.subarray(at, at + found.count * pageBytes) });
+      for (let given = page; given < page + found.count; given += 1) file.given.add(given);
+    }
+    return runs.length === 0 ? 0 : await this.storing.store(descriptor, file.node, runs);
+  }
+
+  /** The chunks that no recorded page needs, into L1. */
+  private async rest(file: SparseFile, used: ReadonlySet<number>): Promise<void> {
+    const { map } = file;
+    let next = 0;
+    const one = async () => {
+      while (next < map.chunkCount && !file.withdrawn) {
+        const index = next;
+        next += 1;
+        if (!used.has(index)) await this.reader.read(map.chunk(index), 'background').catch(() => null);
+      }
+    };
+    await Promise.all(Array.from({ length: backgroundChunks }, one));
+  }
+}
+
+const zeros = Buffer.alloc(Math.max(batchPagesMax, pagesPerChunk) * pageBytes);

@@ -1,0 +1,75 @@
+import { Worker } from 'node:worker_threads';
+import { pageBytes } from '../chunks/layout.js';
+import { storeHeadBytes, writeStoreHead } from './protocol.js';
+
+/** Pages of one batch: 1 MiB of them. */
+export const batchPagesMax = 256;
+/** A batch whose pages are all apart has a head for each. */
+const batchBytesMax = batchPagesMax * (pageBytes + storeHeadBytes);
+/** Batches being filled or written; who has a fifth waits. */
+const batchesMax = 4;
+
+/** Pages that lie one behind the other, from one place. */
+export interface StoredRun {
+  readonly page: number;
+  readonly bytes: Buffer;
+}
+
+/** From us to the thread: messages one behind the other in `buffer`, and how long each is. */
+export interface StoreJob {
+  readonly descriptor: number;
+  readonly buffer: ArrayBuffer;
+  readonly lengths: Uint32Array;
+}
+
+/** The buffer comes back with the bytes (messages included) that the kernel took. */
+export interface StoreResult {
+  readonly buffer: ArrayBuffer;
+  readonly taken: number;
+}
+
+/**
+ * Puts pages into the page cache from a thread of its own. Storing a page waits for its lock, which a read of that page
+ * holds until we answer it: from the thread that answers reads it would wait for itself.
+ */
+export class StoringThread {
+  private readonly free: ArrayBuffer[] = Array.from({ length: batchesMax }, () => new ArrayBuffer(batchBytesMax));
+  private readonly waiting: ((buffer: ArrayBuffer) => void)[] = [];
+  private readonly sent: ((taken: number) => void)[] = [];
+  private readonly worker = new Worker(new URL('./storethread.js', import.meta.url));
+
+  /** `onFailure`: the thread broke; nothing is stored any more, reads are served as before. */
+  constructor(onFailure: (error: unknown) => void) {
+    this.worker.unref();
+    this.worker.on('message', ({ buffer, taken }: StoreResult) => {
+      const next = this.waiting.shift();
+      if (next === undefined) this.free.push(buffer);
+      else next(buffer);
+      this.sent.shift()?.(taken);
+    });
+    this.worker.on('error', onFailure);
+  }
+
+  /**
+   * Resolves with the number of pages the kernel took once the batch has been written; runs are copied before the first
+   * turn of the loop only if a batch is free. At most `batchPagesMax` pages.
+   */
+  async store(descriptor: number, node: number, runs: readonly StoredRun[]): Promise<number> {
+    const buffer = this.free.pop() ?? (await new Promise<ArrayBuffer>((resolve) => this.waiting.push(resolve)));
+    const target = Buffer.from(buffer);
+    const lengths = new Uint32Array(runs.length);
+    let at = 0;
+    runs.forEach(({ page, bytes }, index) => {
+      writeStoreHead(target, at, node, page * pageBytes, bytes.length);
+      bytes.copy(target, at + storeHeadBytes);
+      lengths[index] = storeHeadBytes + bytes.length;
+      at += lengths[index];
+    });
+    const job: StoreJob = { descriptor, buffer, lengths };
+    const taken = await new Promise<number>((resolve) => {
+      this.sent.push(resolve);
+      this.worker.postMessage(job, [buffer]);
+    });
+    return taken / pageBytes;
+  }
+}
