@@ -1,0 +1,153 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DriverError, type Protection } from '../../worker/sandbox/driver.js';
+import { inUserNamespace } from '../../worker/sandbox/namespace.js';
+import { Cgroups } from '../../worker/sandbox/process/cgroups.js';
+import { Janitor, sweep } from '../../worker/sandbox/process/janitor.js';
+import { nameServer, networkProgram } from '../../worker/sandbox/process/network.js';
+import { newOwnerName } from '../../worker/sandbox/process/owner.js';
+import { type FilterArch, seccompProgram } from '../../worker/sandbox/process/seccomp.js';
+import { findProgram, nativeProgram } from '../../worker/sandbox/programs.js';
+import type { BootMachine, Machine, MachineRequest, RestoreMachine, Vmm } from '../vmm.js';
+import { type Accelerator, identityOf, type MonitorKind } from './arguments.js';
+import { type LaunchPlace, launch, loadState } from './launch.js';
+import type { QemuMachine } from './machine.js';
+import { monitorProgram } from './program.js';
+import { protectionsOf } from './protections.js';
+import { checkRequest } from './shape.js';
+import { UserIds } from './userids.js';
+
+/** Machines of one monitor host alive at once: far more than memory allows, and user ids for each. */
+const machinesMax = 512;
+
+export interface QemuVmmOptions {
+  /** Folder on a real disk for files of machines that boot. Default: the machine's folder for temporary files. */
+  readonly stateDirectory?: string;
+  /** `kvm` only where `probeKvm` saw it boot a kernel. Default: `tcg`. */
+  readonly accelerator?: Accelerator;
+}
+
+/** Virtual machines by QEMU: one jailed process each, spoken to over QMP. */
+export class QemuVmm implements Vmm {
+  readonly name = 'qemu';
+  readonly accelerator: Accelerator;
+  readonly identity: string;
+  private readonly machines = new Map<string, Promise<QemuMachine>>();
+  private closing: Promise<void> | null = null;
+
+  private constructor(
+    kind: MonitorKind,
+    private readonly place: LaunchPlace,
+    private readonly cgroups: Cgroups,
+    private readonly janitor: Janitor,
+    private readonly networkDetail: string,
+  ) {
+    this.accelerator = kind.accelerator;
+    this.identity = identityOf(kind);
+  }
+
+  /** Rejects with DriverError, which says what this machine lacks. */
+  static async open(options: QemuVmmOptions = {}): Promise<QemuVmm> {
+    const { bwrap, launcher } = requirePrograms();
+    const { path: qemu, kind } = await monitorProgram(options.accelerator ?? 'tcg');
+    const network = networkProgram();
+    const ownerName = newOwnerName();
+    const stateDirectory = options.stateDirectory ?? tmpdir();
+    mkdirSync(stateDirectory, { recursive: true });
+    sweep(stateDirectory);
+    const folder = join(stateDirectory, ownerName);
+    const cgroups = Cgroups.open(ownerName);
+    const janitor = Janitor.start(cgroups.groups, [folder]);
+    try {
+      // Not readable for others; the monitors' users may only pass through it to what bubblewrap shows them.
+      mkdirSync(folder, { mode: 0o711 });
+      writeFileSync(join(folder, 'filter'), seccompProgram(process.arch as FilterArch));
+      writeFileSync(join(folder, 'resolv.conf'), `nameserver ${nameServer}\n`, { mode: 0o644 });
+      const privileged = process.getuid?.() === 0 && !inUserNamespace();
+      const place: LaunchPlace = {
+        kind,
+        folder,
+        qemu,
+        bwrap,
+        launcher,
+        slirp: network.path,
+        kvm: null,
+        cgroups,
+        userIds: privileged ? new UserIds(machinesMax) : null,
+      };
+      return new QemuVmm(kind, place, cgroups, janitor, network.detail);
+    } catch (error) {
+      await janitor.finish();
+      throw error;
+    }
+  }
+
+  protections(): readonly Protection[] {
+    return protectionsOf(this.cgroups, this.networkDetail, this.place);
+  }
+
+  boot(request: BootMachine): Promise<Machine> {
+    return this.add(request, async (released) => {
+      const { kernelPath, initrdPath, commandLine } = request;
+      const start = { kind: 'boot', commandLine } as const;
+      const { machine } = await launch(this.place, { ...request, kernelPath, initrdPath, start, released });
+      return machine;
+    });
+  }
+
+  restore(request: RestoreMachine): Promise<Machine> {
+    return this.add(request, async (released) => {
+      const { machine, qmp, seat } = await launch(this.place, { ...request, start: { kind: 'restore' }, released });
+      try {
+        await loadState(qmp, seat, request.state);
+        return machine;
+      } catch (error) {
+        await machine.kill().catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    await Promise.allSettled([...this.machines.values()].map((machine) => machine.then((one) => one.kill())));
+    await this.janitor.finish();
+  }
+
+  private async add(request: MachineRequest, make: (released: () => void) => Promise<QemuMachine>): Promise<Machine> {
+    checkRequest(request);
+    const { id } = request;
+    if (this.closing) throw new DriverError('the virtual machine monitor is closed');
+    if (this.machines.has(id)) throw new DriverError(`machine ${id} exists`);
+    if (this.machines.size >= machinesMax)
+      throw new DriverError(`${machinesMax} machines exist: no more in one worker`);
+    const released = () => this.machines.delete(id);
+    const machine = make(released).then(async (one) => {
+      try {
+        await one.connected();
+        return one;
+      } catch (error) {
+        await one.kill().catch(() => {});
+        throw error;
+      }
+    });
+    this.machines.set(id, machine);
+    machine.catch(released);
+    return machine;
+  }
+}
+
+function requirePrograms(): { readonly bwrap: string; readonly launcher: string } {
+  const bwrap = findProgram('bwrap');
+  if (bwrap === null) throw new DriverError('bubblewrap is missing: apt-get install bubblewrap');
+  const launcher = nativeProgram('launcher');
+  if (launcher === null) {
+    throw new DriverError('the native parts are not built: node setup/native.mjs (needs gcc and libc6-dev)');
+  }
+  return { bwrap, launcher };
+}
