@@ -19,11 +19,13 @@ export interface SnapshotRecord {
   readonly state: string;
   readonly deviceBytes: number;
   readonly linkBytes: number;
-  /** Name of the manifest of the scratch drive's contents; null while it had none. */
+  /** Name of the manifest of the scratch drive; null while it had nothing on it. */
   readonly scratch: string | null;
-  readonly scratchBytes: number;
   /** The runtime whose image the machine has, or null. */
   readonly runtime: string | null;
+  /** Names of the manifests of the code and layers images that the machine has mounted; null: none. */
+  readonly code: string | null;
+  readonly layers: string | null;
   readonly sizes: SnapshotSizes;
   /** Id of the layer that it was made from, or null. */
   readonly parent: string | null;
@@ -40,4 +42,10 @@ export function isSnapshotId(id: string): boolean {
 /** Names that no other account's snapshot can take. */
 export function recordName(account: string, layer: LayerKind, id: string): string {
   return `${account}.${layer}.${id}`;
+}
+
+/** Manifests that the record keeps alive, all of its account. */
+export function manifestsOf(record: SnapshotRecord): readonly string[] {
+  const { memory, state, scratch, code, layers } = record;
+  return [memory, state, scratch, code, layers].filter((name) => name !== null);
 }
