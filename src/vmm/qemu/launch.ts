@@ -6,7 +6,7 @@ import { Network } from '../../worker/sandbox/process/network.js';
 import type { MachineRequest } from '../vmm.js';
 import { descriptors, type MonitorKind, type MonitorStart, monitorArguments } from './arguments.js';
 import { jailCommand } from './jail.js';
-import { describe, QemuMachine } from './machine.js';
+import { describe, QemuMachine } from './qemumachine.js';
 import { Qmp } from './qmp.js';
 import { makeMemoryFile, Seat } from './seat.js';
 import type { UserIds } from './userids.js';

@@ -12,9 +12,9 @@ import { findProgram, nativeProgram } from '../../worker/sandbox/programs.js';
 import type { BootMachine, Machine, MachineRequest, RestoreMachine, Vmm } from '../vmm.js';
 import { type Accelerator, identityOf, type MonitorKind } from './arguments.js';
 import { type LaunchPlace, launch, loadState } from './launch.js';
-import type { QemuMachine } from './machine.js';
 import { monitorProgram } from './program.js';
 import { protectionsOf } from './protections.js';
+import type { QemuMachine } from './qemumachine.js';
 import { checkRequest } from './shape.js';
 import { UserIds } from './userids.js';
 
