@@ -10,7 +10,7 @@ export const pagesPerChunk = chunkBytes / pageBytes;
 export interface ChunkRef {
   /** SHA-256 of the ciphertext, 64 hexadecimal digits: the chunk's key in every tier. */
   readonly name: string;
-  /** AES-256 key, 32 bytes: keyed hash of the plaintext. */
+  /** AES-256 key, 32 bytes: keyed hash (salt of the root) of what it encrypts, the compressed plaintext. */
   readonly key: Buffer;
   /** Size of the ciphertext. */
   readonly storedBytes: number;

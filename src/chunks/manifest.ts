@@ -1,0 +1,130 @@
+import { ChunkError } from './chunkerror.js';
+import { storedBytesMax } from './codec.js';
+import { type ChunkRef, type Manifest, type PageRun, pageBytes, pagesPerChunk } from './layout.js';
+import { VarintReader, VarintWriter } from './varint.js';
+import { zstd } from './zstd.js';
+
+/** First byte of an encoded manifest: the format's version. */
+const format = 1;
+/** Of an encoded manifest before compression. Largest real one: every other page of 16 GiB in a run of its own, 5 bytes each. */
+const encodedBytesMax = 64 * 1024 * 1024;
+
+/**
+ * Compact bytes of a manifest, not encrypted: for a pipe between two processes that both may read it, and for
+ * ManifestStore. A few bytes a run, about 70 a chunk; zstd shortens the runs.
+ */
+export function encodeManifest(manifest: Manifest): Buffer {
+  const writer = new VarintWriter();
+  writer.number(manifest.bytes / pageBytes);
+  const parent = Buffer.from(manifest.parent ?? '', 'utf8');
+  writer.number(parent.length);
+  writer.raw(parent);
+  writer.number(manifest.chunks.length);
+  for (const chunk of manifest.chunks) {
+    writer.raw(Buffer.from(chunk.name, 'hex'));
+    writer.raw(chunk.key);
+    writer.number(chunk.storedBytes);
+    writer.number(chunk.bytes / pageBytes);
+  }
+  writer.number(manifest.runs.length);
+  let page = 0;
+  let chunk = 0;
+  let slot = 0;
+  for (const run of manifest.runs) {
+    writer.number(run.page - page);
+    writer.number(run.count);
+    writer.signed(run.chunk - chunk);
+    writer.signed(run.slot - slot);
+    page = run.page + run.count;
+    chunk = run.chunk;
+    slot = run.slot + run.count;
+  }
+  return Buffer.concat([Buffer.of(format), zstd.compress(writer.finish())]);
+}
+
+/** The manifest of these bytes. Throws ChunkError (`corrupt`) unless it is whole and every run lies within its chunk. */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  if (bytes[0] !== format) throw new ChunkError('corrupt', `a manifest of format ${bytes[0]}, not ${format}`);
+  let plain: Uint8Array;
+  try {
+    plain = zstd.decompress(bytes.subarray(1), encodedBytesMax);
+  } catch (error) {
+    throw new ChunkError('corrupt', `a manifest that does not decompress: ${(error as Error).message}`);
+  }
+  const reader = new VarintReader(plain);
+  const pages = reader.number();
+  const parent = Buffer.from(reader.raw(reader.number())).toString('utf8');
+  const chunks: ChunkRef[] = [];
+  for (let count = reader.number(); count > 0; count--) {
+    const name = Buffer.from(reader.raw(32)).toString('hex');
+    const key = Buffer.from(reader.raw(32));
+    const storedBytes = reader.number();
+    const chunkPages = reader.number();
+    check(storedBytes > 0 && storedBytes <= storedBytesMax && chunkPages > 0 && chunkPages <= pagesPerChunk);
+    chunks.push({ name, key, storedBytes, bytes: chunkPages * pageBytes });
+  }
+  const runs: PageRun[] = [];
+  let page = 0;
+  let chunk = 0;
+  let slot = 0;
+  for (let left = reader.number(); left > 0; left--) {
+    page += reader.number();
+    const count = reader.number();
+    chunk += reader.signed();
+    slot += reader.signed();
+    const held = chunks[chunk];
+    check(held !== undefined && slot >= 0 && count > 0 && (slot + count) * pageBytes <= held.bytes);
+    check(page + count <= pages);
+    runs.push({ page, count, chunk, slot });
+    page += count;
+    slot += count;
+  }
+  check(reader.atEnd);
+  return { bytes: pages * pageBytes, chunks, runs, parent: parent === '' ? null : parent };
+}
+
+function check(holds: boolean): asserts holds {
+  if (!holds) throw new ChunkError('corrupt', 'a manifest that contradicts itself');
+}
+
+/** Finds where a page of a manifest's file lies, in O(log runs). */
+export class PageMap {
+  readonly manifest: Manifest;
+  /** First page of each run, for the search. */
+  readonly #pages: Float64Array;
+
+  constructor(manifest: Manifest) {
+    this.manifest = manifest;
+    this.#pages = Float64Array.from(manifest.runs, (run) => run.page);
+  }
+
+  /**
+   * The part from page `page` on of the run that has it, or null: the page is zero. A reader that wants several pages
+   * goes on behind the answer's `count`.
+   */
+  find(page: number): PageRun | null {
+    const run = this.manifest.runs[this.#before(page)];
+    if (run === undefined || page >= run.page + run.count) return null;
+    const offset = page - run.page;
+    return { page, count: run.count - offset, chunk: run.chunk, slot: run.slot + offset };
+  }
+
+  /** How many pages from `page` on are zero (to the end of the file at most); 0 when the page is not. */
+  zeros(page: number): number {
+    if (this.find(page) !== null) return 0;
+    const next = this.manifest.runs[this.#before(page) + 1];
+    return (next === undefined ? this.manifest.bytes / pageBytes : next.page) - page;
+  }
+
+  /** Index of the last run that starts at or before `page`, or -1. */
+  #before(page: number): number {
+    let low = 0;
+    let high = this.#pages.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#pages[middle]! <= page) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Blob } from '../kernel/ports/blob.js';
+import type { Urgency } from './layout.js';
+import type { ChunkStore, ChunkTier } from './tier.js';
+
+/** The last tier, and where new chunks go: the blob store, keys `chunks/NAME`. */
+export class Origin implements ChunkTier, ChunkStore {
+  readonly name = 'origin';
+  readonly verified = false;
+  readonly #blob: Blob;
+
+  constructor(blob: Blob) {
+    this.#blob = blob;
+  }
+
+  async get(name: string, _storedBytes: number, _urgency: Urgency): Promise<Buffer | null> {
+    const bytes = await this.#blob.get(key(name));
+    return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  async put(name: string, bytes: Buffer): Promise<void> {
+    await this.#blob.put(key(name), bytes);
+  }
+
+  async add(name: string, bytes: Buffer): Promise<boolean> {
+    // An object of another size is damaged for sure: writing it again heals it.
+    if ((await this.#blob.size(key(name))) === bytes.length) return false;
+    await this.#blob.put(key(name), bytes);
+    return true;
+  }
+}
+
+function key(name: string): string {
+  return `chunks/${name}`;
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Blob } from '../kernel/ports/blob.js';
+import type { ChunkReader, ChunkRef, Urgency } from './layout.js';
+import { pageBytes } from './layout.js';
+import { Origin } from './origin.js';
+import { TieredReader } from './tieredreader.js';
+
+/** A folder that goes with the test. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-chunks-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A page whose contents its label gives: half of it random-like, half compressible. */
+export function page(label: number | string): Buffer {
+  const bytes = Buffer.alloc(pageBytes, `${label} `);
+  for (let at = 0; at < pageBytes / 2; at += 32) bytes.set(createHash('sha256').update(`${label}.${at}`).digest(), at);
+  return bytes;
+}
+
+/** Labels one after the other; null: a zero page. */
+export function file(labels: readonly (number | string | null)[]): Buffer {
+  return Buffer.concat(labels.map((label) => (label === null ? Buffer.alloc(pageBytes) : page(label))));
+}
+
+/** The blob store's contract in memory; tests reach into `objects`. */
+export class MemoryBlob implements Blob {
+  readonly objects = new Map<string, Buffer>();
+  puts = 0;
+  gets = 0;
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    this.puts++;
+    this.objects.set(key, Buffer.from(bytes));
+  }
+  async get(key: string): Promise<Uint8Array | null> {
+    this.gets++;
+    const found = this.objects.get(key);
+    return found === undefined ? null : Buffer.from(found);
+  }
+  async range(key: string, offset: number, length: number): Promise<Uint8Array | null> {
+    return this.objects.get(key)?.subarray(offset, offset + length) ?? null;
+  }
+  async size(key: string): Promise<number | null> {
+    return this.objects.get(key)?.length ?? null;
+  }
+  async delete(key: string): Promise<void> {
+    this.objects.delete(key);
+  }
+  async list(prefix: string): Promise<readonly string[]> {
+    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+  async close(): Promise<void> {}
+}
+
+export function originOf(blob: Blob): { origin: Origin; reader: TieredReader } {
+  const origin = new Origin(blob);
+  return { origin, reader: new TieredReader({ memoryBytesMax: 0, tiers: [origin] }) };
+}
+
+/** Counts what goes through it. */
+export class CountingReader implements ChunkReader {
+  reads = 0;
+  constructor(private readonly reader: ChunkReader) {}
+  async read(chunk: ChunkRef, urgency: Urgency): Promise<Buffer> {
+    this.reads++;
+    return await this.reader.read(chunk, urgency);
+  }
+}
