@@ -1,4 +1,3 @@
-import type { Server, Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 
 /** What separates a sandbox from the host and from others. Shown, never claimed: each line says what is in force. */
@@ -41,6 +40,11 @@ export interface BoxBinding {
   readonly layersDirectory: string | null;
   readonly scratch: Scratch;
   readonly memoryMib: number;
+  /**
+   * Whose function it is, by account and name: where code is kept as images, they are this account's alone and successors
+   * of the function's last one. Absent: nobody's in particular.
+   */
+  readonly owner?: { readonly account: string; readonly functionName: string };
 }
 
 export interface BoxExit {
@@ -65,13 +69,26 @@ export interface Crew {
   signal(program: number, name: 'SIGTERM' | 'SIGKILL'): void;
 }
 
+/** A connection of a program in a box: what a `net.Socket` and a stream of a virtual machine's link have in common. */
+export interface BoxSocket extends Duplex {
+  setNoDelay(noDelay?: boolean): unknown;
+}
+
+/** Where connections from a box arrive: a listening `net.Server`, or what stands for one. */
+export interface BoxServer {
+  on(event: 'connection', listener: (socket: BoxSocket) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  removeAllListeners(event: 'connection'): unknown;
+  close(): unknown;
+}
+
 /** One booted isolated environment. All methods may be called after the exit and then do nothing. */
 export interface Box {
   readonly id: string;
   /** Frames to and from a managed bootstrap (descriptor 3 inside). */
   readonly channel: Duplex;
   /** Listens on 127.0.0.1:9001 inside the box; connections arrive here. Its address inside: `runtimeApiAddress`. */
-  readonly runtimeApi: Server;
+  readonly runtimeApi: BoxServer;
   readonly runtimeApiAddress: string;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -91,7 +108,7 @@ export interface Box {
   /** For extensions: in a box that waits for `start`, once, after `bind`. From then on only `kill` ends the box. */
   crew(): Promise<Crew>;
   /** Connects to a port of the sandbox's own loopback. Rejects with DriverError when nobody listens there. */
-  connect(port: number): Promise<Socket>;
+  connect(port: number): Promise<BoxSocket>;
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
