@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { kib, mib } from '../../kernel/units.js';
+import type { BoxSocket } from '../sandbox/driver.js';
 import { type BodyBudget, BodyReader, type BodyTarget, KeptBody } from './httpbody.js';
 import { contentTypeOf, parseHead, type RequestHead } from './httprequest.js';
 
@@ -51,7 +51,7 @@ const empty = Buffer.alloc(0);
  * that is not ours: keep-alive, pipelining (answered in order, one at a time), chunked bodies, `Expect`, HTTP/1.0.
  */
 export class HttpConnection {
-  readonly #socket: Socket;
+  readonly #socket: BoxSocket;
   readonly #budget: BodyBudget;
   readonly #events: HttpEvents;
   #waiting: Buffer = empty;
@@ -66,7 +66,7 @@ export class HttpConnection {
   #paused = false;
   closed = false;
 
-  constructor(socket: Socket, budget: BodyBudget, events: HttpEvents) {
+  constructor(socket: BoxSocket, budget: BodyBudget, events: HttpEvents) {
     this.#socket = socket;
     this.#budget = budget;
     this.#events = events;

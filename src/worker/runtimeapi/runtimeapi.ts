@@ -1,7 +1,7 @@
-import type { Server } from 'node:net';
 import { limits } from '../../kernel/limits.js';
 import type { InvokeHeader } from '../channel.js';
 import { HeldReport } from '../heldreport.js';
+import type { BoxServer } from '../sandbox/driver.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
 import { HttpConnection, type HttpEvents, type HttpRequest, type StreamTarget } from './httpconnection.js';
 import { runtimePrefix as prefix, type RequestHead } from './httprequest.js';
@@ -55,7 +55,7 @@ const jsonHeaderValue = (json: string) =>
  * `Started` (init) → `Ready` (waits in next) → `Running` → `InvocationResponse` | `InvocationErrorResponse` → `Ready`.
  */
 export class RuntimeApi implements HttpEvents {
-  readonly #server: Server;
+  readonly #server: BoxServer;
   readonly #events: RuntimeApiEvents;
   /** False: our own bootstrap takes invocations over the channel, so `next` belongs to nobody else. */
   readonly #servesNext: boolean;
@@ -72,7 +72,7 @@ export class RuntimeApi implements HttpEvents {
   /** The client of the invocation in progress takes a stream: any response is read as it comes, as on AWS. */
   streams = false;
 
-  constructor(server: Server, servesNext: boolean, events: RuntimeApiEvents) {
+  constructor(server: BoxServer, servesNext: boolean, events: RuntimeApiEvents) {
     this.#server = server;
     this.#servesNext = servesNext;
     this.#events = events;

@@ -1,16 +1,16 @@
 import { request } from 'node:http';
-import type { Socket } from 'node:net';
+import type { BoxSocket } from '../sandbox/driver.js';
 import type { Destination } from './subscription.js';
 
 /** Brings batches to one subscriber, inside its sandbox's network. One delivery at a time. */
 export class Delivery {
   readonly #destination: Destination;
-  readonly #connect: (port: number) => Promise<Socket>;
+  readonly #connect: (port: number) => Promise<BoxSocket>;
   /** The TCP subscriber's, or the one of the HTTP request in progress. */
-  #socket: Socket | null = null;
+  #socket: BoxSocket | null = null;
   #closed = false;
 
-  constructor(destination: Destination, connect: (port: number) => Promise<Socket>) {
+  constructor(destination: Destination, connect: (port: number) => Promise<BoxSocket>) {
     this.#destination = destination;
     this.#connect = connect;
   }
@@ -30,7 +30,7 @@ export class Delivery {
     this.#socket?.destroy();
   }
 
-  async #open(port: number): Promise<Socket> {
+  async #open(port: number): Promise<BoxSocket> {
     const socket = await this.#connect(port);
     if (this.#closed) {
       socket.destroy();

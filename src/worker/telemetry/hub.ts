@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net';
 import type { LogSource } from '../log/logcapture.js';
 import type { LineFacts } from '../log/loglines.js';
 import type { PlatformLine } from '../messages.js';
+import type { BoxSocket } from '../sandbox/driver.js';
 import { EventSpelling, logEvent, spell, type TelemetryEvent } from './events.js';
 import { Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
@@ -13,7 +13,7 @@ export interface HubSurroundings {
   /** Epoch milliseconds. */
   nowMs(): number;
   monotonicMs(): number;
-  connect(port: number): Promise<Socket>;
+  connect(port: number): Promise<BoxSocket>;
   /** The function logs JSON. */
   readonly json: boolean;
 }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { BoxSocket } from '../sandbox/driver.js';
 import { Delivery } from './delivery.js';
 import { BufferMachine } from './machine.js';
 import type { BufferInput } from './messages.js';
@@ -20,7 +20,7 @@ export class Subscriber {
     subscription: Subscription,
     around: {
       readonly nowMs: () => number;
-      readonly connect: (port: number) => Promise<Socket>;
+      readonly connect: (port: number) => Promise<BoxSocket>;
       readonly onDropped: (records: number, bytes: number) => void;
     },
   ) {

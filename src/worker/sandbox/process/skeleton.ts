@@ -35,7 +35,8 @@ const rootFolders = ['bin', 'lib', 'lib32', 'lib64', 'libx32', 'sbin'];
 /** Folders every sandbox has: mount points for code, layers, scratch, and what bubblewrap mounts. */
 const mountPoints = ['proc', 'dev', 'tmp', 'var/task', 'opt', dirname(agentPath).slice(1)];
 
-const etcFiles: Readonly<Record<string, string>> = {
+/** Also in the image of virtual machines. */
+export const etcFiles: Readonly<Record<string, string>> = {
   passwd: `root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:${sandboxUid}:${sandboxGid}::/home/sbx_user1051:/sbin/nologin\n`,
   group: `root:x:0:\nsbx_user1051:x:${sandboxGid}:\n`,
   hosts: `127.0.0.1 localhost\n127.0.0.1 ${sandboxHostname}\n127.0.0.1 sandbox.localdomain sandbox\n`,
