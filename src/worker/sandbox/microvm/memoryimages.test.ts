@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Manifest } from '../../../chunks/layout.js';
 import { type AccessLog, emptyLog, runsMax } from '../../../snapshot/accesslog.js';
+import type { SnapshotRecord } from '../../../snapshot/record.js';
+import type { LoadedSnapshot } from '../../../snapshot/store.js';
 import type { SparseFs } from '../../../sparsefs/sparsefs.js';
 import { MemoryImages } from './memoryimages.js';
 
-const manifest: Manifest = { bytes: 1 << 20, chunks: [], runs: [], parent: null };
+const record = { memory: 's', account: 'platform', layer: 'os', id: 'os-1152' } as SnapshotRecord;
+const snapshot = {
+  record,
+  memory: { bytes: 1 << 20, chunks: [], runs: [], parent: null },
+} as unknown as LoadedSnapshot;
 
 /** Remembers what it was asked for. */
 class FakeFs implements SparseFs {
@@ -43,8 +48,8 @@ function setUp() {
   const fs = new FakeFs();
   const stored = new Map<string, AccessLog>();
   const logs = {
-    load: async (name: string) => stored.get(name) ?? emptyLog,
-    save: async (name: string, log: AccessLog) => void stored.set(name, log),
+    accessLog: async ({ memory }: SnapshotRecord) => stored.get(memory) ?? emptyLog,
+    saveAccessLog: async ({ memory }: SnapshotRecord, log: AccessLog) => void stored.set(memory, log),
   };
   let nowMs = 0;
   const images = new MemoryImages(fs, logs, () => nowMs);
@@ -55,7 +60,7 @@ const later = () => new Promise((resolve) => setImmediate(resolve));
 
 async function recordAll({ images }: ReturnType<typeof setUp>): Promise<void> {
   for (let run = 0; run < runsMax; run++) {
-    const image = await images.open('s', manifest, 'a');
+    const image = await images.open(snapshot, 'a');
     image.settled();
     image.settled();
     await later();
@@ -70,8 +75,8 @@ test('the first restores are recorded, each from a file of its own; later ones p
   assert.equal(world.stored.get('s')?.runs.length, runsMax);
   assert.equal(world.fs.exposed.size, 0, 'files of recordings are withdrawn');
   assert.deepEqual(world.fs.prefetched, []);
-  const first = await world.images.open('s', manifest, 'a');
-  const second = await world.images.open('s', manifest, 'a');
+  const first = await world.images.open(snapshot, 'a');
+  const second = await world.images.open(snapshot, 'a');
   assert.equal(first.path, second.path, 'one function: one file');
   assert.deepEqual(
     world.fs.prefetched.map((one) => one[1]),
@@ -79,22 +84,22 @@ test('the first restores are recorded, each from a file of its own; later ones p
     'once for both',
   );
   world.pass(120_000);
-  await world.images.open('s', manifest, 'a');
+  await world.images.open(snapshot, 'a');
   assert.equal(world.fs.prefetched.length, 2);
 });
 
 test('two tenants never share a file', async () => {
   const world = setUp();
   await recordAll(world);
-  const mine = await world.images.open('s', manifest, 'a');
-  const theirs = await world.images.open('s', manifest, 'b');
+  const mine = await world.images.open(snapshot, 'a');
+  const theirs = await world.images.open(snapshot, 'b');
   assert.notEqual(mine.path, theirs.path);
 });
 
 test('only one restore records at a time; one that ends early leaves no run', async () => {
   const world = setUp();
-  const recording = await world.images.open('s', manifest, 'a');
-  const other = await world.images.open('s', manifest, 'a');
+  const recording = await world.images.open(snapshot, 'a');
+  const other = await world.images.open(snapshot, 'a');
   assert.notEqual(recording.path, other.path);
   assert.equal(world.fs.recording.size, 1);
   recording.release();
@@ -106,6 +111,6 @@ test('only one restore records at a time; one that ends early leaves no run', as
 test('unused images are bounded', async () => {
   const world = setUp();
   await recordAll(world);
-  for (let tenant = 0; tenant < 100; tenant++) (await world.images.open('s', manifest, `t${tenant}`)).release();
+  for (let tenant = 0; tenant < 100; tenant++) (await world.images.open(snapshot, `t${tenant}`)).release();
   assert.equal(world.fs.exposed.size, 64);
 });

@@ -1,26 +1,25 @@
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../../../chunks/layout.js';
 import { secondMs } from '../../../kernel/units.js';
-import { type AccessLog, runsMax, withRun, workingSet } from '../../../snapshot/accesslog.js';
+import { runsMax, withRun, workingSet } from '../../../snapshot/accesslog.js';
+import type { SnapshotRecord } from '../../../snapshot/record.js';
+import type { LoadedSnapshot, SnapshotStore } from '../../../snapshot/store.js';
 import type { SparseFs } from '../../../sparsefs/sparsefs.js';
 
 /** Images that no machine uses stay this many, with what the kernel has cached of them; the longest unused goes. */
 const idleMax = 64;
-/** A recording that nobody ended ends itself: what a restore touches comes within its first seconds. */
-export const recordingMsMax = 30 * secondMs;
 /** The kernel may have dropped cached pages of an image that was prefetched longer ago than this. */
 const prefetchAgainMs = 60 * secondMs;
 
-/** Where logs of page accesses are kept, by snapshot. */
-export interface AccessLogs {
-  load(snapshot: string): Promise<AccessLog>;
-  save(snapshot: string, log: AccessLog): Promise<void>;
-}
+/** Where logs of page accesses are kept. */
+export type AccessLogs = Pick<SnapshotStore, 'accessLog' | 'saveAccessLog'>;
 
 /** A memory image in the sparse file system, for one machine. */
 export interface MemoryImage {
   readonly path: string;
-  /** What the sandbox needed to start has been touched: ends a recording, if this restore is one. Idempotent. */
+  /**
+   * What the sandbox needed to start has been touched: ends a recording, if this restore is one. Idempotent. Without it
+   * a recording is dropped with its machine.
+   */
   settled(): void;
   /** The machine is gone. Idempotent. */
   release(): void;
@@ -49,11 +48,11 @@ export class MemoryImages {
     private readonly now: () => number,
   ) {}
 
-  /** `snapshot`: the record's name. Rejects with DriverError. */
-  async open(snapshot: string, manifest: Manifest, tenant: string): Promise<MemoryImage> {
-    const log = await this.logs.load(snapshot);
-    if (log.runs.length < runsMax && !this.#recording.has(snapshot)) return this.#record(snapshot, manifest);
-    const image = this.#share(snapshot, manifest, tenant);
+  /** Rejects with DriverError. */
+  async open(snapshot: LoadedSnapshot, tenant: string): Promise<MemoryImage> {
+    const log = await this.logs.accessLog(snapshot.record);
+    if (log.runs.length < runsMax && !this.#recording.has(snapshot.record.memory)) return this.#record(snapshot);
+    const image = this.#share(snapshot, tenant);
     image.users += 1;
     try {
       const path = await image.path;
@@ -77,8 +76,8 @@ export class MemoryImages {
     }
   }
 
-  #share(snapshot: string, manifest: Manifest, tenant: string): Shared {
-    const key = createHash('sha256').update(`${snapshot}\n${tenant}`).digest('hex').slice(0, 32);
+  #share({ record, memory }: LoadedSnapshot, tenant: string): Shared {
+    const key = createHash('sha256').update(`${record.memory}\n${tenant}`).digest('hex').slice(0, 32);
     const known = this.#shared.get(key);
     if (known !== undefined) {
       this.#shared.delete(key);
@@ -86,7 +85,7 @@ export class MemoryImages {
       return known;
     }
     const name = `memory-${key}`;
-    const path = this.fs.expose(name, manifest.bytes, manifest, 'pages');
+    const path = this.fs.expose(name, memory.bytes, memory, 'pages');
     const image = { name, path, users: 0, prefetchedMs: Number.NEGATIVE_INFINITY };
     this.#shared.set(key, image);
     path.catch(() => this.#shared.delete(key));
@@ -102,26 +101,23 @@ export class MemoryImages {
     }
   }
 
-  async #record(snapshot: string, manifest: Manifest): Promise<MemoryImage> {
-    this.#recording.add(snapshot);
+  async #record({ record, memory }: LoadedSnapshot): Promise<MemoryImage> {
+    this.#recording.add(record.memory);
     this.#recordings += 1;
     const name = `recorded-${this.#recordings}`;
     let path: string;
     try {
-      path = await this.fs.expose(name, manifest.bytes, manifest, 'pages');
+      path = await this.fs.expose(name, memory.bytes, memory, 'pages');
       await this.fs.record(name);
     } catch (error) {
-      this.#recording.delete(snapshot);
+      this.#recording.delete(record.memory);
       throw error;
     }
     let ended: Promise<void> | null = null;
     const end = (keep: boolean): Promise<void> => {
-      clearTimeout(timer);
-      ended ??= this.#end(snapshot, name, keep);
+      ended ??= this.#end(record, name, keep);
       return ended;
     };
-    const timer = setTimeout(() => void end(true), recordingMsMax);
-    timer.unref();
     return {
       path,
       settled: () => void end(true),
@@ -132,14 +128,15 @@ export class MemoryImages {
     };
   }
 
-  async #end(snapshot: string, name: string, keep: boolean): Promise<void> {
+  async #end(record: SnapshotRecord, name: string, keep: boolean): Promise<void> {
     try {
       const pages = await this.fs.recorded(name);
-      if (keep && pages.length > 0) await this.logs.save(snapshot, withRun(await this.logs.load(snapshot), pages));
+      if (!keep || pages.length === 0) return;
+      await this.logs.saveAccessLog(record, withRun(await this.logs.accessLog(record), pages));
     } catch {
       // The file system or the store is gone: a later restore records.
     } finally {
-      this.#recording.delete(snapshot);
+      this.#recording.delete(record.memory);
     }
   }
 }
