@@ -1,3 +1,5 @@
+import { mib } from '../kernel/units.js';
+
 /** What a virtual machine starts from. Paths are on this machine, files are never changed once they are there. */
 export interface GuestImage {
   /** 64 hexadecimal digits: hash of kernel, initial file system, root image and command line. */
@@ -14,12 +16,16 @@ export interface GuestImage {
   readonly packages: readonly string[];
 }
 
+/** Size of every runtime's drive: a Node or Python with everything it brings takes some 100 MB. */
+export const runtimeDriveBytes = 1024 * mib;
+
 /** A managed runtime's files as a read-only drive, `/dev/vdb` of the guest. */
 export interface RuntimeImage {
   /** 64 hexadecimal digits: hash of the image. */
   readonly id: string;
   /** erofs, with `/var/lang` and `/var/runtime` in it. */
   readonly path: string;
+  /** `runtimeDriveBytes`. */
   readonly bytes: number;
 }
 

@@ -11,16 +11,17 @@ import {
   rm,
   stat,
   symlink,
+  truncate,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RuntimeLaunch } from '../worker/sandbox/driver.js';
 import { fileBytes, hashFile, makeErofs } from './erofs.js';
-import { ImageError, type RuntimeImage } from './image.js';
+import { ImageError, type RuntimeImage, runtimeDriveBytes } from './image.js';
 import { compileTree } from './python.js';
 import { defaultImageDirectory, WorkFolder } from './workfolder.js';
 
-const recipe = 1;
+const recipe = 2;
 /** What may lie in the image: the rest of a sandbox's files is the root image's. */
 const roots = ['/var/lang', '/var/runtime'];
 /** Parts of language installations that run nothing: tests of the language itself, headers, static libraries. */
@@ -82,9 +83,13 @@ async function find(folder: WorkFolder, key: string, nodes: readonly Node[]): Pr
       await mkdir(tree);
       await copy(nodes, tree);
       await compile(nodes, tree);
-      await makeErofs(join(directory, 'runtime.erofs'), tree);
+      const image = join(directory, 'runtime.erofs');
+      await makeErofs(image, tree);
       await rm(tree, { recursive: true });
-      await writeFile(join(directory, 'id'), await hashFile(join(directory, 'runtime.erofs')));
+      await writeFile(join(directory, 'id'), await hashFile(image));
+      // All of one size, with a hole at the end: a machine's drive has its size before it has its runtime.
+      if ((await fileBytes(image)) > runtimeDriveBytes) throw new ImageError('a runtime of more than 1 GiB');
+      await truncate(image, runtimeDriveBytes);
     });
     return (await describe(part))!;
   });

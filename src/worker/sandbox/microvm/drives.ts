@@ -2,9 +2,10 @@ import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../../chunks/layout.js';
+import { runtimeDriveBytes } from '../../../image/image.js';
 import type { SparseFs } from '../../../sparsefs/sparsefs.js';
 import type { Scratches } from './scratch.js';
-import { imageDriveBytes, runtimeDriveBytes } from './shape.js';
+import { imageDriveBytes } from './shape.js';
 
 /** The drive files of one machine, in the order of its shape. */
 export interface MachineDrives {

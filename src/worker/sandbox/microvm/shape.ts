@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { runtimeDriveBytes } from '../../../image/image.js';
 import { mib } from '../../../kernel/units.js';
 import type { MachineShape } from '../../../vmm/vmm.js';
 import { scratchDriveBytes } from './scratch.js';
@@ -19,9 +20,6 @@ const memoryMibPerProcessor = 1_769;
 
 /** Size of the drives for code and for layers: fixed before anybody knows what will be on them. Code has 250 MB at most. */
 export const imageDriveBytes = 1_024 * mib;
-/** The same of the runtime's: a Node or Python with everything it brings takes some 100 MB. */
-export const runtimeDriveBytes = 1_024 * mib;
-
 /** Order of the drives in the guest: `/dev/vda` … */
 export const drive = { root: 0, runtime: 1, code: 2, layers: 3, scratch: 4 } as const;
 
