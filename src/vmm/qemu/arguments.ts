@@ -10,6 +10,7 @@ export const descriptors = {
   /** bubblewrap's. */
   info: 5,
   filter: 6,
+  resolvConf: 9,
   /** Device state in: a socket. Device state out: a file. */
   stateIn: 7,
   stateOut: 8,
@@ -117,7 +118,7 @@ export function monitorArguments(
     ...['-device', 'virtserialport,chardev=channel,name=hearth,nr=1'],
     ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],
     ...['-add-fd', `fd=${descriptors.stateOut},set=1`],
-    ...shape.drives.flatMap(({ readOnly }, index) => driveArguments(index, readOnly)),
+    ...shape.drives.flatMap((drive, index) => driveArguments(index, drive)),
     ...(shape.network ? networkArguments(outbound) : []),
     ...startArguments(kind, start),
   ];
@@ -126,13 +127,13 @@ export function monitorArguments(
 /** Where `xen-save-devices-state` writes to. */
 export const stateOutName = '/dev/fdset/1';
 
-function driveArguments(index: number, readOnly: boolean): string[] {
+function driveArguments(index: number, { bytes, readOnly }: MachineShape['drives'][number]): string[] {
   const fd = descriptors.firstDrive + index;
   return [
     ...['-add-fd', `fd=${fd},set=${fd}`],
     '-blockdev',
     // Many machines read the same image, hence no locks. A drive does not outlive its machine: flushing is for nothing.
-    `driver=raw,node-name=drive${index},read-only=${readOnly ? 'on' : 'off'},cache.no-flush=on,discard=unmap,` +
+    `driver=raw,node-name=drive${index},size=${bytes},read-only=${readOnly ? 'on' : 'off'},cache.no-flush=on,discard=unmap,` +
       `file.driver=file,file.filename=/dev/fdset/${fd},file.locking=off,file.cache.no-flush=on,file.discard=unmap`,
     ...['-device', `virtio-blk-pci,drive=drive${index},write-cache=on`],
   ];
@@ -149,7 +150,8 @@ function networkArguments(outbound: boolean): string[] {
 }
 
 function startArguments(kind: MonitorKind, start: MonitorStart): string[] {
-  if (start.kind === 'restore') return ['-incoming', 'defer'];
+  // -S: paused until told otherwise.
+  if (start.kind === 'restore') return ['-S', '-incoming', 'defer'];
   return [
     ...['-kernel', `/proc/self/fd/${descriptors.kernel}`, '-initrd', `/proc/self/fd/${descriptors.initrd}`],
     ...['-append', `${kernelWords(kind)} ${start.commandLine}`.trim()],

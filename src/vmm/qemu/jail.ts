@@ -11,8 +11,6 @@ export interface JailRequest {
   /** bubblewrap. */
   readonly bwrap: string;
   readonly qemu: string;
-  /** `resolv.conf` of the jail: QEMU's network asks this name server. */
-  readonly resolvConf: string;
   /** Device node to show as /dev/kvm, or null. */
   readonly kvm: string | null;
 }
@@ -34,7 +32,8 @@ export function jailCommand(request: JailRequest, monitor: readonly string[]): s
     }),
     ...[...shownFolders, ...shownFiles].filter((path) => existsSync(path)).flatMap(show),
     ...show(request.qemu),
-    ...['--ro-bind', request.resolvConf, '/etc/resolv.conf'],
+    // From a descriptor: our folders need not be reachable for the monitor's user.
+    ...['--ro-bind-data', String(descriptors.resolvConf), '/etc/resolv.conf'],
     ...['--proc', '/proc', '--dev', '/dev'],
     ...(request.kvm === null ? [] : ['--dev-bind', request.kvm, '/dev/kvm']),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--clearenv'],

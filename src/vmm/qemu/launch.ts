@@ -75,9 +75,9 @@ export async function launch(
       name,
       uid,
       cgroup,
-      ...opened(request, memoryPath),
+      ...opened(place, request, memoryPath),
       command: jailCommand(
-        { bwrap: place.bwrap, qemu: place.qemu, resolvConf: join(place.folder, 'resolv.conf'), kvm: place.kvm },
+        { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kvm },
         monitorArguments(place.kind, shape, request.start, place.slirp !== null),
       ),
     });
@@ -109,8 +109,8 @@ export async function launch(
   }
 }
 
-function opened(request: LaunchRequest, memoryPath: string): { reads: string[]; writes: string[] } {
-  const reads: string[] = [];
+function opened(place: LaunchPlace, request: LaunchRequest, memoryPath: string): { reads: string[]; writes: string[] } {
+  const reads = [`${descriptors.resolvConf}:${join(place.folder, 'resolv.conf')}`];
   // QEMU opens the image of a private mapping for writing, too, and never does.
   const writes = [`${descriptors.memory}:${memoryPath}`];
   if (request.kernelPath !== undefined) reads.push(`${descriptors.kernel}:${request.kernelPath}`);

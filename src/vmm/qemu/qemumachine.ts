@@ -131,10 +131,10 @@ export class QemuMachine implements Machine {
   }
 
   private async end(): Promise<void> {
-    const { seat, qmp, network, released } = this.parts;
+    const { seat, qmp, pid, network, released } = this.parts;
     qmp.fail('killed');
     try {
-      await seat.dispose();
+      await seat.dispose(pid);
     } finally {
       this.over = true;
       if (this.memoryFd !== null) closeSync(this.memoryFd);

@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DriverError } from '../../worker/sandbox/driver.js';
 import type { BoxCgroup } from '../../worker/sandbox/process/boxcgroup.js';
+import { signal } from '../../worker/sandbox/process/processes.js';
 import { descriptors } from './arguments.js';
 import { Tail } from './tail.js';
 
 /** Open files of a monitor: its descriptors, drives, and connections of its guest to the network. */
 const filesMax = 1024;
 const errorCharsMax = 2000;
+/** A killed monitor with a large memory needs some 10 ms to go. */
+const reapMsMax = 5_000;
 /** Console kept for error messages (port: at most 16 KiB). */
 const consoleCharsMax = 16 * 1024;
 
@@ -124,11 +127,23 @@ export class Seat {
     });
   }
 
-  /** Kills what runs in it and removes its cgroups. Rejects when the kernel does not let go of them. */
-  async dispose(): Promise<void> {
+  /**
+   * Kills what runs in it and removes its cgroups. The monitor itself first, where its id is known: bubblewrap then sees
+   * its end; the other way round it would be left to the machine's first process. Rejects when the kernel does not let
+   * go of something.
+   */
+  async dispose(monitorPid?: number): Promise<void> {
+    const { exitCode, signalCode, pid } = this.child;
+    if (monitorPid !== undefined && exitCode === null && signalCode === null) {
+      signal(monitorPid, 'SIGKILL');
+      this.cgroup.thaw();
+      const timer = setTimeout(() => this.child.kill('SIGKILL'), reapMsMax);
+      await this.ended;
+      clearTimeout(timer);
+    }
     this.child.kill('SIGKILL');
     await this.cgroup.remove();
-    if (this.child.pid !== undefined) await this.ended;
+    if (pid !== undefined) await this.ended;
     for (const stream of this.child.stdio) stream?.destroy();
     closeSync(this.stateOutFd);
   }
