@@ -84,6 +84,8 @@ int machine_boot(void);
 /* Returns 0 or an error; `what` then says of which part. */
 int machine_attach(uint32_t parts, uint32_t memory_mib, const char **what);
 int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entropy, size_t bytes, const char **what);
+/* Writes /tmp out. */
+void machine_sync(void);
 void network_up(void);
 void group_open(void);
 /* In a child: enters the group of the programs. */

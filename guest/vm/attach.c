@@ -1,4 +1,5 @@
 /* What a machine gets later: drives with the runtime, code, layers and /tmp; after a restore clock and entropy. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/random.h>
@@ -91,6 +92,15 @@ int machine_attach(uint32_t parts, uint32_t memory_mib, const char **what)
 		error = group_limit(memory_mib);
 	}
 	return error;
+}
+
+void machine_sync(void)
+{
+	int fd = in_machine() ? open(SANDBOX_ROOT "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return;
+	syncfs(fd);
+	close(fd);
 }
 
 static int add_entropy(const uint8_t *entropy, size_t bytes)

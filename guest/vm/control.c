@@ -79,6 +79,7 @@ static void attach(const uint8_t *body, size_t bytes)
 static void quiesce(void)
 {
 	group_freeze(true);
+	machine_sync();
 	is_quiet = true;
 	done(REQUEST_QUIESCE, 0, "");
 }

@@ -24,7 +24,8 @@
  *   START   a start message (../agent/program.h); extensions are numbered from 1 in their order, the runtime is 0
  *   SIGNAL  u8 program, u8 signal; SIGKILL goes to everything the program started, too
  *   ATTACH  u32 what (bits below), u32 memory limit in MiB      DONE
- *   QUIESCE programs stop, nothing is sent after the answer     DONE
+ *   QUIESCE programs stop, /tmp is written out, nothing is sent after the answer
+ *              DONE
  *   RESUME  u64 wall clock in nanoseconds (0: keep), u16 bytes of the host name (0: keep), host name, entropy: clock
  *           and random generators are set, then programs go on  DONE
  *

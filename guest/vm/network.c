@@ -1,4 +1,4 @@
-/* Loopback, and the card with the fixed addresses of user-mode networking (slirp). */
+/* Loopback, and the card with the fixed addresses that every machine has. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <net/route.h>
@@ -8,9 +8,10 @@
 
 #include "agent.h"
 
-#define ADDRESS "10.0.2.15"
+/* `guestNetwork` of src/vmm/vmm.ts. */
+#define ADDRESS "10.0.3.15"
 #define MASK "255.255.255.0"
-#define GATEWAY "10.0.2.2"
+#define GATEWAY "10.0.3.2"
 
 static void set_address(struct sockaddr *to, const char *text)
 {

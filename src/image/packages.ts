@@ -88,7 +88,7 @@ async function describe(names: readonly string[]): Promise<readonly DebianPackag
     const missing = names.filter((name) => !found.some((one) => one.name === name));
     throw new ImageError(`the package lists lack ${missing.join(', ')}`);
   }
-  return found;
+  return found.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /** Fetches and verifies packages (apt does) into a folder, those that are not there yet; none is installed. */

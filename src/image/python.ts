@@ -11,14 +11,13 @@ const environment = { PATH: '/usr/bin:/bin', PYTHONHASHSEED: '0', PYTHONDONTWRIT
  * current: these say that they are.
  */
 export async function compileTree(
-  interpreter: readonly [string, ...string[]],
+  interpreter: readonly [string, ...(readonly string[])],
   directory: string,
   shownAs: string,
-  home?: string,
 ) {
   const parameters = ['-I', '-m', 'compileall', '-q', '-f', '--invalidation-mode', 'unchecked-hash'];
   await runCommand([...interpreter, ...parameters, '-s', directory, '-p', shownAs, directory], {
-    environment: home === undefined ? environment : { ...environment, PYTHONHOME: home },
+    environment,
   }).catch((error: Error) => {
     // Sources for other versions of Python lie in some libraries' tests: what cannot be compiled stays as it is.
     if (!/status 1/.test(error.message)) throw error;
@@ -35,6 +34,5 @@ export async function compilePython(root: string): Promise<void> {
   if (loader === undefined || !existsSync(library)) return;
   const path = libraries.map((file) => join(root, 'usr/lib', file)).join(':');
   const interpreter = [join(root, 'usr/lib64', loader), '--library-path', path, join(root, 'usr/bin', name)] as const;
-  // -I ignores PYTHONHOME: this interpreter would take the machine's library. It is told where its own is.
-  await compileTree(interpreter as unknown as [string, ...string[]], library, `/usr/lib/${name}`, join(root, 'usr'));
+  await compileTree(interpreter, library, `/usr/lib/${name}`);
 }

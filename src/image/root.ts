@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { guestNetwork } from '../vmm/vmm.js';
 import { etcFiles } from '../worker/sandbox/process/skeleton.js';
 import { runCommand } from './command.js';
 import { makeErofs } from './erofs.js';
@@ -91,6 +92,7 @@ async function makeEtc(root: string): Promise<void> {
     if (!etcKept.test(name)) await rm(join(etc, name), { recursive: true });
   }
   for (const [name, text] of Object.entries(etcFiles)) await writeFile(join(etc, name), text);
+  await writeFile(join(etc, 'resolv.conf'), `nameserver ${guestNetwork.nameServer}\n`);
   await symlink('/usr/share/zoneinfo/UTC', join(etc, 'localtime'));
   await mkdir(join(etc, 'ssl/certs'), { recursive: true });
   const authorities = join(root, 'usr/share/ca-certificates/mozilla');

@@ -24,6 +24,17 @@ export interface Vmm {
   close(): Promise<void>;
 }
 
+/**
+ * Addresses of a machine's network, the same in each: it is alone in it. The guest sets them itself
+ * (`guest/vm/network.c`). Not slirp4netns's usual net (10.0.2.0/24), which may lie behind the monitor.
+ */
+export const guestNetwork = {
+  address: '10.0.3.15',
+  prefixBits: 24,
+  gateway: '10.0.3.2',
+  nameServer: '10.0.3.3',
+} as const;
+
 /** What a machine consists of. A snapshot restores only into the same shape. */
 export interface MachineShape {
   /** Of the virtual hardware; 128 to 16,384. */

@@ -1,4 +1,4 @@
-import type { MachineShape } from '../vmm.js';
+import { guestNetwork, type MachineShape } from '../vmm.js';
 
 export type Accelerator = 'kvm' | 'tcg';
 
@@ -26,17 +26,6 @@ export const drivesMax = 16;
 export const memoryMibMin = 128;
 export const memoryMibMax = 16_384;
 export const processorsMax = 16;
-
-/**
- * Addresses of a machine's network, the same in each: it is alone in it. Behind the monitor's own translation comes
- * slirp4netns (10.0.2.0/24), therefore another net.
- */
-export const guestNetwork = {
-  address: '10.0.3.15',
-  prefixBits: 24,
-  gateway: '10.0.3.2',
-  nameServer: '10.0.3.3',
-} as const;
 
 /**
  * Bytes of translated code that emulation keeps, MiB: room for what Node or Python run; the default is an eighth of
