@@ -148,19 +148,17 @@ export class GuestLink {
 
   /**
    * Stops all programs in the guest and both directions of the link, and writes `/tmp` out: nothing is on its way any
-   * more. Then the machine can be paused and saved, and what this gives is the link's part of the snapshot. Ends with
-   * `resume`. Rejects with DriverError when this sandbox cannot be saved now; it then goes on.
+   * more. Then the machine can be paused and saved, with `suspend`. Ends with `resume`. Rejects with DriverError.
    */
-  async quiesce(): Promise<LinkState> {
+  async quiesce(): Promise<void> {
     const answer = this.#ask(linkRequest.quiesce, Buffer.alloc(0));
     this.#switch.sleep();
     await answer;
-    try {
-      return { version: linkVersion, link: this.#switch.state(), peakBytes: this.#peakBytes };
-    } catch (error) {
-      await this.resume();
-      throw error;
-    }
+  }
+
+  /** After `quiesce`: the link's part of a snapshot. Throws DriverError when this sandbox cannot be saved now. */
+  suspend(): LinkState {
+    return { version: linkVersion, link: this.#switch.state(), peakBytes: this.#peakBytes };
   }
 
   /**
