@@ -21,8 +21,8 @@ export interface SnapshotRecord {
   readonly linkBytes: number;
   /** Name of the manifest of the scratch drive; null while it had nothing on it. */
   readonly scratch: string | null;
-  /** The runtime whose image the machine has, or null. */
-  readonly runtime: string | null;
+  /** The runtime whose image the machine has, that image by content, and where it lies; or null. */
+  readonly runtime: { readonly name: string; readonly imageId: string; readonly path: string } | null;
   /** Names of the manifests of the code and layers images that the machine has mounted; null: none. */
   readonly code: string | null;
   readonly layers: string | null;

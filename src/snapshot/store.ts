@@ -106,7 +106,7 @@ export class SnapshotStore {
 
   /** Of one account and of the platform. */
   async list(account: string): Promise<readonly SnapshotRecord[]> {
-    const all = await this.#all();
+    const all = await this.all();
     return all.filter((record) => record.account === account || record.account === platformScope);
   }
 
@@ -132,7 +132,17 @@ export class SnapshotStore {
     return { name, manifest: await this.#plane.parts.manifests.get(account, name) };
   }
 
-  async #all(): Promise<readonly SnapshotRecord[]> {
+  /** Calls back with every stored piece of a file that a record names. */
+  async readInto(
+    account: string,
+    name: string,
+    take: (offset: number, bytes: Buffer) => void | Promise<void>,
+  ): Promise<void> {
+    await this.#plane.eachRun(await this.#plane.parts.manifests.get(account, name), take);
+  }
+
+  /** Of all accounts. */
+  async all(): Promise<readonly SnapshotRecord[]> {
     const { blob } = this.#plane.parts;
     const found = await Promise.all((await blob.list(folder)).map((key) => blob.get(key)));
     return found.flatMap((bytes) => (bytes === null ? [] : [JSON.parse(Buffer.from(bytes).toString('utf8'))]));

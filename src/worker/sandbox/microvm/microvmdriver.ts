@@ -1,0 +1,243 @@
+import { mkdirSync } from 'node:fs';
+import { platformScope } from '../../../chunks/keyring.js';
+import type { GuestImage, RuntimeImage } from '../../../image/image.js';
+import { assert } from '../../../kernel/assert.js';
+import type { Clock } from '../../../kernel/ports/clock.js';
+import type { CodeImages } from '../../../snapshot/codeimages.js';
+import { LayerService } from '../../../snapshot/layers/service.js';
+import type { LoadedSnapshot, SnapshotStore } from '../../../snapshot/store.js';
+import type { SparseFs } from '../../../sparsefs/sparsefs.js';
+import type { Vmm } from '../../../vmm/vmm.js';
+import {
+  type Box,
+  DriverError,
+  type Protection,
+  type RuntimeLaunch,
+  type SandboxDriver,
+  type Scratch,
+} from '../driver.js';
+import { Drives } from './drives.js';
+import { MachineWorkshop } from './layerworkshop.js';
+import { MachineSnapshots } from './machinesnapshots.js';
+import { MemoryImages } from './memoryimages.js';
+import { MicroVmBox } from './microvmbox.js';
+import { alive, type MachinePlace, type MachineRuntime, type Running, restoreMachine } from './running.js';
+import { Scratches } from './scratch.js';
+import { memoryClassesMib, memoryClassOf, shapeOf, spareMemoryMibMax } from './shape.js';
+
+/** Boxes of one driver alive at once, as the monitor has it (user ids, memory). */
+const boxesMax = 512;
+
+export interface MicroVmOptions {
+  readonly vmm: Vmm;
+  readonly image: GuestImage;
+  /** The image with a runtime's files. */
+  readonly runtimeImage: (launch: RuntimeLaunch) => Promise<RuntimeImage>;
+  readonly store: SnapshotStore;
+  readonly images: CodeImages;
+  /** Starts the sparse file system; called again when its process has ended. */
+  readonly openFs: () => Promise<SparseFs>;
+  /** Folder on a real disk for scratch drives; the driver's own. */
+  readonly folder: string;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
+  /** Says what takes seconds. */
+  readonly progress: (text: string) => void;
+}
+
+/** One life of the sparse file system. */
+interface Age {
+  readonly fs: SparseFs;
+  readonly place: MachinePlace;
+}
+
+/** Sandboxes that are virtual machines, started from snapshots whose bytes arrive on demand. Grade `microvm`. */
+export class MicroVmDriver implements SandboxDriver {
+  readonly grade = 'microvm';
+  readonly spareMemoryMibMax = spareMemoryMibMax;
+  readonly snapshots: MachineSnapshots;
+  readonly #boxes = new Map<string, MicroVmBox | null>();
+  readonly #scratches: Scratches;
+  readonly #workshop: MachineWorkshop;
+  readonly #layers: LayerService;
+  /** Images of runtimes as they were last started. */
+  readonly #runtimes = new Map<string, MachineRuntime>();
+  #age: Promise<Age> | null = null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(private readonly options: MicroVmOptions) {
+    const { store, clock, progress } = options;
+    this.#scratches = new Scratches(options.folder);
+    this.#workshop = new MachineWorkshop({
+      store,
+      place: () => this.#place(),
+      osLayer: async (mib) => store.load(await this.#layers.take(MachineWorkshop.osWish(await this.#place(), mib))),
+      nowMs: () => clock.nowMs(),
+      progress,
+    });
+    this.#layers = new LayerService(this.#workshop, clock);
+    this.snapshots = new MachineSnapshots({
+      store,
+      clock,
+      place: () => this.#place(),
+      current: (runtime) => (this.#runtimes.get(runtime.name)?.imageId ?? runtime.imageId) === runtime.imageId,
+      box: (id, running, attached) => this.#box(id, running, attached),
+      reserve: (id) => this.#reserve(id),
+    });
+  }
+
+  /** Rejects with DriverError, which says what this machine lacks. */
+  static async open(options: MicroVmOptions): Promise<MicroVmDriver> {
+    mkdirSync(options.folder, { recursive: true, mode: 0o711 });
+    const driver = new MicroVmDriver(options);
+    await driver.#place();
+    await (await driver.createScratch(512)).dispose();
+    await driver.snapshots.recover();
+    return driver;
+  }
+
+  protections(): readonly Protection[] {
+    return this.options.vmm.protections();
+  }
+
+  async boot(request: {
+    readonly boxId: string;
+    readonly runtime: RuntimeLaunch;
+    readonly memoryMib?: number;
+  }): Promise<Box> {
+    const { boxId, runtime, memoryMib } = request;
+    const release = this.#reserve(boxId);
+    try {
+      const memoryClassMib = memoryMib === undefined ? memoryClassesMib[0] : memoryClassOf(memoryMib);
+      const image = runtime.mounts.length === 0 ? null : await this.#runtime(runtime);
+      const running = await this.#start(boxId, memoryClassMib, runtime, image);
+      try {
+        // A runtime that starts later finds its files; one of a layer has them.
+        if (runtime.command === null && image !== null) {
+          await alive(running.machine, running.link.attach({ runtime: true }));
+        }
+        return this.#box(boxId, running, null);
+      } catch (error) {
+        await running.machine.kill();
+        throw error;
+      }
+    } catch (error) {
+      release();
+      throw error instanceof DriverError ? error : new DriverError((error as Error).message);
+    }
+  }
+
+  createScratch(mib: number): Promise<Scratch> {
+    if (this.#closing !== null) return Promise.reject(new DriverError('the driver is closed'));
+    return this.#scratches.create(mib);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#boxes.values()].map((box) => box?.kill()));
+    await this.options.vmm.close();
+    await this.#layers.settled();
+    await this.#scratches.close();
+    const age = await this.#age?.catch(() => null);
+    await age?.fs.close();
+  }
+
+  #reserve(boxId: string): () => void {
+    assert(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(boxId), `a box id names files: ${boxId}`);
+    assert(!this.#boxes.has(boxId), `box ${boxId} exists`);
+    if (this.#closing !== null) throw new DriverError('the driver is closed');
+    if (this.#boxes.size >= boxesMax) throw new DriverError(`${boxesMax} sandboxes exist: no more in one worker`);
+    this.#boxes.set(boxId, null);
+    return () => this.#boxes.delete(boxId);
+  }
+
+  #box(id: string, running: Running, attached: ConstructorParameters<typeof MicroVmBox>[3]): MicroVmBox {
+    const released = () => this.#boxes.delete(id);
+    const box = new MicroVmBox(
+      id,
+      running,
+      { images: this.options.images, scratches: this.#scratches, released },
+      attached,
+    );
+    this.#boxes.set(id, box);
+    if (this.#closing !== null) {
+      void box.kill();
+      throw new DriverError('the driver is closed');
+    }
+    return box;
+  }
+
+  /** A machine from the layer that it needs; a layer that cannot be restored is made again, once. */
+  async #start(
+    id: string,
+    memoryClassMib: number,
+    launch: RuntimeLaunch,
+    image: MachineRuntime | null,
+  ): Promise<Running> {
+    for (let attempt = 1; ; attempt++) {
+      const place = await this.#place();
+      const wish =
+        launch.command === null || image === null
+          ? MachineWorkshop.osWish(place, memoryClassMib)
+          : this.#workshop.runtimeWish(place, memoryClassMib, { launch, image });
+      const record = await this.#layers.take(wish);
+      try {
+        const snapshot = await this.options.store.load(record);
+        return await this.#restore(place, id, snapshot, image);
+      } catch (error) {
+        if (attempt === 2 || this.#closing !== null) throw error;
+        this.options.progress(`snapshot layer ${wish.slot} could not be restored: ${(error as Error).message}`);
+        // Unless it was the file system that went: the layer is sound then.
+        if ((await this.#place()) === place) this.#layers.broken(wish);
+      }
+    }
+  }
+
+  #restore(
+    place: MachinePlace,
+    id: string,
+    snapshot: LoadedSnapshot,
+    runtime: MachineRuntime | null,
+  ): Promise<Running> {
+    const shape = shapeOf(snapshot.record.memoryMib, place.image.rootBytes);
+    return restoreMachine(place, id, shape, snapshot, { runtime, code: null, layers: null, tenant: platformScope });
+  }
+
+  async #runtime(launch: RuntimeLaunch): Promise<MachineRuntime> {
+    const { id, path } = await this.options.runtimeImage(launch);
+    const runtime = { name: launch.name, imageId: id, path };
+    this.#runtimes.set(launch.name, runtime);
+    return runtime;
+  }
+
+  async #place(): Promise<MachinePlace> {
+    this.#age ??= this.#begin();
+    return (await this.#age).place;
+  }
+
+  /** Starts the sparse file system. When it ends, so does every machine that reads from it; the next start has a new one. */
+  async #begin(): Promise<Age> {
+    const { options } = this;
+    let begun: Promise<Age> | null = null;
+    try {
+      const fs = await options.openFs();
+      const memories = new MemoryImages(fs, options.store, () => options.clock.monotonicMs());
+      const drives = new Drives(fs, this.#scratches, options.image.rootPath, options.folder);
+      const age = { fs, place: { vmm: options.vmm, image: options.image, drives, memories } };
+      begun = this.#age;
+      void fs.ended.then((reason) => {
+        if (this.#age === begun) this.#age = null;
+        if (this.#closing !== null) return;
+        options.progress(`the sparse file system ended: ${reason}; it is started again`);
+        for (const box of this.#boxes.values()) box?.kill().catch(() => {});
+      });
+      return age;
+    } catch (error) {
+      this.#age = null; // The next one tries again.
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import type { Manifest } from '../../../chunks/layout.js';
+import type { GuestImage } from '../../../image/image.js';
+import type { LoadedSnapshot } from '../../../snapshot/store.js';
+import type { Machine, MachineShape, Vmm } from '../../../vmm/vmm.js';
+import { DriverError } from '../driver.js';
+import type { Drives, MachineDrives } from './drives.js';
+import { GuestLink, type LinkState } from './guestlink.js';
+import type { MemoryImage, MemoryImages } from './memoryimages.js';
+
+/** Mixed into the guest's generator after each restore: twice what its pool holds (256 bits). */
+const entropyBytes = 64;
+
+/** A runtime whose files a machine has. */
+export interface MachineRuntime {
+  readonly name: string;
+  /** Its image, by content, and where that lies. */
+  readonly imageId: string;
+  readonly path: string;
+}
+
+/** A virtual machine with its agent, and everything on this machine that belongs to it. */
+export interface Running {
+  readonly machine: Machine;
+  readonly link: GuestLink;
+  readonly drives: MachineDrives;
+  /** Null: it was booted. */
+  readonly memory: MemoryImage | null;
+  /** What it was restored from, or null. */
+  readonly from: LoadedSnapshot | null;
+  readonly runtime: MachineRuntime | null;
+  readonly shape: MachineShape;
+}
+
+/** What a restored machine finds on its drives from the start. */
+export interface RestoreContents {
+  readonly runtime: MachineRuntime | null;
+  readonly code: Manifest | null;
+  readonly layers: Manifest | null;
+  /** Writes what the scratch drive had; absent: it was empty. */
+  readonly scratch?: (path: string) => Promise<void>;
+  /** Whose machine it is: memory images are shared within a tenant only. */
+  readonly tenant: string;
+}
+
+/** Where machines are started, as long as one sparse file system lives. */
+export interface MachinePlace {
+  readonly vmm: Vmm;
+  readonly image: GuestImage;
+  readonly drives: Drives;
+  readonly memories: MemoryImages;
+}
+
+/** Boots the guest image to its agent. Rejects with DriverError; nothing is left then. */
+export async function bootMachine(place: MachinePlace, id: string, shape: MachineShape): Promise<Running> {
+  const { vmm, image } = place;
+  const drives = await place.drives.make({ runtimePath: null, code: null, layers: null });
+  let machine: Machine | null = null;
+  try {
+    machine = await vmm.boot({
+      id,
+      shape,
+      drivePaths: drives.paths,
+      kernelPath: image.kernelPath,
+      initrdPath: image.initrdPath,
+      commandLine: image.commandLine,
+    });
+    const link = new GuestLink(machine.channel);
+    await alive(machine, link.ready);
+    return { machine, link, drives, memory: null, from: null, runtime: null, shape };
+  } catch (error) {
+    throw await cleared(error, machine, drives, null);
+  }
+}
+
+/**
+ * Restores a snapshot and lets it run, with entropy, clock and host name of its own before any program does. Rejects
+ * with DriverError; nothing is left then.
+ */
+export async function restoreMachine(
+  place: MachinePlace,
+  id: string,
+  shape: MachineShape,
+  snapshot: LoadedSnapshot,
+  contents: RestoreContents,
+): Promise<Running> {
+  const [opened, made] = await Promise.allSettled([
+    place.memories.open(snapshot, contents.tenant),
+    place.drives.make({ ...contents, runtimePath: contents.runtime?.path ?? null }),
+  ]);
+  const memory = opened.status === 'fulfilled' ? opened.value : null;
+  const drives = made.status === 'fulfilled' ? made.value : null;
+  let machine: Machine | null = null;
+  try {
+    if (opened.status === 'rejected') throw opened.reason;
+    if (made.status === 'rejected') throw made.reason;
+    await contents.scratch?.(made.value.scratchPath);
+    machine = await place.vmm.restore({
+      id,
+      shape,
+      drivePaths: made.value.paths,
+      memoryPath: opened.value.path,
+      state: snapshot.device,
+    });
+    const link = new GuestLink(machine.channel, JSON.parse(snapshot.link.toString('utf8')) as LinkState);
+    await machine.resume();
+    await alive(machine, renew(link, id));
+    return {
+      machine,
+      link,
+      drives: made.value,
+      memory: opened.value,
+      from: snapshot,
+      runtime: contents.runtime,
+      shape,
+    };
+  } catch (error) {
+    throw await cleared(error, machine, drives, memory);
+  }
+}
+
+/** Gives a guest that woke up what makes it different from every other one of its snapshot; then its programs run. */
+export function renew(link: GuestLink, id: string): Promise<void> {
+  return link.resume({ clockMs: Date.now(), hostName: id.slice(0, 63), entropy: randomBytes(entropyBytes) });
+}
+
+/** What `work` gives, unless the machine ends first. */
+export async function alive<T>(machine: Machine, work: Promise<T>): Promise<T> {
+  const ended = machine.exited.then(({ reason }): never => {
+    const said = machine.console().trim().split('\n').slice(-5).join('\n');
+    throw new DriverError(`the virtual machine ended: ${reason}${said === '' ? '' : `\n${said}`}`);
+  });
+  return await Promise.race([work, ended]);
+}
+
+async function cleared(
+  error: unknown,
+  machine: Machine | null,
+  drives: MachineDrives | null,
+  memory: MemoryImage | null,
+): Promise<Error> {
+  await machine?.kill().catch(() => {}); // The monitor's janitor tries again.
+  memory?.release();
+  await drives?.dispose(false).catch(() => {});
+  if (error instanceof DriverError) return error;
+  return new DriverError(error instanceof Error ? error.message : String(error));
+}
