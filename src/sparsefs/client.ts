@@ -22,9 +22,9 @@ import type { Access, SparseFs, SparseFsMetrics } from './sparsefs.js';
  * An answer takes a millisecond; one that does not come in this time comes never. Above the server's own deadline for a
  * mount, and long enough for a machine that is busy starting hundreds of processes.
  */
-const answerMsMax = 20 * secondMs;
-/** How often the server is asked whether it lives: a hung one would leave VMs waiting in page faults. */
-const pingMs = 5 * secondMs;
+const answerMsMaxDefault = 20 * secondMs;
+/** So often within that time the server is asked whether it lives: a hung one leaves VMs waiting in page faults. */
+const pings = 4;
 /** umount(8) takes some milliseconds. */
 const umountMsMax = 10 * secondMs;
 /** How long a killed server may take to be gone. */
@@ -47,6 +47,8 @@ export interface SparseFsOptions {
   /** What that program builds its chunk tiers from; any structured clone. */
   readonly composition: unknown;
   readonly environment?: NodeJS.ProcessEnv;
+  /** How long an answer of the server may take before it counts as hung and is killed. Default: 20 s. */
+  readonly answerMsMax?: number;
   /** The server's own lines (failed reads, for example). Default: our standard error. */
   readonly onLine?: (line: string) => void;
 }
@@ -67,12 +69,14 @@ export class SparseFsClient implements SparseFs {
   private nextId = 1;
   private broken: DriverError | null = null;
   private reason = 'ended';
+  private readonly answerMsMax: number;
 
   private constructor(
     options: SparseFsOptions,
     private readonly child: ChildProcess,
   ) {
     this.directory = options.directory;
+    this.answerMsMax = options.answerMsMax ?? answerMsMaxDefault;
     child.on('message', (message) => this.receive(message as ControlAnswer | ControlEnd));
     child.on('error', (error) => this.fail(error.message));
     const gone = new Promise<void>((resolve) => {
@@ -86,7 +90,7 @@ export class SparseFsClient implements SparseFs {
       await unmount(this.directory);
       return this.reason;
     });
-    this.pinger = setInterval(() => this.request({ kind: 'ping' }).catch(() => {}), pingMs);
+    this.pinger = setInterval(() => this.request({ kind: 'ping' }).catch(() => {}), this.answerMsMax / pings);
     this.pinger.unref();
   }
 
@@ -167,6 +171,11 @@ export class SparseFsClient implements SparseFs {
     return metrics;
   }
 
+  /** Sends a change to what the server's program composed: another list of L2 members, for example. */
+  async adjust(change: unknown): Promise<void> {
+    await this.request({ kind: 'adjust', change });
+  }
+
   async close(): Promise<void> {
     this.fail('it was closed');
     // Whatever is still mapped fails from here on; the kernel frees every page that waits for an answer.
@@ -191,7 +200,7 @@ export class SparseFsClient implements SparseFs {
     return new Promise((resolve, reject) => {
       const id = this.nextId;
       this.nextId += 1;
-      const deadline = setTimeout(() => this.expire(), answerMsMax);
+      const deadline = setTimeout(() => this.expire(), this.answerMsMax);
       this.waiting.set(id, { resolve, reject, deadline });
       const message: ControlMessage = { id, request };
       this.child.send(message, (error) => {
@@ -214,7 +223,7 @@ export class SparseFsClient implements SparseFs {
   }
 
   private expire(): void {
-    this.fail(`it did not answer for ${answerMsMax / secondMs} s`);
+    this.fail(`it did not answer for ${this.answerMsMax} ms`);
     this.child.kill('SIGKILL');
   }
 

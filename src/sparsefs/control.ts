@@ -26,6 +26,7 @@ export type ControlRequest =
   | { readonly kind: 'record'; readonly name: string }
   | { readonly kind: 'recorded'; readonly name: string }
   | { readonly kind: 'prefetch'; readonly name: string; readonly pages: Uint32Array }
+  | { readonly kind: 'adjust'; readonly change: unknown }
   | { readonly kind: 'metrics' }
   | { readonly kind: 'ping' };
 

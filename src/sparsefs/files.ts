@@ -17,8 +17,9 @@ export class SparseFile {
   log: AccessLog | null = null;
   /** Pages that the kernel has got or asked for since it knows the inode: they need not be pushed. */
   readonly given: PageSet;
-  /** Called once, when the kernel gets to know the inode. */
-  private known: (() => void)[] = [];
+  /** The kernel opened the file: it has the inode. A mere answer to its look-up may not have reached it yet. */
+  known = false;
+  private readonly waiting: (() => void)[] = [];
 
   constructor(
     readonly node: number,
@@ -29,15 +30,21 @@ export class SparseFile {
     this.given = new PageSet(this.pages);
   }
 
-  lookedUp(): void {
-    this.lookups += 1;
-    for (const call of this.known.splice(0)) call();
+  opened(): void {
+    this.known = true;
+    for (const call of this.waiting.splice(0)) call();
   }
 
-  /** Now, if the kernel knows the inode already. */
+  /** Calls now, if the kernel knows the inode already, else once it does. */
   whenKnown(call: () => void): void {
-    if (this.lookups > 0) call();
-    else this.known.push(call);
+    if (this.known) call();
+    else this.waiting.push(call);
+  }
+
+  /** The kernel dropped the inode and its pages with it. */
+  forgotten(): void {
+    this.known = false;
+    this.given.clear();
   }
 }
 
@@ -74,8 +81,7 @@ export class FileTable {
     if (file === undefined) return;
     file.lookups = Math.max(0, file.lookups - lookups);
     if (file.lookups > 0) return;
-    // The kernel dropped the inode and its pages with it.
-    file.given.clear();
+    file.forgotten();
     if (file.withdrawn) this.byNode.delete(node);
   }
 

@@ -1,8 +1,8 @@
-import { type ChunkReader, pageBytes } from '../chunks/layout.js';
+import type { TierCounters } from '../chunks/latency.js';
+import { type ChunkReader, type ChunkRef, pageBytes } from '../chunks/layout.js';
 import { secondMs } from '../kernel/units.js';
 import type { FuseDevice, RequestHandler } from './device.js';
 import { FileTable, type SparseFile } from './files.js';
-import { LatencyHistogram } from './latency.js';
 import {
   decodeForget,
   decodeInit,
@@ -37,17 +37,6 @@ export const readMsMax = 10 * secondMs;
 /** One page more than a read has: one past the page cache need not begin at a page. */
 const zeros = Buffer.alloc((readPagesMax + 1) * pageBytes);
 
-export interface ReadCounters {
-  readonly latency: LatencyHistogram;
-  answered: number;
-  failed: number;
-  bytes: number;
-}
-
-export function newReadCounters(): ReadCounters {
-  return { latency: new LatencyHistogram(), answered: 0, failed: 0, bytes: 0 };
-}
-
 interface PendingRead {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
@@ -68,9 +57,16 @@ function cut(pages: readonly Buffer[], skipped: number, bytes: number): readonly
   return held < bytes ? null : [Buffer.concat(pages).subarray(skipped, skipped + bytes)];
 }
 
+/** A reader that may have chunks at hand: a fault then waits for nothing. */
+export interface FaultReader extends ChunkReader {
+  /** The chunk, verified, if it is in memory. */
+  cached(chunk: ChunkRef): Buffer | null;
+}
+
 export interface FileSystemOptions {
-  readonly reader: ChunkReader;
-  readonly reads: ReadCounters;
+  readonly reader: FaultReader;
+  /** Counts every read once: answered or failed. */
+  readonly reads: TierCounters;
   /** What the kernel may read beyond what was asked for. */
   readonly readAheadBytes: number;
   readonly readMsMax: number;
@@ -100,7 +96,6 @@ export class FileSystem implements RequestHandler {
     if (typeof answer === 'number') this.device.refuse(header.uniqueLow, header.uniqueHigh, answer);
     else this.device.answer(header.uniqueLow, header.uniqueHigh, answer);
     if (header.opcode === opcode.init) this.initialized();
-    else if (header.opcode === opcode.lookup && typeof answer !== 'number') this.lookedUp(message);
   }
 
   /** Contents of the answer, an error number, or null when there is none or it comes later. */
@@ -111,13 +106,16 @@ export class FileSystem implements RequestHandler {
         return this.read(header, message);
       case opcode.lookup: {
         const file = node === rootNode ? this.files.named(decodeName(message)) : undefined;
-        return file === undefined ? errno.ENOENT : [encodeEntry({ node: file.node, bytes: file.bytes }, 0, validS)];
+        if (file === undefined) return errno.ENOENT;
+        file.lookups += 1;
+        return [encodeEntry({ node: file.node, bytes: file.bytes }, 0, validS)];
       }
       case opcode.getattr: {
         const bytes = node === rootNode ? null : this.files.numbered(node)?.bytes;
         return bytes === undefined ? errno.ENOENT : [encodeAttributes({ node, bytes }, validS)];
       }
       case opcode.open:
+        this.files.numbered(node)?.opened();
         return this.files.numbered(node) === undefined ? errno.ENOENT : [encodeOpen()];
       case opcode.init: {
         const request = decodeInit(message);
@@ -144,11 +142,6 @@ export class FileSystem implements RequestHandler {
       default:
         return errno.ENOSYS;
     }
-  }
-
-  /** After the answer: what waits for this may tell the kernel about the inode at once. */
-  private lookedUp(message: Buffer): void {
-    this.files.named(decodeName(message))?.lookedUp();
   }
 
   private get limits(): InitLimits {
@@ -196,9 +189,11 @@ export class FileSystem implements RequestHandler {
     const found = file.map.locate(first, count);
     if (found.count < count) return null;
     if (found.chunk < 0) return zeros.subarray(0, count * pageBytes);
-    return this.options.reader
-      .read(file.map.chunk(found.chunk), 'fault')
-      .then((plain) => plain.subarray(found.slot * pageBytes, (found.slot + count) * pageBytes));
+    const { reader } = this.options;
+    const chunk = file.map.chunk(found.chunk);
+    const cutOut = (plain: Buffer) => plain.subarray(found.slot * pageBytes, (found.slot + count) * pageBytes);
+    const atHand = reader.cached(chunk);
+    return atHand === null ? reader.read(chunk, 'fault').then(cutOut) : cutOut(atHand);
   }
 
   private gather(file: SparseFile, first: number, count: number): Promise<Buffer[]> {
@@ -213,7 +208,6 @@ export class FileSystem implements RequestHandler {
 
   private finish(pending: PendingRead, pages: readonly Buffer[]): void {
     const { file, first, count, skipped, bytes } = pending;
-    const { reads } = this.options;
     const parts = cut(pages, skipped, bytes);
     // A chunk shorter than its manifest says would move everything behind it.
     if (parts === null) {
@@ -222,9 +216,7 @@ export class FileSystem implements RequestHandler {
     }
     for (let page = first; page < first + count; page += 1) file.given.add(page);
     this.device.answer(pending.uniqueLow, pending.uniqueHigh, parts);
-    reads.latency.add((performance.now() - pending.startedMs) * 1000);
-    reads.answered += 1;
-    reads.bytes += bytes;
+    this.options.reads.hit(bytes, performance.now() - pending.startedMs);
   }
 
   private fail(pending: PendingRead, error: unknown): void {
@@ -233,7 +225,7 @@ export class FileSystem implements RequestHandler {
 
   private refuse(pending: PendingRead, error: unknown): void {
     this.options.onFailure(error);
-    this.options.reads.failed += 1;
+    this.options.reads.miss(performance.now() - pending.startedMs);
     this.device.refuse(pending.uniqueLow, pending.uniqueHigh, errno.EIO);
   }
 

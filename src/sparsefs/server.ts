@@ -1,17 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChunkReader } from '../chunks/layout.js';
+import { TierCounters } from '../chunks/latency.js';
+import type { TierMetrics } from '../chunks/tier.js';
 import { kib } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import type { ControlAnswer, ControlMessage, ControlRequest } from './control.js';
 import { FuseDevice } from './device.js';
 import type { SparseFile } from './files.js';
-import { FileSystem, newReadCounters, readMsMax } from './filesystem.js';
+import { type FaultReader, FileSystem, readMsMax } from './filesystem.js';
 import { PageMap } from './pagemap.js';
 import { AccessLog } from './pageset.js';
 import { Prefetching } from './prefetching.js';
 import { encodeInvalidateEntry, encodeInvalidateInode } from './protocol.js';
-import type { Access, SparseFsMetrics, TierMetrics } from './sparsefs.js';
+import type { Access, SparseFsMetrics } from './sparsefs.js';
 import { StoringThread } from './storing.js';
 
 /** Linux's own default, which no file system is allowed to go beyond without asking for it in sysfs. */
@@ -19,9 +20,11 @@ const streamReadAheadBytes = 128 * kib;
 
 /** What the server needs besides its mounts. */
 export interface ChunkPlane {
-  readonly reader: ChunkReader;
+  readonly reader: FaultReader;
   /** By tier. */
   metrics(): Readonly<Record<string, TierMetrics>>;
+  /** Takes a change that the owner sends (`SparseFsClient.adjust`); throws DriverError when it cannot. */
+  adjust?(change: unknown): void;
 }
 
 export interface ServerOptions {
@@ -39,7 +42,7 @@ interface Mount {
 
 /** Both mounts and what can be asked of them. Runs in the serving process, which never touches the mounts by path. */
 export class SparseFsServer {
-  private readonly reads = newReadCounters();
+  private readonly reads = new TierCounters();
   private readonly storing: StoringThread;
   private readonly prefetching: Prefetching;
   private mounts!: Readonly<Record<Access, Mount>>;
@@ -134,6 +137,9 @@ export class SparseFsServer {
       }
       case 'metrics':
         return { metrics: this.metrics() };
+      case 'adjust':
+        this.options.plane.adjust?.(request.change);
+        return {};
       case 'ping':
         return {};
     }
@@ -145,16 +151,10 @@ export class SparseFsServer {
   }
 
   private metrics(): SparseFsMetrics {
-    const { reads } = this;
+    const reads = this.reads.metrics();
     return {
       tiers: this.options.plane.metrics(),
-      reads: {
-        hits: reads.answered,
-        misses: reads.failed,
-        bytes: reads.bytes,
-        corrupt: 0,
-        latency: reads.latency.cumulative(),
-      },
+      reads,
       readBytes: reads.bytes,
       prefetchedPages: this.prefetching.pages,
     };

@@ -49,7 +49,7 @@ export interface SparseFs {
 export interface SparseFsMetrics {
   /** By tier: `memory` and `disk` (both L1), `l2`, `origin`. */
   readonly tiers: Readonly<Record<string, TierMetrics>>;
-  /** Reads that the kernel asked for. */
+  /** Reads that the kernel asked for: `hits` were answered, `misses` failed. */
   readonly reads: TierMetrics;
   readonly readBytes: number;
   readonly prefetchedPages: number;
