@@ -6,6 +6,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = join(root, 'build', 'native');
+const agent = 'guest/agent';
+/** Several files; what both agents do is in a header of the other. */
+const vmAgent = 'guest/vm';
 const sources = [
   'guest/agent/agent.c',
   'src/worker/sandbox/native/connector.c',
@@ -14,6 +17,11 @@ const sources = [
   'src/worker/sandbox/native/mounthelper.c',
 ];
 // Static, because the agent runs in sandboxes without regard to their libraries; dynamic where libc has no archive.
+const staticThenDynamic = [['-static'], []];
+const parts = [
+  ...sources.map((source) => ({ source, target: join(output, basename(source, '.c')), links: staticThenDynamic })),
+  { source: vmAgent, target: join(output, 'vmagent'), links: staticThenDynamic },
+];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-std=gnu11', '-s'];
 const compileMsMax = 60_000;
 
@@ -31,36 +39,51 @@ export function buildNative() {
   return problem === null;
 }
 
+/** Files to compile together: one, or all of a folder. */
+function filesOf(source) {
+  if (source.endsWith('.c')) return [source];
+  return readdirSync(join(root, source))
+    .filter((name) => name.endsWith('.c'))
+    .map((name) => join(source, name));
+}
+
 /** When a source file, or a header beside it, last changed. */
 function changedMs(source) {
-  const folder = dirname(source);
-  const headers = readdirSync(folder).filter((name) => name.endsWith('.h'));
-  return Math.max(...[source, ...headers.map((name) => join(folder, name))].map((path) => statSync(path).mtimeMs));
+  const folders = source === vmAgent ? [source, agent] : [dirname(source)];
+  const headers = folders.flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.h'))
+      .map((name) => join(folder, name)),
+  );
+  return Math.max(...[...filesOf(source), ...headers].map((path) => statSync(join(root, path)).mtimeMs));
 }
 
 /** Null, or the problem. */
 function compileStale() {
-  const stale = sources.filter((source) => {
-    const target = join(output, basename(source, '.c'));
-    return !existsSync(target) || statSync(target).mtimeMs < changedMs(join(root, source));
-  });
+  const stale = parts.filter(
+    ({ source, target }) => !existsSync(target) || statSync(target).mtimeMs < changedMs(source),
+  );
   if (stale.length === 0) return null;
   const cc = compiler();
   if (cc === null) {
     return 'No C compiler found. Sandboxes with namespaces need a few small C programs: install one with `apt-get install gcc libc6-dev` and start again.';
   }
   mkdirSync(output, { recursive: true });
-  for (const source of stale) {
-    const target = join(output, basename(source, '.c'));
+  for (const { source, target, links } of stale) {
     // Renamed into place, so that two builds at once, or a running program, never see half a file.
     const unfinished = `${target}.${process.pid}`;
-    const compile = (link) =>
-      spawnSync(cc, [...flags, ...link, '-o', unfinished, join(root, source)], {
-        encoding: 'utf8',
-        timeout: compileMsMax,
-      });
-    let result = compile(['-static']);
-    if (result.status !== 0) result = compile([]);
+    let result = null;
+    for (const link of links) {
+      result = spawnSync(
+        cc,
+        [...flags, ...link, '-o', unfinished, ...filesOf(source).map((file) => join(root, file))],
+        {
+          encoding: 'utf8',
+          timeout: compileMsMax,
+        },
+      );
+      if (result.status === 0) break;
+    }
     if (result.status !== 0) return `${cc} cannot compile ${source}:\n${result.stderr}`;
     renameSync(unfinished, target);
   }
