@@ -20,6 +20,8 @@ export interface ChunkTier {
    * all the same; the origin rejects when it is not durable.
    */
   put(name: string, bytes: Buffer): Promise<void>;
+  /** What it gave for this name was wrong: a cache forgets it. Optional; the right bytes follow as a `put`. */
+  discard?(name: string): Promise<void>;
 }
 
 /** Where new chunks go: the origin, under whatever roots it keeps. */

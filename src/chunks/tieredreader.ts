@@ -1,6 +1,6 @@
 import { secondMs } from '../kernel/units.js';
 import { ChunkError, type ChunkErrorKind } from './chunkerror.js';
-import { openChunk } from './codec.js';
+import { isChunk, openChunk } from './codec.js';
 import { withinMs } from './deadline.js';
 import { type GateLimits, type Pass, UrgencyGate } from './gate.js';
 import { TierCounters } from './latency.js';
@@ -72,7 +72,7 @@ export class TieredReader implements ChunkReader {
   /** The chunk if it is in memory: what a page fault asks first. The buffer is shared: not to be changed. */
   cached(chunk: ChunkRef): Buffer | null {
     const startedMs = performance.now();
-    const plaintext = this.#memory.get(chunk);
+    const plaintext = this.#memory.get(chunk, startedMs);
     if (plaintext !== null) this.#memoryCounters.hit(plaintext.length, performance.now() - startedMs);
     return plaintext;
   }
@@ -179,13 +179,16 @@ export class TieredReader implements ChunkReader {
     try {
       const plaintext = openChunk(chunk, ciphertext);
       counters.hit(ciphertext.length, performance.now() - startedMs);
-      this.#memory.add(chunk, plaintext);
+      this.#memory.add(chunk, plaintext, performance.now());
       this.#fill(this.#tiers.slice(0, at), chunk.name, ciphertext);
       return { plaintext };
     } catch (error) {
-      if (!(error instanceof ChunkError)) throw error;
+      // The right bytes, and they do not open: it is who asks that is wrong.
+      if (isChunk(chunk.name, chunk.storedBytes, ciphertext)) throw error;
       counters.corrupt(performance.now() - startedMs);
       this.#onCorrupt(tier.name, chunk.name);
+      // The last tier is no cache.
+      if (at < this.#tiers.length - 1) await tier.discard?.(chunk.name);
       return { plaintext: null, kind: 'corrupt', failure: 'wrong bytes' };
     }
   }

@@ -1,33 +1,42 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../kernel/assert.js';
 import type { Blob } from '../../kernel/ports/blob.js';
+import { processStart } from '../../worker/sandbox/process/owner.js';
 
 const keyPattern = /^[a-zA-Z0-9._/-]{1,200}$/;
 const suffix = '.blob';
 
+/** Names of temporary files: `PID.START-RANDOM-COUNT`. A process's id may come back, but not with its start. */
+const own = `${process.pid}.${processStart(process.pid)}-${randomBytes(8).toString('hex')}`;
+let writes = 0;
+
 /**
- * Blob in a directory. One flat folder: `/` of a key becomes `%`, which no key has, so that no key is another's parent
- * and none can leave the folder. Bytes go to a temporary file, are synced, and get their name by an atomic rename.
+ * Blob in a directory; several processes may use it at once. One flat folder: `/` of a key becomes `%`, which no key has,
+ * so that no key is another's parent and none can leave the folder. Bytes go to a temporary file, are synced, and get
+ * their name by an atomic rename; what a process left that was killed while writing goes when another opens the folder.
  */
 export class EmbeddedBlob implements Blob {
   readonly #objects: string;
   readonly #temporary: string;
-  #writes = 0;
 
   constructor(folder: string) {
     this.#objects = join(folder, 'objects');
     this.#temporary = join(folder, 'temporary');
-    // Left by a process that was killed while writing.
-    rmSync(this.#temporary, { recursive: true, force: true });
     mkdirSync(this.#objects, { recursive: true });
     mkdirSync(this.#temporary, { recursive: true });
+    for (const name of readdirSync(this.#temporary)) {
+      const [, pid, start] = /^(\d+)\.(\d+)-/.exec(name) ?? [];
+      const isWriting = pid !== undefined && processStart(Number(pid)) === start;
+      if (!isWriting) rmSync(join(this.#temporary, name), { force: true });
+    }
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(key);
-    const temporary = join(this.#temporary, String(++this.#writes));
+    const temporary = join(this.#temporary, `${own}-${++writes}`);
     try {
       const file = await open(temporary, 'wx', 0o600);
       try {
