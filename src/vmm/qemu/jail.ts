@@ -11,8 +11,8 @@ export interface JailRequest {
   /** bubblewrap. */
   readonly bwrap: string;
   readonly qemu: string;
-  /** Device node to show as /dev/kvm, or null. */
-  readonly kvm: string | null;
+  /** Show /dev/kvm. */
+  readonly kvm: boolean;
 }
 
 /**
@@ -35,7 +35,7 @@ export function jailCommand(request: JailRequest, monitor: readonly string[]): s
     // From a descriptor: our folders need not be reachable for the monitor's user.
     ...['--ro-bind-data', String(descriptors.resolvConf), '/etc/resolv.conf'],
     ...['--proc', '/proc', '--dev', '/dev'],
-    ...(request.kvm === null ? [] : ['--dev-bind', request.kvm, '/dev/kvm']),
+    ...(request.kvm ? ['--dev-bind', '/dev/kvm', '/dev/kvm'] : []),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--clearenv'],
     ...['--info-fd', String(descriptors.info), '--seccomp', String(descriptors.filter), '--'],
     request.qemu,

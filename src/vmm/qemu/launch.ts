@@ -26,11 +26,13 @@ export interface LaunchPlace {
   readonly launcher: string;
   /** Null without outbound network. */
   readonly slirp: string | null;
-  /** Device node that every monitor's user may open, or null with emulation. */
-  readonly kvm: string | null;
+  /** Group of the machine whose members may open /dev/kvm, or null with emulation. */
+  readonly kvmGroup: number | null;
   readonly cgroups: Cgroups;
-  /** Null without root: all monitors run as our user. */
+  /** Null: all monitors run as our user. */
   readonly userIds: UserIds | null;
+  /** Why, in words. */
+  readonly usersDetail: string;
 }
 
 export interface LaunchRequest extends MachineRequest {
@@ -74,10 +76,11 @@ export async function launch(
       folder: place.folder,
       name,
       uid,
+      gid: place.kvmGroup ?? uid,
       cgroup,
       ...opened(place, request, memoryPath),
       command: jailCommand(
-        { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kvm },
+        { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kind.accelerator === 'kvm' },
         monitorArguments(place.kind, shape, request.start, place.slirp !== null),
       ),
     });

@@ -13,14 +13,7 @@ export function protectionsOf(cgroups: Cgroups, networkDetail: string, place: La
         ? `virtual machine by QEMU ${versionText} with KVM`
         : `virtual machine by QEMU ${versionText}, emulated: no usable KVM`,
     ),
-    {
-      name: 'own user of the machine',
-      inForce: place.userIds !== null,
-      detail:
-        place.userIds !== null
-          ? 'each monitor runs under a user id of its own'
-          : 'the platform does not run as root: all monitors share its user',
-    },
+    { name: 'own user of the machine', inForce: place.userIds !== null, detail: place.usersDetail },
     always('user namespace', 'bubblewrap; no capabilities, no new privileges'),
     always('process, ipc, uts and cgroup namespaces', 'bubblewrap; the monitor sees no other process'),
     always('mount namespace', 'read-only: QEMU, its libraries and firmware; nothing to write to, files come opened'),

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DriverError, type Protection } from '../../worker/sandbox/driver.js';
@@ -64,7 +64,6 @@ export class QemuVmm implements Vmm {
       mkdirSync(folder, { mode: 0o711 });
       writeFileSync(join(folder, 'filter'), seccompProgram(process.arch as FilterArch));
       writeFileSync(join(folder, 'resolv.conf'), `nameserver ${nameServer}\n`, { mode: 0o644 });
-      const privileged = process.getuid?.() === 0 && !inUserNamespace();
       const place: LaunchPlace = {
         kind,
         folder,
@@ -72,9 +71,8 @@ export class QemuVmm implements Vmm {
         bwrap,
         launcher,
         slirp: network.path,
-        kvm: null,
         cgroups,
-        userIds: privileged ? new UserIds(machinesMax) : null,
+        ...monitorUsers(kind.accelerator),
       };
       return new QemuVmm(kind, place, cgroups, janitor, network.detail);
     } catch (error) {
@@ -150,4 +148,21 @@ function requirePrograms(): { readonly bwrap: string; readonly launcher: string 
     throw new DriverError('the native parts are not built: node setup/native.mjs (needs gcc and libc6-dev)');
   }
   return { bwrap, launcher };
+}
+
+/** Users of monitors, and why there are none. */
+function monitorUsers(accelerator: Accelerator): Pick<LaunchPlace, 'userIds' | 'kvmGroup' | 'usersDetail'> {
+  const shared = (detail: string) => ({ userIds: null, kvmGroup: null, usersDetail: detail });
+  if (process.getuid?.() !== 0 || inUserNamespace()) {
+    return shared('the platform does not run as root: all monitors share its user');
+  }
+  const own = { userIds: new UserIds(machinesMax), usersDetail: 'each monitor runs under a user id of its own' };
+  if (accelerator === 'tcg') return { ...own, kvmGroup: null };
+  const { gid, mode } = statSync('/dev/kvm');
+  if ((mode & 0o006) === 0o006) return { ...own, kvmGroup: null };
+  // The group stands for nothing but the right to run virtual machines; root's would be more.
+  if ((mode & 0o060) === 0o060 && gid !== 0) return { ...own, kvmGroup: gid };
+  return shared(
+    '/dev/kvm is for root alone: chgrp kvm /dev/kvm && chmod 0660 /dev/kvm gives each monitor its own user',
+  );
 }

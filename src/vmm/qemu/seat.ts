@@ -24,6 +24,7 @@ export interface SeatRequest {
   readonly name: string;
   /** User of the machine that the monitor runs as, or null: ours. */
   readonly uid: number | null;
+  readonly gid: number | null;
   readonly cgroup: BoxCgroup;
   /** `N:PATH` of files that the monitor gets to read, or to write. */
   readonly reads: readonly string[];
@@ -90,7 +91,7 @@ export class Seat {
           ...request.reads.flatMap((file) => ['--read', file]),
           ...request.writes.flatMap((file) => ['--write', file]),
           ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0'],
-          ...(request.uid === null ? [] : ['--uid', String(request.uid), '--gid', String(request.uid)]),
+          ...(request.uid === null ? [] : ['--uid', String(request.uid), '--gid', String(request.gid)]),
           '--',
           ...request.command,
         ],
