@@ -1,0 +1,118 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EmbeddedBlob } from '../adapters/embedded/blob.js';
+import { RealClock } from '../adapters/embedded/clock.js';
+import { fileKeyStore, Keyring } from '../chunks/keyring.js';
+import { ManifestStore } from '../chunks/manifeststore.js';
+import { Origin } from '../chunks/origin.js';
+import { Packer } from '../chunks/packer.js';
+import { TieredReader } from '../chunks/tieredreader.js';
+import { guestImage } from '../image/guestimage.js';
+import { ImageError, type ImageProgress } from '../image/image.js';
+import { runtimeImage } from '../image/runtimeimage.js';
+import { mib } from '../kernel/units.js';
+import { CodeImages } from '../snapshot/codeimages.js';
+import { Plane } from '../snapshot/plane.js';
+import { SnapshotStore } from '../snapshot/store.js';
+import { SparseFsClient } from '../sparsefs/client.js';
+import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
+import { DriverError } from '../worker/sandbox/driver.js';
+import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
+import type { SparseFsComposition } from './sparsefsprogram.js';
+
+/** L1 in memory of the process that answers page faults: the working sets of some ten functions. */
+const memoryBytesMax = 256 * mib;
+/** The platform's own, for manifests' chunks that it reads itself: device states and scratch. */
+const ownMemoryBytesMax = 16 * mib;
+/** L1 on disk: compressed, some thousand snapshots' own pages. */
+const diskBytesMax = 4_096 * mib;
+
+export interface MicroVmPlatformOptions {
+  /** What has to survive: chunks, manifests, records, the key. */
+  readonly snapshotFolder: string;
+  /** What lives as long as the platform. */
+  readonly runFolder: string;
+  readonly progress: (text: string) => void;
+}
+
+/** What the `microvm` driver is made of, for whoever reports on it. */
+export interface MicroVmParts {
+  readonly driver: MicroVmDriver;
+  readonly store: SnapshotStore;
+  readonly images: CodeImages;
+  /** Ends what the driver does not: after it. */
+  close(): Promise<void>;
+}
+
+/** Composes the driver over the embedded ports. Rejects with DriverError, which says what this machine lacks. */
+export async function openMicroVm(options: MicroVmPlatformOptions): Promise<MicroVmParts> {
+  const { snapshotFolder, runFolder, progress } = options;
+  const clock = new RealClock();
+  mkdirSync(snapshotFolder, { recursive: true, mode: 0o700 });
+  const image = await guestImage({ onProgress: imageProgress(progress) }).catch(asDriverError);
+  const originFolder = join(snapshotFolder, 'origin');
+  const blob = new EmbeddedBlob(originFolder);
+  const origin = new Origin(blob);
+  const reader = new TieredReader({ memoryBytesMax: ownMemoryBytesMax, tiers: [origin] });
+  const packer = new Packer(origin, reader);
+  const keyring = await Keyring.open(fileKeyStore(join(snapshotFolder, 'keyring')));
+  const plane = new Plane({ blob, keyring, packer, reader, manifests: new ManifestStore(blob, keyring) });
+  const store = new SnapshotStore(plane);
+  const images = new CodeImages(plane, join(runFolder, 'images'), {
+    needed: (account) => store.needed(account),
+    now: () => clock.nowMs(),
+  });
+  const vmm = await QemuVmm.open({ stateDirectory: runFolder });
+  const composition: SparseFsComposition = {
+    origin: originFolder,
+    diskFolder: join(snapshotFolder, 'l1'),
+    diskBytesMax,
+    memoryBytesMax,
+  };
+  try {
+    const driver = await MicroVmDriver.open({
+      vmm,
+      image,
+      runtimeImage: (launch) => runtimeImage(launch).catch(asDriverError),
+      store,
+      images,
+      openFs: () =>
+        SparseFsClient.open({
+          directory: join(runFolder, 'sparsefs'),
+          program: fileURLToPath(new URL('./sparsefsprogram.js', import.meta.url)),
+          composition,
+        }),
+      folder: join(runFolder, 'drives'),
+      clock,
+      progress,
+    });
+    return {
+      driver,
+      store,
+      images,
+      close: async () => {
+        await packer.close();
+        await blob.close();
+      },
+    };
+  } catch (error) {
+    await vmm.close();
+    await packer.close();
+    throw error;
+  }
+}
+
+function asDriverError(error: unknown): never {
+  if (error instanceof ImageError) throw new DriverError(error.message);
+  throw error;
+}
+
+/** A line a phase. */
+function imageProgress(progress: (text: string) => void): (step: ImageProgress) => void {
+  let last = '';
+  return ({ phase }) => {
+    if (phase !== last && phase !== 'done') progress(`guest image: ${phase}`);
+    last = phase;
+  };
+}
