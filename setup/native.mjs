@@ -1,4 +1,5 @@
-// Compiles the C pieces into build/native/, each only when its source is newer. Called by set-up; also runs alone.
+// Compiles the C pieces into build/native/ (addons of runtimes: beside their source), each only when its source is
+// newer. Called by set-up; also runs alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -15,12 +16,17 @@ const sources = [
   'src/worker/sandbox/native/extents.c',
   'src/worker/sandbox/native/launcher.c',
   'src/worker/sandbox/native/mounthelper.c',
+  'src/vmm/native/probeguest.c',
 ];
 // Static, because the agent runs in sandboxes without regard to their libraries; dynamic where libc has no archive.
 const staticThenDynamic = [['-static'], []];
+/** Addons of a runtime, which finds them beside its other files. */
+const addons = ['guest/node/reseed.c'];
+const asAddon = [['-shared', '-fPIC', '-fvisibility=hidden']];
 const parts = [
   ...sources.map((source) => ({ source, target: join(output, basename(source, '.c')), links: staticThenDynamic })),
   { source: vmAgent, target: join(output, 'vmagent'), links: staticThenDynamic },
+  ...addons.map((source) => ({ source, target: join(root, source.replace(/c$/, 'node')), links: asAddon })),
 ];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-std=gnu11', '-s'];
 const compileMsMax = 60_000;

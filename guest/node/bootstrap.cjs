@@ -9,6 +9,7 @@ const { readHeader } = require('./context.cjs');
 const { logError, errorReport } = require('./errors.cjs');
 const { loadHandler } = require('./handler.cjs');
 const { patchConsole, patchStreams } = require('./output.cjs');
+const snapshot = require('./snapshot.cjs');
 const { Client, streamingGlobals } = require('./streaming.cjs');
 
 // Node 24 dropped callback handlers, and Lambda's client changed with it.
@@ -18,6 +19,14 @@ const era = modern ? require('./modern.cjs') : require('./classic.cjs');
 const socket = open(onFrame);
 let runtime = null;
 let handleOnce = null;
+let initiated = false;
+let generators = null;
+
+/** Loaded only where there are snapshots: it needs node:crypto, which costs a boot milliseconds. */
+function uniqueness() {
+  generators ??= require('./uniqueness.cjs');
+  return generators;
+}
 
 /** Whether waiting for a frame keeps the process alive. Not while a handler runs: its empty event loop must show. */
 function waiting(on) {
@@ -33,7 +42,12 @@ function onFrame(type, buffer, start, end) {
     // In a turn of its own, so that traces of the function end here and do not show how frames are read.
     Promise.resolve({ header, body }).then(handleOnce);
   } else if (type === frame.init) {
+    initiated = true;
     init(JSON.parse(buffer.utf8Slice(start, end)));
+  } else if (type === frame.pause) {
+    pause();
+  } else if (type === frame.restore) {
+    restored(JSON.parse(buffer.utf8Slice(start, end)));
   }
 }
 
@@ -46,6 +60,8 @@ function setEnvironment(wanted) {
 function setGlobals(store) {
   if (['1', 'true'].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) return;
   globalThis.awslambda = { ...(store ? { InvokeStore: store } : {}), ...streamingGlobals };
+  // Ours, where Lambda's Node has nothing; not listed among its own.
+  Object.defineProperties(globalThis.awslambda, snapshot.registration);
 }
 
 /** The function's code sees a process that looks as under Lambda's own runtime. */
@@ -58,13 +74,42 @@ function hideBootstrap() {
 /** Of an environment that was there at the start: all but the flags that we have put before the function's own. */
 function tidyOptions() {
   const options = process.env.NODE_OPTIONS ?? '';
+  delete process.env.HEARTH_SNAPSHOTS;
   const own = options.replace(/--no-experimental-(require|detect)-module ?/g, '').trim();
   if (own === '') delete process.env.NODE_OPTIONS;
   else if (own !== options) process.env.NODE_OPTIONS = own;
 }
 
-async function init({ env, handler, taskRoot, inherited }) {
+/** As Lambda's Python client: the error is logged, its type is the hook's kind, and the process ends. */
+function hookFailed(frameType, errorType, title, error, status) {
+  logError(title, error, modern);
+  sendText(frameType, JSON.stringify({ ...errorReport(error, modern), errorType }));
+  process.exit(status);
+}
+
+/** Everything the runtime does after a restore is done once now, so that a clone finds it in memory, and compiled. */
+function pause() {
+  uniqueness().reseed();
+  sendText(frame.paused, '');
+}
+
+async function restored(body) {
   waiting(false);
+  try {
+    if (body.reseed) uniqueness().reseed();
+    await snapshot.runAfterRestore();
+  } catch (error) {
+    return hookFailed(frame.restoreError, 'Runtime.AfterRestoreError', 'Restore Error', error, 65);
+  }
+  sendText(frame.restoreDone, '');
+  waiting(true);
+}
+
+async function init({ env, handler, taskRoot, inherited, snapStart, reseed: cloned }) {
+  waiting(false);
+  // Before any code of the function: what it draws while it loads must be its own, too.
+  if (cloned || snapStart) uniqueness().ownMathRandom();
+  if (cloned) uniqueness().reseed();
   if (inherited) tidyOptions();
   else setEnvironment(env);
   process.chdir(taskRoot);
@@ -90,6 +135,13 @@ async function init({ env, handler, taskRoot, inherited }) {
     sendText(frame.initError, JSON.stringify(errorReport(error, true)));
     throw error;
   }
+  if (snapStart) {
+    try {
+      await snapshot.runBeforeSnapshot();
+    } catch (error) {
+      return hookFailed(frame.initError, 'Runtime.BeforeSnapshotError', 'Init Error', error, 64);
+    }
+  }
   const client = loaded.streaming ? new Client(process.env.AWS_LAMBDA_RUNTIME_API) : null;
   const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
   if (modern) {
@@ -112,13 +164,18 @@ function watch() {
   global[Symbol.for('aws.lambda.beforeExit')] = () => process.exit(13);
 }
 
-/** What a function's first moments need, done while a spare waits: the first `import()` alone costs milliseconds. */
-function warm() {
+/** What a function's first moments need, done before a spare waits: the first `import()` of a file costs milliseconds. */
+async function warm() {
   patchConsole(() => '', {}, modern);
   Module.createRequire(join(__dirname, 'index.mjs'))('node:fs');
-  import('node:path');
+  await Promise.all([import('data:text/javascript,'), require('node:fs/promises').readFile(__filename)]);
+  // This process will be cloned as it is now: by its driver's word, which is no variable of the function.
+  if (process.env.HEARTH_SNAPSHOTS) uniqueness().reseed();
 }
 
 patchStreams();
-sendText(frame.hello, '');
-warm();
+// The event loop looks at the channel first: without spares the function is waiting there already.
+setImmediate(async () => {
+  if (!initiated) await warm();
+  if (!initiated) sendText(frame.hello, '');
+});

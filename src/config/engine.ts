@@ -11,7 +11,7 @@ import type { AttachmentRecord } from './attachments/attachments.js';
 import type { CodeStore } from './code/codestore.js';
 import { codesOf } from './code/versioncode.js';
 import { type LayerStored, LayerTable, layerPrefix } from './layers/table.js';
-import { settled, step } from './machine.js';
+import { prepare, settled, step } from './machine.js';
 import type {
   AliasRecord,
   ConfigEffect,
@@ -22,6 +22,7 @@ import type {
   VersionRecord,
 } from './messages.js';
 import { type SigningRecord, SigningTable, signingPrefix } from './signing/table.js';
+import { type SnapshotKeeper, SnapshotKeeping, type SnapshotTaken } from './snapshotkeeping.js';
 import { type ConfigRecord, FunctionTable, specOf } from './table.js';
 import type { UrlRecord } from './urls/messages.js';
 
@@ -53,6 +54,7 @@ export class ConfigEngine {
   readonly codes: CodeStore;
   readonly layers: LayerTable;
   readonly signing: SigningTable;
+  readonly snapshots: SnapshotKeeping;
   readonly #kv: Kv<ConfigRecord>;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -71,7 +73,9 @@ export class ConfigEngine {
     readonly clock: Clock;
     readonly random: Random;
     readonly prepareRuntime?: PrepareRuntime;
+    readonly snapshots?: SnapshotKeeper;
   }) {
+    this.snapshots = new SnapshotKeeping(this, options.snapshots ?? null, options.clock);
     this.#prepareRuntime = options.prepareRuntime ?? (async () => null);
     this.#kv = options.kv;
     this.codes = options.codes;
@@ -97,16 +101,15 @@ export class ConfigEngine {
     await this.codes.collect();
     for (const state of this.table.all()) {
       for (const record of state.versions.values()) {
-        if (settled(record)) continue;
-        const { version, generation, settings } = record;
-        const { runtime } = settings;
-        this.#prepare(identify(state), { kind: 'prepare', version, generation, codes: codesOf(record), runtime });
+        if (!settled(record)) this.#prepare(identify(state), prepare(record));
       }
     }
+    this.snapshots.open();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.snapshots.close();
     await Promise.allSettled([...this.#preparing, ...this.#turns.values()]);
     this.#endWatch();
     this.layers.close();
@@ -174,6 +177,12 @@ export class ConfigEngine {
         case 'prepare':
           this.#prepare(id, effect);
           break;
+        case 'regenerate':
+          this.snapshots.renew({ ...effect, id });
+          break;
+        case 'drop-snapshot':
+          this.snapshots.drop({ ...effect, id });
+          break;
         case 'superseded':
           for (const listener of this.#superseded) listener(effect.pool, effect.reason);
           break;
@@ -212,7 +221,8 @@ export class ConfigEngine {
   /** In the background: the client polls the state, and a restart begins again. */
   #prepare(id: FunctionId, effect: Extract<ConfigEffect, { kind: 'prepare' }>): void {
     if (this.#closed) return;
-    const { version, generation, codes, runtime } = effect;
+    const { version, generation, codes, runtime, snapshot } = effect;
+    const one = { id, version, generation };
     const tree = Promise.all(codes.map(({ sha256Hex }) => this.codes.tree(sha256Hex))).then(
       (found) => (found.includes(null) ? internal('The code of the function is missing.') : null),
       (error: unknown) => internal(`The code could not be unpacked: ${String(error)}`),
@@ -221,8 +231,16 @@ export class ConfigEngine {
       .then(([noCode, noRuntime]): VersionFailure | null =>
         noRuntime === null ? noCode : { code: 'InvalidRuntime', message: noRuntime },
       )
-      .then(async (failure) => {
-        await this.run(id, () => ok({ kind: 'prepared', ...this.stamp(), version, generation, failure }));
+      .then(async (noneToRun) => {
+        const taken: SnapshotTaken =
+          noneToRun === null && snapshot ? await this.snapshots.take(one) : { kind: 'unsupported' };
+        const failure = taken.kind === 'failed' ? taken.failure : noneToRun;
+        const has = taken.kind === 'taken';
+        await this.run(id, () =>
+          ok({ kind: 'prepared', ...this.stamp(), version, generation, failure, snapshot: has }),
+        );
+        // Deleted meanwhile.
+        if (has && this.table.state(id)?.versions.get(version)?.generation !== generation) this.snapshots.drop(one);
       })
       .catch(() => {
         // The store refused: the version stays as it is, and the next start begins again.

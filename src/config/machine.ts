@@ -17,6 +17,7 @@ import {
   type VersionRecord,
 } from './messages.js';
 import { reserve } from './reservation.js';
+import { droppedSnapshots, stepSnapshot, wantsSnapshot } from './snapshots.js';
 import { taggedWith } from './tags/tags.js';
 import { stepUrl } from './urls/urls.js';
 
@@ -43,6 +44,12 @@ export function step(id: FunctionId, state: FunctionState | null, input: ConfigI
       return prepared(state, input);
     case 'publish':
       return publish(state, input);
+    case 'snapshot-used':
+    case 'snapshot-lost':
+    case 'snapshot-regenerated':
+    case 'snapshot-aged':
+    case 'wake':
+      return stepSnapshot(state, input, prepare);
     case 'delete':
       return input.qualifier === null ? deleteFunction(state) : deleteVersion(state, input.qualifier);
     case 'create-alias':
@@ -164,12 +171,19 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
   const failed = input.failure !== null;
   // A failed update changes nothing for invocations: they run what they ran before, in sandboxes of their own.
   const again = failed && before.previous !== undefined;
-  const after: VersionRecord = {
-    ...(again ? before : withoutPrevious(before)),
-    generation: before.generation + (again ? 1 : 0),
+  // What was active before, and cannot get a new snapshot now, is asked again by the next invocation.
+  const waking = before.state === 'Pending' && before.update === 'Successful';
+  const inactive = { state: 'Inactive', update: 'Successful', failure: null } as const;
+  const outcome = {
     state: failed ? (before.state === 'Pending' ? 'Failed' : before.state) : 'Active',
     update: failed ? 'Failed' : 'Successful',
     failure: input.failure,
+  } as const;
+  const after: VersionRecord = {
+    ...(again ? before : withoutPrevious(before)),
+    generation: before.generation + (again ? 1 : 0),
+    ...(waking && failed ? inactive : outcome),
+    ...(input.snapshot ? { snapshot: { usedMs: input.nowMs } } : {}),
     revisionId: input.revisionIds[0],
   };
   const effects: ConfigEffect[] = [write(putVersion(after))];
@@ -227,6 +241,7 @@ function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
         reason: 'function-deleted',
       }),
     ),
+    ...droppedSnapshots(state.versions.values()),
     { kind: 'function-deleted' },
     { kind: 'reply' },
   ];
@@ -250,6 +265,7 @@ function deleteVersion(state: FunctionState, qualifier: string): readonly Config
   return [
     write({ kind: 'version', version: qualifier, record: null }, ...withoutAttachment(state, qualifier)),
     { kind: 'superseded', pool: pool(state.record, version), reason: 'function-deleted' },
+    ...droppedSnapshots([version]),
     { kind: 'reply' },
   ];
 }
@@ -261,10 +277,10 @@ function copy(
   input: { readonly nowMs: number; readonly revisionIds: readonly [string, string] },
   description: string | null,
 ): VersionRecord {
-  const ready = original.state === 'Active' && original.update === 'Successful';
+  const wanted: VersionRecord = { ...withoutPrevious(original), version };
+  const ready = original.state === 'Active' && original.update === 'Successful' && !wantsSnapshot(wanted);
   return {
-    ...withoutPrevious(original),
-    version,
+    ...wanted,
     generation: original.generation,
     settings: { ...original.settings, description: description ?? original.settings.description },
     revisionId: input.revisionIds[1],
@@ -349,9 +365,10 @@ function putVersion(record: VersionRecord): RecordWrite {
   return { kind: 'version', version: record.version, record };
 }
 
-function prepare(record: VersionRecord): ConfigEffect {
+export function prepare(record: VersionRecord): Extract<ConfigEffect, { readonly kind: 'prepare' }> {
   const { version, generation, settings } = record;
-  return { kind: 'prepare', version, generation, codes: codesOf(record), runtime: settings.runtime };
+  const snapshot = wantsSnapshot(record);
+  return { kind: 'prepare', version, generation, codes: codesOf(record), runtime: settings.runtime, snapshot };
 }
 
 function write(...writes: RecordWrite[]): ConfigEffect {

@@ -77,18 +77,21 @@ export interface VersionRecord {
   readonly code: Code;
   readonly lastModifiedMs: number;
   readonly revisionId: string;
-  readonly state: 'Pending' | 'Active' | 'Failed';
+  /** `Inactive`: its snapshot was dropped because nobody invoked it; the next invocation makes it `Pending` again. */
+  readonly state: 'Pending' | 'Active' | 'Inactive' | 'Failed';
   /** Null until the first state change is over. */
   readonly update: 'InProgress' | 'Successful' | 'Failed' | null;
   /** Why state or update is `Failed`; null otherwise. */
   readonly failure: VersionFailure | null;
+  /** There is a snapshot to start from (SnapStart). Absent: none, sandboxes start from the code. */
+  readonly snapshot?: { readonly usedMs: number };
   /** With an update in progress or failed: what worked before it, and runs again when it fails. Absent: nothing did. */
   readonly previous?: Pick<VersionRecord, 'settings' | 'code'>;
 }
 
 export interface VersionFailure {
   /** A value of the API's StateReasonCode. */
-  readonly code: 'InvalidRuntime' | 'InternalError';
+  readonly code: 'InvalidRuntime' | 'InternalError' | 'FunctionError';
   readonly message: string;
 }
 
@@ -117,6 +120,22 @@ interface Timed {
   /** Two fresh UUIDs: an input changes at most two revisions. */
   readonly revisionIds: readonly [string, string];
 }
+
+/** What becomes of the snapshot of a published version; of another generation it is none of ours. */
+export type SnapshotInput = Timed & { readonly version: string; readonly generation: number } & (
+    | {
+        /** A sandbox starts from it. */
+        readonly kind: 'snapshot-used';
+      }
+    /** It is gone or cannot be restored. */
+    | { readonly kind: 'snapshot-lost' }
+    /** One was made in place of a lost one. */
+    | { readonly kind: 'snapshot-regenerated' }
+    /** Time has passed: it may not have been used for too long. */
+    | { readonly kind: 'snapshot-aged' }
+    /** Somebody invokes an inactive version. */
+    | { readonly kind: 'wake' }
+  );
 
 export type ConfigInput =
   | (Timed & {
@@ -158,7 +177,10 @@ export type ConfigInput =
       readonly version: string;
       readonly generation: number;
       readonly failure: VersionFailure | null;
+      /** A snapshot was asked for, and there is one. */
+      readonly snapshot: boolean;
     })
+  | SnapshotInput
   /** Null: the function with everything it has. */
   | { readonly kind: 'delete'; readonly qualifier: string | null }
   | (Timed & {
@@ -216,7 +238,12 @@ export type ConfigEffect =
       /** The version's zip and those of its layers. */
       readonly codes: readonly Code[];
       readonly runtime: RuntimeName;
+      /** And take its snapshot. */
+      readonly snapshot: boolean;
     }
+  /** Take the snapshot in the background; answered by `snapshot-regenerated`, or not at all. */
+  | { readonly kind: 'regenerate'; readonly version: string; readonly generation: number }
+  | { readonly kind: 'drop-snapshot'; readonly version: string; readonly generation: number }
   | { readonly kind: 'superseded'; readonly pool: PoolKey; readonly reason: StopReason }
   | { readonly kind: 'version-active'; readonly version: string }
   | { readonly kind: 'function-deleted' }

@@ -15,6 +15,7 @@ import { aliasNotFound, notFound } from './arns.js';
 import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
+import type { SnapshotKeeper } from './snapshotkeeping.js';
 import type { Resolved } from './table.js';
 import { aliasView, functionView, listedView, type RuntimeVersionArn, runtimeVersionArn } from './view.js';
 
@@ -40,6 +41,8 @@ export interface ConfigServiceOptions {
   readonly prepareRuntime?: PrepareRuntime;
   /** ARN that RuntimeVersionConfig names. Default: one made of the runtime's name. */
   readonly runtimeVersionArn?: (runtime: RuntimeName, region: Region) => string;
+  /** Makes and keeps snapshots for SnapStart. Default: nobody does, and such versions start from their code. */
+  readonly snapshots?: SnapshotKeeper;
   /** Default: the service's own quota. */
   readonly accountConcurrency?: number;
   /** Default: this machine's. */
@@ -199,6 +202,7 @@ export class ConfigQueries {
       route = table.route(ref.value.id.account, region, ref.value.id.name, ref.value.qualifier);
       if (route === null) return fail(notFound(ref.value.id, ref.value.qualifier ?? latest));
     }
+    if (route.inactive.length > 0) this.engine.snapshots.wake(route.inactive);
     if (route.other !== null && this.#random.fraction() < route.other.weight) return route.other.resolved;
     return route.main;
   }
@@ -250,6 +254,11 @@ export class ConfigQueries {
 
   onVersionActive(listener: (spec: FunctionSpec) => void): () => void {
     return this.engine.onVersionActive(listener);
+  }
+
+  /** What the worker tells of snapshots. */
+  get snapshotEvents(): { used(spec: FunctionSpec): void; lost(spec: FunctionSpec, problem: string): void } {
+    return this.engine.snapshots;
   }
 
   onFunctionDeleted(listener: (deleted: FunctionId) => void): () => void {

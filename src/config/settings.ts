@@ -80,8 +80,11 @@ export function newSettings(
 /** Runtimes that Lambda supports and Hearth does not have: saying that they are outdated would mislead. */
 const supportedElsewhere = /^(nodejs26\.x|python3\.15|java(8|11|17)\.al2023|dotnet(8|10))$/;
 
-/** Developer guide, "Lambda SnapStart": Java 11, Python 3.12, .NET 8, and newer. */
-const snapStartRuntimes = /^(java(?!8)|python3\.1[2-9]|dotnet)/;
+/**
+ * Runtimes without SnapStart. Lambda has it for Java 11, Python 3.12, .NET 8 and newer; here every runtime can be saved
+ * but the Java whose official client is older than SnapStart.
+ */
+const snapStartless: ReadonlySet<string> = new Set<RuntimeName>(['java8.al2']);
 
 /** Members that are absent keep what was before; so do layers that are null. */
 export function changedSettings(
@@ -105,8 +108,13 @@ export function changedSettings(
   const environmentFailure = environment === null ? null : checkEnvironment(environment);
   if (environmentFailure !== null) return fail(environmentFailure);
   const snapStart = input.SnapStart?.ApplyOn ?? before.snapStart;
-  if (snapStart === 'PublishedVersions' && !snapStartRuntimes.test(runtime)) {
-    return invalid(`${runtime} is not supported for SnapStart enabled functions.`);
+  const ephemeralMib = input.EphemeralStorage?.Size ?? before.ephemeralMib;
+  if (snapStart === 'PublishedVersions') {
+    if (snapStartless.has(runtime)) return invalid(`${runtime} is not supported for SnapStart enabled functions.`);
+    if (ephemeralMib > limits.ephemeralMibDefault) {
+      const what = `EphemeralStorage greater than ${limits.ephemeralMibDefault} MB`;
+      return invalid(`${what} is not supported for SnapStart enabled functions.`);
+    }
   }
   // The model's pattern for a handler allows it; no process can be given one, and lists of arguments are ended by it.
   if (input.Handler?.includes('\0')) return invalid('The handler must not contain NUL characters.');
@@ -120,7 +128,7 @@ export function changedSettings(
     description: input.Description ?? before.description,
     timeoutSeconds: input.Timeout ?? before.timeoutSeconds,
     memoryMib: input.MemorySize ?? before.memoryMib,
-    ephemeralMib: input.EphemeralStorage?.Size ?? before.ephemeralMib,
+    ephemeralMib,
     environment,
     tracing: input.TracingConfig?.Mode ?? before.tracing,
     deadLetterArn: deadLetterArn === undefined || deadLetterArn === '' ? null : deadLetterArn,

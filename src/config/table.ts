@@ -35,6 +35,15 @@ export interface Resolved {
 export interface Route {
   readonly main: Result<Resolved>;
   readonly other: { readonly resolved: Result<Resolved>; readonly weight: number } | null;
+  /** Versions it leads to that an invocation makes active again. Empty, nearly always. */
+  readonly inactive: readonly VersionReference[];
+}
+
+/** One state of a version. */
+export interface VersionReference {
+  readonly id: FunctionId;
+  readonly version: string;
+  readonly generation: number;
 }
 
 export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord | UrlRecord | AttachmentRecord;
@@ -205,7 +214,7 @@ function makeRoute(state: FunctionState, qualifier: string | null): Route {
         : qualifier === null || qualifier === latest || /^\d+$/.test(qualifier)
           ? notFound(id, version)
           : aliasNotFound(id, qualifier);
-    return { main: fail(missing), other: null };
+    return { main: fail(missing), other: null, inactive: [] };
   }
   const second = alias?.routing == null ? undefined : state.versions.get(alias.routing.version);
   return {
@@ -214,6 +223,9 @@ function makeRoute(state: FunctionState, qualifier: string | null): Route {
       second === undefined
         ? null
         : { resolved: resolved(id, second, invokedFunctionArn), weight: alias!.routing!.weight },
+    inactive: [record, ...(second === undefined ? [] : [second])]
+      .filter((one) => one.state === 'Inactive')
+      .map(({ version, generation }) => ({ id: state.record, version, generation })),
   };
 }
 
@@ -223,6 +235,12 @@ function resolved(id: FunctionRecord, record: VersionRecord, invokedFunctionArn:
 }
 
 function notReady(record: VersionRecord): ApiFailure {
+  if (record.state === 'Inactive') {
+    // Developer guide, "Troubleshooting SnapStart errors".
+    const message =
+      'Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.';
+    return apiFailure('SnapStartNotReadyException', message);
+  }
   const message = `The operation cannot be performed at this time. The function is currently in the following state: ${record.state}`;
   return apiFailure('ResourceConflictException', message);
 }
@@ -232,6 +250,11 @@ function withLayers(stored: ConfigRecord | null): VersionRecord | null {
   const record = stored as VersionRecord | null;
   if (record === null || (record.settings.layers as readonly LayerUse[] | undefined)) return record;
   return { ...record, settings: { ...record.settings, layers: [] } };
+}
+
+/** Readable, and no other version's: a function made again has later generations. At most 120 characters. */
+export function snapshotId({ id, version, generation }: VersionReference): string {
+  return `${id.account}.${id.region}.${id.name}.${version}.${generation}`;
 }
 
 export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec {
@@ -267,6 +290,8 @@ export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec 
       systemLevel: settings.systemLogLevel,
     }),
     tracing: settings.tracing,
+    snapshot:
+      record.snapshot === undefined ? null : snapshotId({ id, version: record.version, generation: record.generation }),
     reservedConcurrency: id.reserved,
   });
 }

@@ -84,11 +84,11 @@ export class World {
     return effects;
   }
 
-  prepare(failure: string | null = null): readonly ConfigEffect[] {
+  prepare(failure: string | null = null, snapshot = false): readonly ConfigEffect[] {
     const effect = this.owed.shift();
     if (effect === undefined) return [];
     const { version, generation } = effect;
     const why = failure === null ? null : { code: 'InternalError' as const, message: failure };
-    return this.input({ kind: 'prepared', ...this.stamp(), version, generation, failure: why });
+    return this.input({ kind: 'prepared', ...this.stamp(), version, generation, failure: why, snapshot });
   }
 }

@@ -19,11 +19,14 @@ export function functionView(
   versionArn: RuntimeVersionArn,
 ): FunctionConfiguration {
   const being = 'The function is being created.';
+  const restoring = { StateReason: 'The function is being restored.', StateReasonCode: 'Restoring' as const };
   const creating = 'Creating' as Creating;
   return {
     ...listedView(id, record, qualifier),
     State: record.state,
-    ...(record.state === 'Pending' ? { StateReason: being, StateReasonCode: creating } : {}),
+    ...(record.state === 'Pending' && record.update === null ? { StateReason: being, StateReasonCode: creating } : {}),
+    ...(record.state === 'Pending' && record.update !== null ? restoring : {}),
+    ...(record.state === 'Inactive' ? { StateReason: 'The function is idle.', StateReasonCode: 'Idle' as const } : {}),
     ...(record.state === 'Failed' && record.failure !== null
       ? { StateReason: record.failure.message, StateReasonCode: record.failure.code }
       : {}),
@@ -65,7 +68,7 @@ export function listedView(id: FunctionId, record: VersionRecord, qualifier: str
     PackageType: 'Zip',
     Architectures: [settings.architecture],
     EphemeralStorage: { Size: settings.ephemeralMib },
-    SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: 'Off' },
+    SnapStart: { ApplyOn: settings.snapStart, OptimizationStatus: record.snapshot === undefined ? 'Off' : 'On' },
     LoggingConfig: {
       LogFormat: settings.logFormat,
       ...(settings.applicationLogLevel === null ? {} : { ApplicationLogLevel: settings.applicationLogLevel }),

@@ -90,8 +90,8 @@ export class InvocationDispatcher implements Dispatcher {
       granted: (grant) => {
         this.plane.invoke(grant, invocation, (outcome) => {
           // What has begun to stream is not tried again: its client would get the beginning twice.
-          const again = outcome.kind === 'refused' && number < attemptsMax && invocation.stream?.started !== true;
-          if (again) this.attempt(invocation, number + 1, done);
+          const again = outcome.kind === 'refused' && outcome.final !== true && number < attemptsMax;
+          if (again && invocation.stream?.started !== true) this.attempt(invocation, number + 1, done);
           else done(outcome);
         });
       },

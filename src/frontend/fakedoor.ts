@@ -66,6 +66,7 @@ export function fakeResolved(
     logGroup: `/aws/lambda/${name}`,
     logging: textLogging,
     tracing: 'PassThrough',
+    snapshot: null,
     reservedConcurrency: null,
   };
   return {

@@ -34,6 +34,12 @@ export const limits = {
   codeStorageBytesPerRegion: 75 * 1024 * mib,
   /** The init phase; after it, init runs again inside the first invocation under the function's timeout. */
   initMsMax: 10 * secondMs,
+  /** The init of a publication with SnapStart may take this long, or the function's timeout if that is longer. */
+  snapStartInitMsMin: 130 * secondMs,
+  /** The runtime and its after-restore hooks, after a snapshot was restored. */
+  restoreMsMax: 10 * secondMs,
+  /** SnapStart keeps the snapshot of a version that nobody invokes for 14 days. */
+  snapshotIdleMsMax: 14 * 24 * hourMs,
   asyncEventAgeMsMax: 6 * hourMs,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,

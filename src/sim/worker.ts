@@ -147,6 +147,10 @@ export class SimWorker {
         checks.leaseOver(sandboxId, effect.epoch);
         this.#tell((listener) => listener.idle(sandboxId, effect.epoch));
         return;
+      case 'send-restore':
+      case 'capture':
+      case 'published':
+        return;
       case 'gone':
         this.#hosted.delete(sandboxId);
         checks.sandboxGone(sandboxId);
@@ -220,6 +224,8 @@ function stateOf(phase: WorkerMachine['phase']): SandboxReport['state'] {
     case 'new':
     case 'booting':
     case 'initializing':
+    case 'restoring':
+    case 'capturing':
       return 'starting';
     case 'idle':
       return 'idle';

@@ -77,6 +77,8 @@ export interface FunctionSpec {
   readonly logging: LoggingSpec;
   /** `Active`: this service samples invocations that nobody upstream has decided about. */
   readonly tracing: 'Active' | 'PassThrough';
+  /** Id of the snapshot that its sandboxes start from (SnapStart), or null: they start from the code. */
+  readonly snapshot: string | null;
   /** Null: no reservation. 0: throttled. */
   readonly reservedConcurrency: number | null;
 }

@@ -39,8 +39,11 @@ export type InvocationOutcome =
       readonly payload: Buffer;
       readonly logTail: Buffer | null;
     }
-  /** The platform, not the function, said no: throttled, shutting down, no capacity. */
-  | { readonly kind: 'refused'; readonly failure: ApiFailure };
+  /**
+   * The platform, not the function, said no: throttled, shutting down, no capacity. `final`: the function's own code is
+   * the reason (it could not be restored), so that another sandbox would fare no better.
+   */
+  | { readonly kind: 'refused'; readonly failure: ApiFailure; readonly final?: true };
 
 /** The right to run one invocation in one sandbox. A worker refuses an epoch that is not the sandbox's current one. */
 export interface Lease {

@@ -33,6 +33,8 @@ test('a sandbox has 32 connections to its Runtime API; further ones are closed a
     onResponse() {},
     onError() {},
     onOther: () => false,
+    onRestoreDone() {},
+    onRestoreError() {},
     onStream: () => null,
   });
   server.listen(0, '127.0.0.1');

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { secondMs } from '../kernel/units.js';
-import { type FrameType, frameType } from '../wire/channel/frames.js';
-import { FrameReader } from './channel.js';
+import { type FrameType, frameType, type RestoreBody } from '../wire/channel/frames.js';
+import { encodeFrame, FrameReader } from './channel.js';
 import { TelemetryFrames } from './log/telemetryframes.js';
 import { RuntimeApi, type RuntimeApiEvents } from './runtimeapi/runtimeapi.js';
 import type { Box, BoxExit, Crew, RuntimeLaunch } from './sandbox/driver.js';
@@ -25,11 +25,15 @@ export const nobody: BoxOwner = {
   onResponse() {},
   onError() {},
   onStream: () => null,
+  onRestoreDone() {},
+  onRestoreError() {},
   onOther: () => false,
 };
 
 /** A closed channel is followed by the exit within this time, or the box is killed: nobody is left to talk to. */
 const exitMsMax = secondMs;
+/** What a runtime does before it is saved, it has done in milliseconds; without hardware virtualization in tens. */
+const pauseMsMax = 10 * secondMs;
 
 /**
  * Calls back after libuv has polled the sockets and pipes once more: the first `setImmediate` ends the poll phase we
@@ -58,8 +62,10 @@ export class BoxLink {
   #greet: (alive: boolean) => void = () => {};
   #frozen = false;
   #killed: Promise<void> | null = null;
+  #paused: (() => void) | null = null;
 
-  constructor(box: Box, managed: boolean, held: RuntimeLaunch | null = null) {
+  /** `restored`: from the function's snapshot; its runtime waits for `restore`. */
+  constructor(box: Box, managed: boolean, held: RuntimeLaunch | null = null, restored = false) {
     this.box = box;
     this.managed = managed;
     this.held = held;
@@ -72,13 +78,16 @@ export class BoxLink {
       onResponse: (id, payload, bytes) => this.#owner.onResponse(id, payload, bytes),
       onError: (id, type, payload, bytes) => this.#owner.onError(id, type, payload, bytes),
       onStream: (id, contentType, flow) => this.#owner.onStream(id, contentType, flow),
+      onRestoreDone: () => this.#owner.onRestoreDone(),
+      onRestoreError: (type, payload) => this.#owner.onRestoreError(type, payload),
       onOther: (request, connection) => this.#owner.onOther(request, connection),
     });
+    if (restored) this.api.expectRestore();
     this.#listen(box.stdout, 'stdout');
     this.#listen(box.stderr, 'stderr');
     box.channel.on('error', () => box.channel.destroy());
     if (managed) this.#read();
-    if (!managed || held !== null) this.#greet(true);
+    if (!managed || held !== null || restored) this.#greet(true);
     box.exited.then((exit) => afterPoll(() => this.#end(exit)));
   }
 
@@ -105,11 +114,37 @@ export class BoxLink {
   /** Starts an official runtime client, which takes invocations over the Runtime API and logs over the channel. */
   startClient(client: RuntimeClient, environment: Readonly<Record<string, string>>, wrapper = ''): void {
     const command = wrapper === '' ? client.command : [wrapper, ...client.command];
-    const frames = new TelemetryFrames((body) => this.#owner.onFrame(frameType.log, body));
     this.box.start(command, { ...environment, ...client.environment }, true);
+    this.hearClient();
+  }
+
+  /** Takes the log of an official runtime client that runs. */
+  hearClient(): void {
+    const frames = new TelemetryFrames((body) => this.#owner.onFrame(frameType.log, body));
     this.box.channel.on('data', (chunk: Buffer) => {
       if (this.alive && !frames.push(chunk)) this.break();
     });
+  }
+
+  /** Resolves when the runtime says nothing more until it is restored; rejects when it does not come to that. */
+  async pause(): Promise<void> {
+    if (!this.managed) return;
+    let timer: NodeJS.Timeout | undefined;
+    const paused = new Promise<boolean>((resolve) => {
+      this.#paused = () => resolve(true);
+      timer = setTimeout(() => resolve(false), pauseMsMax);
+      void this.box.exited.then(() => resolve(false));
+    });
+    this.box.channel.write(encodeFrame(frameType.pause, Buffer.alloc(0)));
+    const done = await paused;
+    clearTimeout(timer);
+    if (!done) throw new Error('the runtime does not stand still for its snapshot');
+  }
+
+  /** Tells a restored runtime that it runs again; its owner hears how that went. */
+  restore(body: RestoreBody): void {
+    if (this.managed) this.box.channel.write(encodeFrame(frameType.restore, Buffer.from(JSON.stringify(body))));
+    else this.api.release();
   }
 
   freeze(): void {
@@ -144,6 +179,8 @@ export class BoxLink {
     const { channel } = this.box;
     const reader = new FrameReader((type, body) => {
       if (type === frameType.hello) this.#greet(true);
+      // Also the echo of the one before the snapshot.
+      else if (type === frameType.paused) this.#paused?.();
       else this.#owner.onFrame(type, body);
     });
     channel.on('data', (chunk: Buffer) => {

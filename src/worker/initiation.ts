@@ -14,17 +14,19 @@ export interface Initiation {
   readonly options: WorkerOptions;
   readonly code: Awaited<ReturnType<CodeSource['acquire']>>;
   readonly logStream: string;
+  /** For the function's snapshot: not for an invocation that waits. */
+  readonly snapStart: boolean;
 }
 
 /** The whole environment of the function's processes. */
-export function processEnvironment({ link, spec, options, logStream }: Initiation): Record<string, string> {
+export function processEnvironment({ link, spec, options, logStream, snapStart }: Initiation): Record<string, string> {
   const { taskRoot, layersRoot } = link.box;
   const env = {
     ...options.runtimes.functionEnvironment(spec, {
       logStream,
       runtimeApi: link.box.runtimeApiAddress,
       taskRoot,
-      initializationType: 'on-demand',
+      initializationType: snapStart ? 'snap-start' : 'on-demand',
     }),
     LAMBDA_TASK_ROOT: taskRoot,
     ...link.box.environment,
@@ -38,7 +40,7 @@ export function processEnvironment({ link, spec, options, logStream }: Initiatio
 
 /** Starts (or tells) the runtime to load the function. Returns why it cannot, in the service's words, or null. */
 export function initiate(initiation: Initiation, env = processEnvironment(initiation)): string | null {
-  const { link, spec, options, code } = initiation;
+  const { link, spec, options, code, snapStart } = initiation;
   const { taskRoot, layersRoot } = link.box;
   if (link.managed) {
     // The code is there by now: these variables may name files in it.
@@ -46,10 +48,15 @@ export function initiate(initiation: Initiation, env = processEnvironment(initia
       { ...env, ...options.runtimes.startVariables(spec, code.libraries) },
       spec.environment.AWS_LAMBDA_EXEC_WRAPPER,
     );
-    const init: InitBody = { env, handler: spec.handler, taskRoot, layersRoot, inherited: link.held !== null };
+    const inherited = link.held !== null;
+    // Where boxes can be saved, those that boot are clones of saved ones already.
+    const reseed = options.driver.snapshots !== null && options.reseeding !== false;
+    const { handler } = spec;
+    const init: InitBody = { env, handler, taskRoot, layersRoot, inherited, snapStart, reseed };
     link.box.channel.write(encodeFrame(frameType.init, Buffer.from(JSON.stringify(init))));
     return null;
   }
+  link.api.snapStart = snapStart;
   const client = options.runtimes.client?.(spec) ?? null;
   if (client !== null) {
     link.startClient(client, env, spec.environment.AWS_LAMBDA_EXEC_WRAPPER);

@@ -5,36 +5,38 @@ import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
 import { afterPoll, type BoxLink, type BoxOwner } from './boxlink.js';
+import type { BoxMachine } from './boxmachine.js';
+import { CaptureMachine } from './capture/machine.js';
 import { writeInvoke } from './channel.js';
+import { serveCredentials } from './containercredentials.js';
 import { entrypointReport, invalidEntrypoint } from './entrypoint.js';
 import { failureOf, noExit } from './exitmessage.js';
 import { type Company, ExtensionHost } from './extensions/host.js';
-import { findExtensions } from './extensions/programs.js';
 import { isForExtensions } from './extensions/requests.js';
+import { type FrameMeaning, takeFrame } from './frameintake.js';
 import { type Initiation, initiate, invokeHeader } from './initiation.js';
-import { captureLogFrame } from './log/framedevent.js';
 import { SandboxLog } from './log/sandboxlog.js';
 import { WorkerMachine } from './machine.js';
 import { MemoryPeak } from './memorypeak.js';
-import type { AnswerInput, ShutdownReason, WorkerEffect, WorkerInput } from './messages.js';
-import { errorTypeOf, outcomeOf, refusal } from './outcome.js';
+import type { AnswerInput, CaptureEnd, ShutdownReason, WorkerEffect, WorkerInput } from './messages.js';
+import { outcomeOf, refusal } from './outcome.js';
+import { captureBox, Premises } from './premises.js';
 import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
 import { type Flow, StreamedResponse, type StreamResult } from './runtimeapi/streamedresponse.js';
-import type { BoxExit, Scratch } from './sandbox/driver.js';
-import type { CodeSource } from './service.js';
+import type { BoxExit } from './sandbox/driver.js';
 import type { Surroundings } from './surroundings.js';
 
 const nothing = Buffer.alloc(0);
 
 /** Performs the effects of one sandbox's machine. */
-export class LiveSandbox implements BoxOwner, Alarmed {
+export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
   readonly id: SandboxId;
   readonly spec: FunctionSpec;
   alarmAtMs = Number.POSITIVE_INFINITY;
   /** Since when there has been nothing to do, or null while there is. */
   idleSinceMs: number | null = null;
   readonly #around: Surroundings;
-  readonly #machine: WorkerMachine;
+  readonly #machine: BoxMachine;
   readonly #log: SandboxLog;
   readonly #peak = new MemoryPeak();
   #token = 0;
@@ -42,8 +44,9 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   #link: BoxLink | null = null;
   /** Boots and kills follow each other, so that two boxes never share the scratch. */
   #sequence: Promise<void> = Promise.resolve();
-  #code: Awaited<ReturnType<CodeSource['acquire']>> | null = null;
-  #scratch: Scratch | null = null;
+  readonly #premises: Premises;
+  /** This sandbox is made for the function's snapshot. */
+  readonly #onPublished: ((end: CaptureEnd) => void) | null;
   #invocation: Invocation | null = null;
   #onEnd: ((outcome: InvocationOutcome) => void) | null = null;
   #payload: Buffer = nothing;
@@ -56,11 +59,20 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   /** An answer came in and waits for the end of the turn. */
   #settling = false;
 
-  constructor(id: SandboxId, spec: FunctionSpec, around: Surroundings) {
+  /** With `onPublished` it takes no invocation: it makes the function's snapshot and leaves. */
+  constructor(
+    id: SandboxId,
+    spec: FunctionSpec,
+    around: Surroundings,
+    onPublished: ((end: CaptureEnd) => void) | null = null,
+  ) {
     this.id = id;
     this.spec = spec;
     this.#around = around;
-    this.#machine = new WorkerMachine({ sandboxId: id, timeoutMs: spec.timeoutMs });
+    this.#onPublished = onPublished;
+    this.#premises = new Premises(spec, around);
+    const life = { sandboxId: id, timeoutMs: spec.timeoutMs };
+    this.#machine = onPublished === null ? new WorkerMachine(life) : new CaptureMachine(life);
     this.#log = new SandboxLog(spec, around, () => this.#peak.of(this.#link?.box, this.#now()));
   }
 
@@ -94,27 +106,10 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   onFrame(type: FrameType, body: Buffer): void {
-    switch (type) {
-      case frameType.log:
-        if (!captureLogFrame(body, this.#log.capture, this.#around.clock.nowMs())) this.#link?.break();
-        break;
-      case frameType.response:
-        this.onResponse(this.#invocation?.requestId, body, body.length);
-        break;
-      case frameType.error:
-      case frameType.lastError:
-        this.#ends = type === frameType.lastError;
-        this.onError(this.#invocation?.requestId, errorTypeOf(body, 'Runtime.Unknown'), body, body.length);
-        break;
-      case frameType.initDone:
-        this.onInitDone();
-        break;
-      case frameType.initError:
-        this.onInitError(errorTypeOf(body, 'Runtime.Unknown'), body);
-        break;
-      default:
-        this.#link?.break();
-    }
+    const { clock } = this.#around;
+    this.#ends ||= type === frameType.lastError;
+    const known = takeFrame(type, body, this.#invocation?.requestId, this, this.#log.capture, () => clock.nowMs());
+    if (!known) this.#link?.break();
   }
 
   onOutput(stream: 'stdout' | 'stderr', bytes: Buffer): void {
@@ -127,10 +122,21 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   onInitError(errorType: string, payload: Buffer): void {
-    const nowMs = this.#now();
-    const boot = this.#boot;
     this.#payload = payload;
-    afterPoll(() => this.#step({ kind: 'init-error', nowMs, boot, errorType }));
+    this.#failedLater('init-error', errorType);
+  }
+
+  onRestoreDone(): void {
+    this.#step({ kind: 'restore-done', nowMs: this.#now(), boot: this.#boot });
+  }
+
+  onRestoreError(errorType: string): void {
+    this.#failedLater('restore-error', errorType);
+  }
+
+  #failedLater(kind: 'init-error' | 'restore-error', errorType: string): void {
+    const input = { kind, nowMs: this.#now(), boot: this.#boot, errorType };
+    afterPoll(() => this.#step(input));
   }
 
   onResponse(requestId: string | undefined, payload: Buffer, bytes: number): void {
@@ -155,6 +161,8 @@ export class LiveSandbox implements BoxOwner, Alarmed {
 
   onOther(request: HttpRequest, connection: HttpConnection): boolean {
     const link = this.#link;
+    const { runtimes } = this.#around.options;
+    if (serveCredentials(request, connection, runtimes.containerCredentials?.(this.spec) ?? null)) return true;
     if (link === null || !isForExtensions(request)) return false;
     if (this.#host === null) {
       this.#host = new ExtensionHost(this.#company(link, this.#boot), !this.#machine.initializing);
@@ -214,6 +222,15 @@ export class LiveSandbox implements BoxOwner, Alarmed {
         break;
       case 'send-init':
         this.#sendInit();
+        break;
+      case 'send-restore':
+        this.#link!.restore({ reseed: this.#around.options.reseeding !== false });
+        break;
+      case 'capture':
+        this.#sequence = this.#sequence.then(() => this.#capture(effect.boot));
+        break;
+      case 'published':
+        this.#onPublished?.(effect.end);
         break;
       case 'send-invoke':
         this.#sendInvoke(effect.deadlineMs);
@@ -278,39 +295,27 @@ export class LiveSandbox implements BoxOwner, Alarmed {
   }
 
   async #bootBox(boot: number): Promise<void> {
-    const { options } = this.#around;
+    const { runtimes } = this.#around.options;
     try {
-      this.#code ??= await options.code.acquire(this.spec);
-      const extensions = findExtensions(this.#code.layersDirectory);
-      const starts = options.runtimes.startVariables(this.spec, this.#code.libraries);
-      const held = extensions.length > 0 || Object.keys(starts).length > 0;
-      // Both to their end: what there is must be found and cleared away when there is not the other.
-      const [box, scratch] = await Promise.allSettled([
-        this.#around.box(this.spec, held),
-        this.#scratch ?? options.driver.createScratch(this.spec.ephemeralMib),
-      ]);
-      if (scratch.status === 'fulfilled') this.#scratch = scratch.value;
-      if (box.status === 'rejected') throw box.reason;
-      const link = box.value;
       // A kill asked for meanwhile stands behind us in the sequence and finds the link.
-      this.#link = link;
-      link.own(this);
-      if (scratch.status === 'rejected') throw scratch.reason;
-      const { codeDirectory, layersDirectory } = this.#code;
-      // Known once the runtime was found, and that was before its box booted.
-      this.#log.runtimeVersion = options.runtimes.version(this.spec.runtime, this.spec.region);
-      if (!link.alive) throw new Error('the box ended while it waited');
-      await link.box.bind({ codeDirectory, layersDirectory, scratch: scratch.value, memoryMib: this.spec.memoryMib });
-      if (extensions.length > 0) {
-        link.crew = await link.box.crew();
-        this.#host = new ExtensionHost(this.#company(link, boot), false, extensions);
-      }
+      const onLink = (link: BoxLink) => {
+        this.#link = link;
+        link.own(this);
+        // Known once the runtime was found, and that was before its box booted.
+        this.#log.runtimeVersion = runtimes.version(this.spec.runtime, this.spec.region);
+      };
+      const { link, extensions, restored } = await this.#premises.boot(onLink, this.#onPublished === null);
+      if (extensions.length > 0) this.#host = new ExtensionHost(this.#company(link, boot), false, extensions);
+      this.#step({ kind: 'booted', nowMs: this.#now(), boot, restored });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#step({ kind: 'boot-failed', nowMs: this.#now(), boot, message });
-      return;
     }
-    this.#step({ kind: 'booted', nowMs: this.#now(), boot });
+  }
+
+  async #capture(boot: number): Promise<void> {
+    const problem = await captureBox(this.#link!, this.spec, this.#around.options.driver, this.#host !== null);
+    this.#step({ kind: 'captured', nowMs: this.#now(), boot, problem });
   }
 
   #kill(boot: number, reason: ShutdownReason): void {
@@ -348,7 +353,9 @@ export class LiveSandbox implements BoxOwner, Alarmed {
 
   #initiation(): Initiation {
     const { options } = this.#around;
-    return { link: this.#link!, spec: this.spec, options, code: this.#code!, logStream: this.#log.stream };
+    const snapStart = this.#onPublished !== null;
+    const { code } = this.#premises;
+    return { link: this.#link!, spec: this.spec, options, code, logStream: this.#log.stream, snapStart };
   }
 
   #company(link: BoxLink, boot: number): Company {
@@ -387,8 +394,7 @@ export class LiveSandbox implements BoxOwner, Alarmed {
 
   async #leave(problem: string | null): Promise<void> {
     this.alarmAtMs = Number.POSITIVE_INFINITY;
-    this.#code?.release();
-    await this.#scratch?.dispose().catch(() => {}); // Left to the driver's janitor.
+    await this.#premises.leave();
     this.#around.gone(this, problem);
   }
 }

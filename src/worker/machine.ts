@@ -1,23 +1,11 @@
-import { assert } from '../kernel/assert.js';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
-import { minuteMs } from '../kernel/units.js';
+import { type BoxInput, BoxMachine, bootMsMax } from './boxmachine.js';
 import { exitMessage } from './exitmessage.js';
-import type {
-  AnswerInput,
-  InvocationEnd,
-  InvocationFigures,
-  ShutdownReason,
-  WorkerEffect,
-  WorkerInput,
-} from './messages.js';
-import type { Phase, Running } from './running.js';
+import type { AnswerInput, InvocationEnd, InvocationFigures, RestoreFigures, WorkerInput } from './messages.js';
+import type { Running } from './running.js';
 
-/**
- * A box that has not booted by then never will. Not a limit of the service: a booting box has no user code in it, and
- * the slowest boot there is (a namespace box on a machine under full load) takes seconds.
- */
-export const bootMsMax = minuteMs;
+export { bootMsMax } from './boxmachine.js';
 
 export interface WorkerMachineOptions {
   readonly sandboxId: SandboxId;
@@ -27,90 +15,59 @@ export interface WorkerMachineOptions {
 }
 
 /** The life of one sandbox; see `messages.ts`. Pure: the effects of a step are to be performed in their order. */
-export class WorkerMachine {
-  readonly sandboxId: SandboxId;
+export class WorkerMachine extends BoxMachine {
   readonly #timeoutMs: number;
   readonly #initMsMax: number;
   readonly #responseBytesMax: number;
-  #phase: Phase = 'new';
-  /** Number of the latest box. */
-  #boot = 0;
-  /** The latest box has not been told to die. */
-  #boxed = false;
-  /** Boxes told to die that are not cleared away yet. */
-  #clearing = 0;
-  #token = 0;
-  #armed = false;
   #epoch = 0;
-  #initStartedMs = 0;
+  /** When the latest box was asked for, and when it was there. */
+  #boxAskedMs = 0;
+  #bootedMs = 0;
   /** Length of a completed init phase that no REPORT has told yet. */
   #initMs: number | null = null;
+  /** Of a restore that no REPORT has told yet. */
+  #restore: RestoreFigures | null = null;
+  /** A restore failed before the invocation that it was for came here. */
+  #restoreFailed: 'error' | 'timeout' | null = null;
   #running: Running | null = null;
   #stopWanted = false;
-  #problem: string | null = null;
-  #effects: WorkerEffect[] = [];
 
   constructor(options: WorkerMachineOptions) {
-    this.sandboxId = options.sandboxId;
+    super(options.sandboxId);
     this.#timeoutMs = options.timeoutMs;
     this.#initMsMax = options.initMsMax ?? limits.initMsMax;
     this.#responseBytesMax = options.responseBytesMax ?? limits.syncResponseBytesMax;
   }
 
-  get phase(): Phase {
-    return this.#phase;
-  }
-
-  /** The function has not been loaded yet by the box there is. */
   get initializing(): boolean {
-    return this.#phase === 'initializing' || this.#running?.step === 'initializing';
+    return this.phase === 'initializing' || this.#running?.step === 'initializing';
   }
 
-  step(input: WorkerInput): readonly WorkerEffect[] {
-    const effects: WorkerEffect[] = [];
-    this.#effects = effects;
-    switch (input.kind) {
-      case 'start':
-        assert(this.#phase === 'new', 'a sandbox starts once');
-        this.#phase = 'booting';
-        this.#startBox(input.nowMs);
-        break;
-      case 'invoke':
-        this.#invoke(input.nowMs, input.requestId, input.epoch);
-        break;
-      case 'stop':
-        this.#stop();
-        break;
-      case 'abort':
-        if (this.#phase !== 'gone' && this.#phase !== 'stopping') this.#cutOff('the worker is shutting down');
-        break;
-      case 'timer':
-        if (this.#armed && input.token === this.#token) this.#expired(input.nowMs);
-        break;
-      case 'cleared':
-        assert(this.#clearing > 0, 'cleared without kill');
-        this.#clearing -= 1;
-        this.#leave();
-        break;
-      default:
-        if (input.boot === this.#boot && this.#boxed) this.#fromBox(input);
-    }
-    return effects;
+  protected ordered(input: Extract<WorkerInput, { readonly kind: 'invoke' | 'stop' | 'abort' }>): void {
+    if (input.kind === 'invoke') this.#invoke(input.nowMs, input.requestId, input.epoch);
+    else if (input.kind === 'stop') this.#stop();
+    else if (this.phase !== 'gone' && this.phase !== 'stopping') this.#cutOff('the worker is shutting down');
   }
 
-  #fromBox(input: Extract<WorkerInput, { readonly boot: number }>): void {
+  protected fromBox(input: BoxInput): void {
     switch (input.kind) {
       case 'booted':
-        this.#booted(input.nowMs);
+        this.#booted(input.nowMs, input.restored === true);
         break;
       case 'boot-failed':
-        if (this.#phase === 'booting' || this.#running?.step === 'booting') this.#unbootable(input.message);
+        if (this.phase === 'booting' || this.#running?.step === 'booting') this.#unbootable(input.message);
         break;
       case 'init-done':
         this.#initDone(input.nowMs);
         break;
       case 'init-error':
         this.#initFailed(input.nowMs, 'error', input.errorType, { kind: 'runtime-error', errorType: input.errorType });
+        break;
+      case 'restore-done':
+        this.#restored(input.nowMs);
+        break;
+      case 'restore-error':
+        if (this.#restoring) this.#unrestored(input.nowMs, 'error', input.errorType);
         break;
       case 'response':
       case 'error':
@@ -122,35 +79,76 @@ export class WorkerMachine {
       case 'exited':
         this.#exited(input);
         break;
+      case 'captured':
+        break;
     }
   }
 
-  #startBox(nowMs: number): void {
-    assert(!this.#boxed, 'one box at a time');
-    this.#boot += 1;
-    this.#boxed = true;
-    this.#effects.push({ kind: 'boot', boot: this.#boot });
-    this.#arm(nowMs + bootMsMax);
+  protected override startBox(nowMs: number): void {
+    this.#boxAskedMs = nowMs;
+    super.startBox(nowMs);
   }
 
-  #booted(nowMs: number): void {
+  #booted(nowMs: number, restored: boolean): void {
     const running = this.#running;
-    if (running?.step === 'booting') {
-      running.step = 'initializing';
+    const inside = running?.step === 'booting';
+    if (!inside && this.phase !== 'booting') return;
+    this.#bootedMs = nowMs;
+    const next = restored ? 'restoring' : 'initializing';
+    if (inside) running.step = next;
+    else this.phaseNow = next;
+    if (restored) {
+      this.effects.push({ kind: 'log', line: { kind: 'restore-start' } }, { kind: 'send-restore', boot: this.boot });
+      this.arm(nowMs + limits.restoreMsMax);
+      return;
+    }
+    if (inside) running.startedMs = nowMs;
+    else this.effects.push({ kind: 'log', line: { kind: 'init-start' } });
+    this.arm(nowMs + (inside ? this.#timeoutMs : this.#initMsMax));
+    this.effects.push({ kind: 'send-init', boot: this.boot });
+  }
+
+  get #restoring(): boolean {
+    return this.phase === 'restoring' || this.#running?.step === 'restoring';
+  }
+
+  #restored(nowMs: number): void {
+    if (!this.#restoring) return;
+    const running = this.#running;
+    const restoreMs = nowMs - this.#boxAskedMs;
+    this.#restore = { restoreMs, billedMs: Math.ceil(nowMs - this.#bootedMs) };
+    this.effects.push({ kind: 'log', line: { kind: 'restore-report', restoreMs, status: 'success', errorType: null } });
+    if (running !== null) {
+      running.step = 'running';
       running.startedMs = nowMs;
-      this.#arm(nowMs + this.#timeoutMs);
-    } else if (this.#phase === 'booting') {
-      this.#phase = 'initializing';
-      this.#effects.push({ kind: 'log', line: { kind: 'init-start' } });
-      this.#arm(nowMs + this.#initMsMax);
-    } else return;
-    this.#initStartedMs = nowMs;
-    this.#effects.push({ kind: 'send-init', boot: this.#boot });
+      this.#sendInvoke(running);
+      this.arm(nowMs + this.#timeoutMs);
+      return;
+    }
+    this.phaseNow = 'idle';
+    this.disarm();
+    this.effects.push({ kind: 'ready' });
+  }
+
+  /** The box is lost. Its invocation never began: it has no START, and no REPORT. */
+  #unrestored(nowMs: number, status: 'error' | 'timeout', errorType: string | null): void {
+    const running = this.#running;
+    const restoreMs = nowMs - this.#boxAskedMs;
+    this.effects.push({ kind: 'log', line: { kind: 'restore-report', restoreMs, status, errorType } });
+    this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
+    if (running !== null) {
+      this.#running = null;
+      this.#complete(running, { kind: 'restore-failed', status });
+      return;
+    }
+    this.#restoreFailed = status;
+    this.phaseNow = 'idle';
+    this.effects.push({ kind: 'ready' });
   }
 
   /** No box for this sandbox: that is the platform's failure, and another sandbox may fare better. */
   #unbootable(message: string): void {
-    this.#problem = message;
+    this.problem = message;
     this.#cutOff(message);
   }
 
@@ -159,10 +157,10 @@ export class WorkerMachine {
     if (running !== null) {
       this.#running = null;
       const { requestId, answer } = running;
-      if (answer === null) this.#effects.push({ kind: 'refuse', requestId, reason });
-      else if (!answer.given) this.#effects.push({ kind: 'complete', requestId, end: answer.end });
+      if (answer === null) this.effects.push({ kind: 'refuse', requestId, reason });
+      else if (!answer.given) this.effects.push({ kind: 'complete', requestId, end: answer.end });
     }
-    this.#stopNow();
+    this.stopNow();
   }
 
   #initDone(nowMs: number): void {
@@ -171,12 +169,12 @@ export class WorkerMachine {
       running.step = 'running';
       this.#initReport(nowMs, 'invoke', 'success', null);
       this.#sendInvoke(running);
-    } else if (this.#phase === 'initializing') {
-      this.#initMs = nowMs - this.#initStartedMs;
+    } else if (this.phase === 'initializing') {
+      this.#initMs = nowMs - this.#bootedMs;
       this.#initReport(nowMs, 'init', 'success', null);
-      this.#phase = 'idle';
-      this.#disarm();
-      this.#effects.push({ kind: 'ready' });
+      this.phaseNow = 'idle';
+      this.disarm();
+      this.effects.push({ kind: 'ready' });
     }
   }
 
@@ -186,49 +184,55 @@ export class WorkerMachine {
     status: InvocationFigures['status'],
     errorType: string | null,
   ): void {
-    const initMs = nowMs - this.#initStartedMs;
-    this.#effects.push({ kind: 'log', line: { kind: 'init-report', initMs, phase, status, errorType } });
+    const initMs = nowMs - this.#bootedMs;
+    this.effects.push({ kind: 'log', line: { kind: 'init-report', initMs, phase, status, errorType } });
   }
 
   /** `end`: what the client gets when this init ran inside an invocation. */
   #initFailed(nowMs: number, status: 'error' | 'timeout', errorType: string | null, end: InvocationEnd): void {
     const running = this.#running;
     const inside = running?.step === 'initializing';
-    if (!inside && this.#phase !== 'initializing') return;
+    if (!inside && this.phase !== 'initializing') return;
     this.#initReport(nowMs, inside ? 'invoke' : 'init', status, errorType);
     if (inside) {
-      this.#effects.push({ kind: 'log', line: { kind: 'start', requestId: running.requestId } });
+      this.effects.push({ kind: 'log', line: { kind: 'start', requestId: running.requestId } });
       this.#fail(nowMs, running, status, errorType, end);
     } else {
-      this.#discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
-      this.#phase = 'idle';
-      this.#effects.push({ kind: 'ready' });
+      this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
+      this.phaseNow = 'idle';
+      this.effects.push({ kind: 'ready' });
     }
   }
 
   #invoke(nowMs: number, requestId: RequestId, epoch: number): void {
     const reason =
-      this.#phase !== 'idle' ? `sandbox is ${this.#phase}` : epoch <= this.#epoch ? 'lease epoch is over' : null;
+      this.phase !== 'idle' ? `sandbox is ${this.phase}` : epoch <= this.#epoch ? 'lease epoch is over' : null;
     if (reason !== null) {
-      this.#effects.push({ kind: 'refuse', requestId, reason });
+      this.effects.push({ kind: 'refuse', requestId, reason });
       return;
     }
     this.#epoch = epoch;
-    this.#phase = 'invoking';
-    const step = this.#boxed ? 'running' : 'booting';
+    this.phaseNow = 'invoking';
+    const failed = this.#restoreFailed;
+    if (failed !== null) {
+      this.#restoreFailed = null;
+      this.#complete({ requestId, epoch }, { kind: 'restore-failed', status: failed });
+      return;
+    }
+    const step = this.boxed ? 'running' : 'booting';
     const running: Running = { requestId, epoch, step, startedMs: nowMs, answer: null };
     this.#running = running;
-    if (this.#boxed) {
+    if (this.boxed) {
       this.#sendInvoke(running);
-      this.#arm(nowMs + this.#timeoutMs);
-    } else this.#startBox(nowMs);
+      this.arm(nowMs + this.#timeoutMs);
+    } else this.startBox(nowMs);
   }
 
   #sendInvoke(running: Running): void {
     const { requestId } = running;
     // The line is written while the runtime wakes up: whatever it logs is read in a later turn.
-    this.#effects.push(
-      { kind: 'send-invoke', boot: this.#boot, requestId, deadlineMs: running.startedMs + this.#timeoutMs },
+    this.effects.push(
+      { kind: 'send-invoke', boot: this.boot, requestId, deadlineMs: running.startedMs + this.#timeoutMs },
       { kind: 'log', line: { kind: 'start', requestId } },
     );
   }
@@ -265,8 +269,8 @@ export class WorkerMachine {
     const { requestId } = running;
     const durationMs = nowMs - running.startedMs;
     const figures = { durationMs, initMs: null, status: 'success', errorType, producedBytes: bytes } as const;
-    this.#effects.push({ kind: 'log', line: { kind: 'runtime-done', requestId, figures } });
-    if (given) this.#effects.push({ kind: 'complete', requestId, end });
+    this.effects.push({ kind: 'log', line: { kind: 'runtime-done', requestId, figures } });
+    if (given) this.effects.push({ kind: 'complete', requestId, end });
   }
 
   #lingered(nowMs: number): void {
@@ -280,20 +284,21 @@ export class WorkerMachine {
     const errorType = input.failure?.errorType ?? (input.outOfMemory ? 'Runtime.OutOfMemory' : 'Runtime.ExitError');
     const message = input.failure?.message ?? exitMessage(input);
     const running = this.#running;
-    if (this.#phase === 'booting' || running?.step === 'booting') this.#unbootable(message);
-    else if (this.#phase === 'initializing' || running?.step === 'initializing') {
+    if (this.phase === 'booting' || running?.step === 'booting') this.#unbootable(message);
+    else if (this.#restoring) this.#unrestored(input.nowMs, 'error', errorType);
+    else if (this.phase === 'initializing' || running?.step === 'initializing') {
       this.#initFailed(input.nowMs, 'error', errorType, this.#platformEnd(errorType, message));
     } else if (running !== null) {
       this.#fail(input.nowMs, running, 'error', errorType, this.#platformEnd(errorType, message));
-    } else if (this.#phase === 'idle') this.#discardBox('FAILURE');
+    } else if (this.phase === 'idle') this.discardBox('FAILURE');
   }
 
-  #expired(nowMs: number): void {
-    this.#armed = false;
+  protected expired(nowMs: number): void {
     const running = this.#running;
-    if (this.#phase === 'booting' || running?.step === 'booting') {
+    if (this.phase === 'booting' || running?.step === 'booting') {
       this.#unbootable(`the sandbox did not boot within ${bootMsMax / 1000} s`);
-    } else if (this.#phase === 'initializing')
+    } else if (this.#restoring) this.#unrestored(nowMs, 'timeout', null);
+    else if (this.phase === 'initializing')
       this.#initFailed(nowMs, 'timeout', null, { kind: 'runtime-error', errorType: 'Sandbox.Timedout' });
     else if (running !== null) {
       const seconds = (this.#timeoutMs / 1000).toFixed(2);
@@ -318,15 +323,15 @@ export class WorkerMachine {
   ): void {
     const { requestId } = running;
     if (status === 'timeout') {
-      this.#effects.push({ kind: 'log', line: { kind: 'timed-out', requestId, timeoutMs: this.#timeoutMs } });
+      this.effects.push({ kind: 'log', line: { kind: 'timed-out', requestId, timeoutMs: this.#timeoutMs } });
     } else if (end.kind === 'platform-error') {
       const message = end.errorMessage;
-      this.#effects.push({
+      this.effects.push({
         kind: 'log',
         line: { kind: 'failure', requestId, errorType: end.errorType, message },
       });
     }
-    this.#discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
+    this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
     // What the runtime answered before stays the answer.
     this.#end(nowMs, running, status, errorType, running.answer?.end ?? end);
   }
@@ -342,58 +347,32 @@ export class WorkerMachine {
     const { requestId } = running;
     // The right to run ends exactly at the timeout, however late the timer fired.
     const durationMs = status === 'timeout' ? this.#timeoutMs : nowMs - running.startedMs;
-    const figures: InvocationFigures = { durationMs, initMs: this.#initMs, status, errorType, producedBytes };
+    const restore = this.#restore === null ? {} : { restore: this.#restore };
+    const figures = { durationMs, initMs: this.#initMs, ...restore, status, errorType, producedBytes };
     this.#initMs = null;
+    this.#restore = null;
     this.#running = null;
-    this.#disarm();
-    this.#effects.push(
+    this.disarm();
+    this.effects.push(
       { kind: 'log', line: { kind: 'end', requestId, figures, lingered: running.answer !== null } },
       { kind: 'log', line: { kind: 'report', requestId, figures } },
     );
-    if (running.answer?.given !== true) this.#effects.push({ kind: 'complete', requestId, end });
+    this.#complete(running, running.answer?.given === true ? null : end);
+  }
+
+  /** `end`: null where the client has its answer. */
+  #complete({ requestId, epoch }: Pick<Running, 'requestId' | 'epoch'>, end: InvocationEnd | null): void {
+    if (end !== null) this.effects.push({ kind: 'complete', requestId, end });
     if (this.#stopWanted) {
-      this.#stopNow();
+      this.stopNow();
       return;
     }
-    this.#phase = 'idle';
-    this.#effects.push({ kind: 'idle', epoch: running.epoch });
+    this.phaseNow = 'idle';
+    this.effects.push({ kind: 'idle', epoch });
   }
 
   #stop(): void {
     this.#stopWanted = true;
-    if (this.#phase === 'new' || this.#phase === 'booting' || this.#phase === 'initializing' || this.#phase === 'idle')
-      this.#stopNow();
-  }
-
-  #stopNow(): void {
-    this.#discardBox('SPINDOWN');
-    this.#phase = 'stopping';
-    this.#leave();
-  }
-
-  #leave(): void {
-    if (this.#phase !== 'stopping' || this.#clearing > 0) return;
-    this.#phase = 'gone';
-    this.#effects.push({ kind: 'gone', sandboxId: this.sandboxId, problem: this.#problem });
-  }
-
-  #discardBox(reason: ShutdownReason): void {
-    this.#disarm();
-    if (!this.#boxed) return;
-    this.#boxed = false;
-    this.#clearing += 1;
-    this.#effects.push({ kind: 'kill', boot: this.#boot, reason });
-  }
-
-  #arm(atMs: number): void {
-    this.#token += 1;
-    this.#armed = true;
-    this.#effects.push({ kind: 'arm', token: this.#token, atMs });
-  }
-
-  #disarm(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
-    this.#effects.push({ kind: 'disarm' });
+    if (this.phase !== 'invoking' && this.phase !== 'stopping' && this.phase !== 'gone') this.stopNow();
   }
 }

@@ -5,6 +5,12 @@ import type { RequestId, SandboxId } from '../kernel/ids.js';
  *
  *   booting → initializing → idle ⇄ invoking → … → stopping → gone
  *
+ * With a snapshot of the function (SnapStart), booting restores it, and after-restore hooks take the place of init:
+ *
+ *   booting → restoring → idle ⇄ …
+ *
+ * A restore that fails or exceeds 10 s fails one invocation, which never ran; the next one restores again.
+ *
  * Init that fails or exceeds 10 s is not the end: the sandbox becomes idle without a box and runs init again inside
  * its next invocation, in a fresh box, under the function's timeout ("suppressed init"). The same follows a timeout,
  * a crash and an exit.
@@ -15,12 +21,24 @@ import type { RequestId, SandboxId } from '../kernel/ids.js';
 export type WorkerInput =
   | { readonly kind: 'start'; readonly nowMs: number }
   /** The box is up, bound to code and scratch, and its runtime (or agent) waits for `send-init`. */
-  | { readonly kind: 'booted'; readonly nowMs: number; readonly boot: number }
+  | {
+      readonly kind: 'booted';
+      readonly nowMs: number;
+      readonly boot: number;
+      /** It was restored from the function's snapshot: it waits for `send-restore` instead. */
+      readonly restored?: boolean;
+    }
   | { readonly kind: 'boot-failed'; readonly nowMs: number; readonly boot: number; readonly message: string }
   /** INIT_DONE, or the first GET of the next invocation. */
   | { readonly kind: 'init-done'; readonly nowMs: number; readonly boot: number }
   /** INIT_ERROR, or a POST to /runtime/init/error. The service keeps the payload. */
   | { readonly kind: 'init-error'; readonly nowMs: number; readonly boot: number; readonly errorType: string }
+  /** RESTORE_DONE, or the first GET of the next invocation after a restore. */
+  | { readonly kind: 'restore-done'; readonly nowMs: number; readonly boot: number }
+  /** RESTORE_ERROR, or a POST to /runtime/restore/error. */
+  | { readonly kind: 'restore-error'; readonly nowMs: number; readonly boot: number; readonly errorType: string }
+  /** Answers `capture`. `problem`: null, or why there is no snapshot. */
+  | { readonly kind: 'captured'; readonly nowMs: number; readonly boot: number; readonly problem: string | null }
   | {
       readonly kind: 'invoke';
       readonly nowMs: number;
@@ -87,13 +105,17 @@ export type InvocationEnd =
   /** The payload is what the runtime reported: for the invocation, or for the init inside it. */
   | { readonly kind: 'runtime-error'; readonly errorType: string }
   /** The payload is made by the platform: timeout, exit, response too large. */
-  | { readonly kind: 'platform-error'; readonly errorType: string; readonly errorMessage: string };
+  | { readonly kind: 'platform-error'; readonly errorType: string; readonly errorMessage: string }
+  /** The function's snapshot could not be restored: not an answer of the function, but an error of the API. */
+  | { readonly kind: 'restore-failed'; readonly status: 'error' | 'timeout' };
 
 export interface InvocationFigures {
   /** From the first byte sent to the runtime; includes an init that ran inside the invocation. */
   readonly durationMs: number;
   /** The init phase before this sandbox's first invocation; null for all later ones. */
   readonly initMs: number | null;
+  /** Of the restore before this sandbox's first invocation; absent for all later ones. */
+  readonly restore?: RestoreFigures;
   /** `error`: the runtime died. An error that the handler reported is a `success` of the platform, as Lambda logs it. */
   readonly status: 'success' | 'error' | 'timeout';
   readonly errorType: string | null;
@@ -101,10 +123,33 @@ export interface InvocationFigures {
   readonly producedBytes: number;
 }
 
+export interface RestoreFigures {
+  /** From the start of the sandbox to the end of the after-restore hooks. */
+  readonly restoreMs: number;
+  /** The part of it in the runtime and its hooks, in whole milliseconds. */
+  readonly billedMs: number;
+}
+
+/** How the publication of a version with SnapStart ended. */
+export type CaptureEnd =
+  | { readonly kind: 'captured' }
+  /** The function's own fault. `errorType`: null for a timeout. */
+  | { readonly kind: 'init-failed'; readonly status: 'error' | 'timeout'; readonly errorType: string | null }
+  /** The platform's. */
+  | { readonly kind: 'problem'; readonly message: string }
+  /** The worker shuts down. */
+  | { readonly kind: 'aborted' };
+
 export type WorkerEffect =
   /** Take a spare or boot a box, bind code, scratch and limits. Answered by `booted` or `boot-failed`. */
   | { readonly kind: 'boot'; readonly boot: number }
   | { readonly kind: 'send-init'; readonly boot: number }
+  /** Tells a restored runtime to go on. */
+  | { readonly kind: 'send-restore'; readonly boot: number }
+  /** Save this box as the function's snapshot. Answered by `captured`. */
+  | { readonly kind: 'capture'; readonly boot: number }
+  /** A publication is over, once, before `gone`. */
+  | { readonly kind: 'published'; readonly end: CaptureEnd }
   | {
       readonly kind: 'send-invoke';
       readonly boot: number;
@@ -129,12 +174,21 @@ export type WorkerEffect =
 
 /** Platform lines of the function's log, as data; `loglines.ts` formats them as Lambda does. */
 export type PlatformLine =
-  | { readonly kind: 'init-start' }
-  /** In the text format a line for a failure only. */
+  /** `snapStart`: the init of a publication, whose figures no later REPORT has. */
+  | { readonly kind: 'init-start'; readonly snapStart?: boolean }
+  /** In the text format a line for a failure, or with `snapStart`. */
   | {
       readonly kind: 'init-report';
       readonly initMs: number;
+      readonly snapStart?: boolean;
       readonly phase: 'init' | 'invoke';
+      readonly status: 'success' | 'error' | 'timeout';
+      readonly errorType: string | null;
+    }
+  | { readonly kind: 'restore-start' }
+  | {
+      readonly kind: 'restore-report';
+      readonly restoreMs: number;
       readonly status: 'success' | 'error' | 'timeout';
       readonly errorType: string | null;
     }

@@ -1,4 +1,4 @@
-import { apiFailure } from '../kernel/errors.js';
+import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
 import type { InvocationEnd } from './messages.js';
 
@@ -24,7 +24,19 @@ export function outcomeOf(end: InvocationEnd, payload: Buffer, logTail: Buffer |
         payload: platformPayload(end.errorType, end.errorMessage),
         logTail,
       };
+    case 'restore-failed':
+      return { kind: 'refused', failure: restoreFailure(end.status), final: true };
   }
+}
+
+/** Texts of the service model. */
+function restoreFailure(status: 'error' | 'timeout'): ApiFailure {
+  if (status === 'timeout') {
+    return apiFailure('SnapStartTimeoutException', "Lambda couldn't restore the snapshot within the timeout limit.");
+  }
+  const message =
+    'The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs.';
+  return apiFailure('SnapStartException', message);
 }
 
 /** The invocation never ran here. */

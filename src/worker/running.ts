@@ -2,7 +2,16 @@ import type { RequestId } from '../kernel/ids.js';
 import type { InvocationEnd } from './messages.js';
 
 /** Where a sandbox is in its life. */
-export type Phase = 'new' | 'booting' | 'initializing' | 'idle' | 'invoking' | 'stopping' | 'gone';
+export type Phase =
+  | 'new'
+  | 'booting'
+  | 'initializing'
+  | 'restoring'
+  | 'capturing'
+  | 'idle'
+  | 'invoking'
+  | 'stopping'
+  | 'gone';
 
 /** What the runtime answered, while extensions still work on the invocation. */
 interface Answer {
@@ -17,8 +26,11 @@ interface Answer {
 export interface Running {
   readonly requestId: RequestId;
   readonly epoch: number;
-  /** booting → initializing: a fresh box inside the invocation; running: the handler has it; lingering: answered. */
-  step: 'booting' | 'initializing' | 'running' | 'lingering';
+  /**
+   * booting → initializing or restoring: a fresh box inside the invocation; running: the handler has it; lingering:
+   * answered.
+   */
+  step: 'booting' | 'initializing' | 'restoring' | 'running' | 'lingering';
   startedMs: number;
   answer: Answer | null;
 }

@@ -7,7 +7,10 @@ import type { Random } from '../kernel/ports/random.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
 import { Alarms } from './alarms.js';
+import { Captures } from './capture/captures.js';
+import type { ContainerCredentials } from './containercredentials.js';
 import { LiveSandbox } from './livesandbox.js';
+import type { CaptureEnd } from './messages.js';
 import { refusal } from './outcome.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
 import { Spares, spareMemoryMib } from './spares.js';
@@ -53,7 +56,7 @@ export interface RuntimeCatalog {
       readonly runtimeApi: string;
       /** For LAMBDA_TASK_ROOT. */
       readonly taskRoot: string;
-      readonly initializationType: 'on-demand';
+      readonly initializationType: 'on-demand' | 'snap-start';
     },
   ): Readonly<Record<string, string>>;
   /**
@@ -66,6 +69,8 @@ export interface RuntimeCatalog {
    * itself (Java). Null, or no such method: the runtime is ours, or the function brings its own bootstrap.
    */
   client?(spec: FunctionSpec): RuntimeClient | null;
+  /** For functions started from a snapshot. Null, or no such method: the function has no role. */
+  containerCredentials?(spec: FunctionSpec): ContainerCredentials | null;
   /** For INIT_START: `python:3.13.v20` and the version's ARN. */
   version(runtime: RuntimeName, region: string): { readonly name: string; readonly arn: string };
 }
@@ -78,6 +83,10 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: WorkerEvents;
+  /** What happens to snapshots of functions, for whoever keeps account of them. Must not throw. */
+  readonly snapshots?: SnapshotEvents;
+  /** False only to show what clones draw without new seeds. Default true. */
+  readonly reseeding?: boolean;
   /** Memory that sandboxes (spares included) may use together. */
   readonly memoryMib: number;
   /** Sandboxes that may exist at once, spares not counted. */
@@ -86,6 +95,13 @@ export interface WorkerOptions {
   readonly sparesPerRuntime?: number;
   /** Idle this long, a sandbox is frozen. Default 10 ms. */
   readonly freezeAfterMs?: number;
+}
+
+export interface SnapshotEvents {
+  /** A sandbox starts from it. */
+  used(spec: FunctionSpec): void;
+  /** It is gone or cannot be restored; the sandbox it was for starts from the code. */
+  lost(spec: FunctionSpec, problem: string): void;
 }
 
 export interface WorkerCapacity {
@@ -109,6 +125,12 @@ export interface WorkerService {
   stop(sandboxId: SandboxId, reason: StopReason): void;
   /** Keeps spares of this runtime from now on (a function of it was created). Returns at once. */
   prewarm(runtime: RuntimeName): void;
+  /**
+   * Initializes the function in a sandbox of its own and saves that as the snapshot `spec.snapshot`, replacing one that
+   * there is. At most two at a time, beside the sandboxes that `memoryMib` is for; others wait. Null: sandboxes cannot
+   * be saved here, or this one cannot (it has extensions, whose registrations are the worker's).
+   */
+  capture(spec: FunctionSpec): Promise<CaptureEnd | null>;
   /** Resolves when the spares asked for by `prewarm` wait (or could not be made). For benches, tests and readiness. */
   spared(): Promise<void>;
   capacity(): WorkerCapacity;
@@ -130,6 +152,7 @@ export function createWorker(options: WorkerOptions): WorkerService {
 class Worker implements WorkerService {
   readonly #options: WorkerOptions;
   readonly #sandboxes = new Map<SandboxId, LiveSandbox>();
+  readonly #captures: Captures;
   readonly #alarms: Alarms;
   readonly #spares: Spares;
   readonly #around: Surroundings;
@@ -150,19 +173,20 @@ class Worker implements WorkerService {
     const { clock, driver, runtimes, events, random } = options;
     this.#freezeAfterMs = options.freezeAfterMs ?? 10;
     this.#alarms = new Alarms(
-      () => this.#sandboxes.values(),
+      () => this.#live(),
       () => clock.monotonicMs(),
     );
     const run = random.hex(4);
+    const boxId = () => {
+      this.#boxes += 1;
+      return `${run}-${this.#boxes}`;
+    };
     this.#spares = new Spares({
       driver,
       launch: (runtime) => runtimes.launch(runtime),
       perRuntime: options.sparesPerRuntime ?? 2,
       fits: (memoryMib) => this.#usedMib() + memoryMib <= options.memoryMib,
-      boxId: () => {
-        this.#boxes += 1;
-        return `${run}-${this.#boxes}`;
-      },
+      boxId,
     });
     this.#around = {
       options,
@@ -170,6 +194,7 @@ class Worker implements WorkerService {
       events,
       box: async (spec, held) =>
         (held ? null : this.#spares.take(spec.runtime)) ?? this.#spares.boot(spec.runtime, held),
+      boxId,
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
       settle: (action) => {
         this.#settling.push(action);
@@ -181,6 +206,7 @@ class Worker implements WorkerService {
       wanted: (runtime) => this.prewarm(runtime),
       gone: (sandbox, problem) => this.#gone(sandbox, problem),
     };
+    this.#captures = new Captures(this.#around);
   }
 
   start(sandboxId: SandboxId, spec: FunctionSpec): void {
@@ -210,6 +236,10 @@ class Worker implements WorkerService {
     const sandbox = this.#sandboxes.get(lease.sandboxId);
     if (sandbox === undefined) this.#answer(onEnd, refusal('the sandbox is gone'));
     else sandbox.invoke(lease.epoch, invocation, onEnd);
+  }
+
+  capture(spec: FunctionSpec): Promise<CaptureEnd | null> {
+    return this.#captures.capture(spec);
   }
 
   stop(sandboxId: SandboxId, _reason: StopReason): void {
@@ -249,11 +279,16 @@ class Worker implements WorkerService {
       for (const sandbox of [...this.#sandboxes.values()]) sandbox.order('abort');
     }, graceMs);
     if (this.#sandboxes.size === 0) this.#closed?.();
-    await Promise.all([empty, this.#spares.close()]);
+    await Promise.all([empty, this.#captures.close(), this.#spares.close()]);
     clearTimeout(cut);
     this.#alarms.close();
     if (this.#freezing !== null) clearTimeout(this.#freezing);
     this.#flush();
+  }
+
+  *#live(): Iterable<LiveSandbox> {
+    yield* this.#sandboxes.values();
+    yield* this.#captures.sandboxes;
   }
 
   #usedMib(): number {

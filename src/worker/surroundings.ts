@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly events: WorkerEvents;
   /** A spare, or a box booted now; `held`: one whose runtime waits to be started with the function's variables. */
   box(spec: FunctionSpec, held: boolean): Promise<BoxLink>;
+  /** For a box that is restored instead. */
+  boxId(): string;
   arm(sandbox: LiveSandbox, atMs: number): void;
   /**
    * Runs at the end of this turn of the event loop. What a runtime wrote to its pipes before its answer is ready when

@@ -129,6 +129,56 @@ def _fail_init(report, encode):
     sys.exit(1)
 
 
+def _hooks(run, kind, name, status, encode):
+    """As Lambda's own client: the exception is logged, its type is the hook's kind, and the process ends."""
+    try:
+        run()
+    except BaseException:
+        report = _report_exception()
+        output.error(report, encode, _as_text)
+        channel.send(kind, encode({**report, "errorType": "Runtime." + name}).encode())
+        sys.exit(status)
+
+
+def _registered():
+    # The function may bring the library itself: what counts is the one that it imported.
+    return sys.modules.get("snapshot_restore_py")
+
+
+def _run_before_snapshot():
+    library = _registered()
+    hooks = library.get_before_snapshot() if library else []
+    while hooks:
+        hook, args, kwargs = hooks.pop()
+        hook(*args, **kwargs)
+
+
+def _run_after_restore():
+    library = _registered()
+    for hook, args, kwargs in library.get_after_restore() if library else []:
+        hook(*args, **kwargs)
+
+
+def _between(kind, body, encode, loads):
+    """A frame that is no invocation: a snapshot will be taken now, or this process is a clone of one."""
+    from .uniqueness import reseed
+
+    if kind == channel.PAUSE:
+        # What a clone does first is done once now, so that it finds it in memory.
+        reseed()
+        channel.send(channel.PAUSED)
+    elif kind == channel.RESTORE:
+        renew = loads(body).get("reseed")
+
+        def run():
+            if renew:
+                reseed()
+            _run_after_restore()
+
+        _hooks(run, channel.RESTORE_ERROR, "AfterRestoreError", 65, encode)
+        channel.send(channel.RESTORE_DONE)
+
+
 def handle_event_request(body, request_handler, encode, loads, context_class):
     """One invocation: from an INVOKE frame's body to the frame that answers it.
 
@@ -186,6 +236,11 @@ def main():
     reader = channel.Reader()
     _, body = reader.next()
     init = loads(body)
+    if init.get("reseed"):
+        from .uniqueness import reseed
+
+        # Before any code of the function: what it draws while it loads must be its own, too.
+        reseed()
     name = init["handler"]
     if not init.get("inherited"):
         _environment(init["env"])
@@ -204,8 +259,13 @@ def main():
         _fail_init(_report_fault(fault), encode)
     except Exception:
         _fail_init(_report_exception(), encode)
+    if init.get("snapStart"):
+        _hooks(_run_before_snapshot, channel.INIT_ERROR, "BeforeSnapshotError", 64, encode)
     channel.send(channel.INIT_DONE)
     while True:
-        _, body = reader.next()
+        kind, body = reader.next()
+        if kind != channel.INVOKE:
+            _between(kind, body, encode, loads)
+            continue
         handle_event_request(body, handler, encode, loads, LambdaContext)
 

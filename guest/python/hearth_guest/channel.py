@@ -30,6 +30,7 @@ def _descriptor():
 
 DESCRIPTOR = _descriptor()
 HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG = range(1, 9)
+PAUSE, PAUSED, RESTORE, RESTORE_DONE, RESTORE_ERROR = range(10, 15)
 STDOUT, STDERR, EVENT = range(3)
 
 _HEADER = Struct("<IB")

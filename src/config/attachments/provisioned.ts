@@ -2,6 +2,7 @@ import { type ApiFailure, apiFailure } from '../../kernel/errors.js';
 import { limits } from '../../kernel/limits.js';
 import { fail, ok, type Result } from '../../kernel/result.js';
 import { type FunctionState, latest } from '../messages.js';
+import { wantsSnapshot } from '../snapshots.js';
 import { type AttachmentInput, type AttachmentRecord, missingQualifier } from './attachments.js';
 
 /** What all configurations of the function ask for together, but for one qualifier's. */
@@ -19,7 +20,11 @@ export function setProvisioned(
   input: Extract<AttachmentInput, { kind: 'set-provisioned' }>,
 ): Result<AttachmentRecord> {
   const { qualifier, requested, nowMs } = input;
-  const failure = missingQualifier(state, qualifier) ?? unpublished(state, qualifier) ?? tooMuch(state, input);
+  const failure =
+    missingQualifier(state, qualifier) ??
+    unpublished(state, qualifier) ??
+    unfit(state, qualifier) ??
+    tooMuch(state, input);
   if (failure !== null) return fail(failure);
   const has = (other: string): boolean => (state.attachments.get(other)?.provisioned ?? null) !== null;
   const alias = state.aliases.get(qualifier);
@@ -64,4 +69,12 @@ function tooMuch(
 
 function invalid(message: string, more: Parameters<typeof apiFailure>[2] = {}): ApiFailure {
   return apiFailure('InvalidParameterValueException', message, more);
+}
+
+/** What starts from a snapshot cannot be kept waiting (developer guide, "Lambda SnapStart": either the one or the other). */
+function unfit(state: FunctionState, qualifier: string): ApiFailure | null {
+  const version = state.versions.get(state.aliases.get(qualifier)?.version ?? qualifier);
+  if (version === undefined || !wantsSnapshot(version)) return null;
+  const message = 'Provisioned Concurrency is not supported for SnapStart enabled functions.';
+  return apiFailure('InvalidParameterValueException', message);
 }

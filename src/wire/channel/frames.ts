@@ -9,6 +9,11 @@ export const frameType = {
   error: 0x07,
   log: 0x08,
   lastError: 0x09,
+  pause: 0x0a,
+  paused: 0x0b,
+  restore: 0x0c,
+  restoreDone: 0x0d,
+  restoreError: 0x0e,
 } as const;
 
 export type FrameType = (typeof frameType)[keyof typeof frameType];
@@ -31,6 +36,15 @@ export interface InitBody {
   readonly layersRoot: string;
   /** The process started with this environment, perhaps changed by a wrapper: it stays as it is. */
   readonly inherited: boolean;
+  /** A snapshot is taken after this init: hooks for before it run first, and `Math.random` is the runtime's own. */
+  readonly snapStart: boolean;
+  /** The process is a clone of one that waited for INIT: all its generators need a new seed before anything else. */
+  readonly reseed: boolean;
+}
+
+export interface RestoreBody {
+  /** False only to show what happens without. */
+  readonly reseed: boolean;
 }
 
 /** `kind` of a LOG frame. */

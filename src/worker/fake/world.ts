@@ -58,6 +58,7 @@ export function makeSpec(over: Partial<FunctionSpec> = {}): FunctionSpec {
     logGroup: '/aws/lambda/f',
     logging: textLogging,
     tracing: 'PassThrough',
+    snapshot: null,
     reservedConcurrency: null,
     ...over,
   };

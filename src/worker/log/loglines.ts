@@ -25,10 +25,13 @@ export function formatLine(line: PlatformLine, facts: LineFacts): string | null 
     case 'init-start':
       return `INIT_START Runtime Version: ${facts.runtimeVersion.name}\tRuntime Version ARN: ${facts.runtimeVersion.arn}\n`;
     case 'init-report': {
-      if (line.status === 'success') return null;
-      const type = line.errorType === null ? '' : `\tError Type: ${line.errorType}`;
-      return `INIT_REPORT Init Duration: ${line.initMs.toFixed(2)} ms\tPhase: ${line.phase}\tStatus: ${line.status}${type}\n`;
+      if (line.status === 'success' && line.snapStart !== true) return null;
+      return `INIT_REPORT Init Duration: ${line.initMs.toFixed(2)} ms\tPhase: ${line.phase}${statusText(line)}\n`;
     }
+    case 'restore-start':
+      return `RESTORE_START Runtime Version: ${facts.runtimeVersion.name}\tRuntime Version ARN: ${facts.runtimeVersion.arn}\n`;
+    case 'restore-report':
+      return `RESTORE_REPORT Restore Duration: ${line.restoreMs.toFixed(2)} ms${statusText(line)}\n`;
     case 'start':
       return `START RequestId: ${line.requestId} Version: ${facts.version}\n`;
     case 'end':
@@ -48,12 +51,13 @@ export function formatLine(line: PlatformLine, facts: LineFacts): string | null 
     case 'failure':
       return `${line.message}\n${line.errorType}\n`;
     case 'report': {
-      const { durationMs, initMs, status, errorType } = line.figures;
+      const { durationMs, initMs, restore, status, errorType } = line.figures;
       const peakMib = facts.memoryPeakMib();
       const fields =
         `REPORT RequestId: ${line.requestId}\tDuration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billedMs(line.figures)} ms` +
         `\tMemory Size: ${facts.memoryMib} MB${peakMib === null ? '' : `\tMax Memory Used: ${peakMib} MB`}` +
-        `${initMs === null ? '' : `\tInit Duration: ${initMs.toFixed(2)} ms`}`;
+        `${initMs === null ? '' : `\tInit Duration: ${initMs.toFixed(2)} ms`}` +
+        `${restore === undefined ? '' : `\tRestore Duration: ${restore.restoreMs.toFixed(2)} ms\tBilled Restore Duration: ${restore.billedMs} ms`}`;
       const { trace } = facts;
       const traced =
         trace === null ? '' : `XRAY TraceId: ${trace.traceId}\tSegmentId: ${trace.segmentId}\tSampled: true\t\n`;
@@ -61,6 +65,12 @@ export function formatLine(line: PlatformLine, facts: LineFacts): string | null 
       return `${fields}\tStatus: ${status}${errorType === null ? '' : `\tError Type: ${errorType}`}\n${traced}`;
     }
   }
+}
+
+/** Nothing for a success. */
+function statusText({ status, errorType }: { readonly status: string; readonly errorType: string | null }): string {
+  if (status === 'success') return '';
+  return `\tStatus: ${status}${errorType === null ? '' : `\tError Type: ${errorType}`}`;
 }
 
 /**

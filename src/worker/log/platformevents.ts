@@ -44,7 +44,7 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
     case 'init-start':
       return [
         made('INFO', 'initStart', {
-          initializationType: 'on-demand',
+          initializationType: initializationType(line),
           phase: 'init',
           runtimeVersion: facts.runtimeVersion.name,
           runtimeVersionArn: facts.runtimeVersion.arn,
@@ -55,9 +55,25 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
     case 'init-report': {
       const { phase, status, errorType } = line;
       const level = status === 'success' ? 'DEBUG' : 'WARN';
-      const record = { initializationType: 'on-demand', phase, status, ...named(errorType) };
+      const record = { initializationType: initializationType(line), phase, status, ...named(errorType) };
       const metrics = { durationMs: toThousandths(line.initMs) };
       return [made(level, 'initRuntimeDone', record), made(level, 'initReport', { ...record, metrics })];
+    }
+    case 'restore-start':
+      return [
+        made('INFO', 'restoreStart', {
+          runtimeVersion: facts.runtimeVersion.name,
+          runtimeVersionArn: facts.runtimeVersion.arn,
+          functionName: facts.functionName,
+          functionVersion: facts.version,
+        }),
+      ];
+    case 'restore-report': {
+      const { status, errorType } = line;
+      const level = status === 'success' ? 'DEBUG' : 'WARN';
+      const record = { status, ...named(errorType) };
+      const metrics = { durationMs: toThousandths(line.restoreMs) };
+      return [made(level, 'restoreRuntimeDone', record), made(level, 'restoreReport', { ...record, metrics })];
     }
     case 'start':
       return [made('INFO', 'start', { requestId: line.requestId, version: facts.version, ...tracing(facts) })];
@@ -75,7 +91,7 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
       return [made(status.status === 'success' ? 'DEBUG' : 'WARN', 'runtimeDone', record)];
     }
     case 'report': {
-      const { durationMs, initMs } = line.figures;
+      const { durationMs, initMs, restore } = line.figures;
       const status = statusOf(line.figures);
       const peakMib = facts.memoryPeakMib();
       const metrics = {
@@ -84,6 +100,9 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
         memorySizeMB: facts.memoryMib,
         ...(peakMib === null ? {} : { maxMemoryUsedMB: peakMib }),
         ...(initMs === null ? {} : { initDurationMs: toThousandths(initMs) }),
+        ...(restore === undefined
+          ? {}
+          : { restoreDurationMs: toThousandths(restore.restoreMs), billedRestoreDurationMs: restore.billedMs }),
       };
       const record = { requestId: line.requestId, metrics, ...status, ...tracing(facts) };
       return [made(status.status === 'success' ? 'INFO' : 'WARN', 'report', record)];
@@ -102,9 +121,16 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
   }
 }
 
-/** Init is billed; a part of a millisecond counts as one. */
-export function billedMs({ durationMs, initMs }: InvocationFigures): number {
-  return Math.ceil(durationMs + (initMs ?? 0));
+/**
+ * Init is billed, and of a restore what the runtime and its hooks took; a part of a millisecond counts as one. (Recorded:
+ * 2338.66 ms and a billed restore of 182 ms are billed as 2521 ms.)
+ */
+export function billedMs({ durationMs, initMs, restore }: InvocationFigures): number {
+  return Math.ceil(durationMs + (initMs ?? 0)) + (restore?.billedMs ?? 0);
+}
+
+function initializationType({ snapStart }: { readonly snapStart?: boolean }): string {
+  return snapStart === true ? 'snap-start' : 'on-demand';
 }
 
 function statusOf({ status, errorType }: InvocationFigures): { readonly status: string; readonly errorType?: string } {

@@ -62,7 +62,8 @@ export class SandboxLog {
   /** One of the platform's lines. What the function printed without a newline becomes an event before it. */
   line(line: PlatformLine): void {
     const nowMs = this.#clock.nowMs();
-    if (line.kind !== 'start' && line.kind !== 'init-start') this.capture.finish(nowMs);
+    const first = line.kind === 'start' || line.kind === 'init-start' || line.kind === 'restore-start';
+    if (!first) this.capture.finish(nowMs);
     const facts = this.#facts;
     facts.nowMs = nowMs;
     if (this.#spec.logging.format === 'Text') {

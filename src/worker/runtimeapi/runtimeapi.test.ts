@@ -39,6 +39,8 @@ async function serve(count: number, over: Partial<NextInvocation> = {}, servesNe
   const api = new RuntimeApi(server, servesNext, {
     onInitDone: () => void told.push('init-done'),
     onOther: () => false,
+    onRestoreDone: () => void told.push('restore-done'),
+    onRestoreError: (type, payload) => void told.push(`restore-error ${type} ${payload}`),
     onInitError: (type, payload) => void told.push(`init-error ${type} ${payload}`),
     onResponse(id, payload, bytes) {
       told.push(`response ${id} ${bytes}`);

@@ -18,6 +18,9 @@ export interface RuntimeApiEvents {
   onError(requestId: string, errorType: string, payload: Buffer, bytes: number): void;
   /** The response begins, and comes piece by piece. Null: this invocation takes none any more. */
   onStream(requestId: string, contentType: string | null, flow: Flow): StreamedResponse | null;
+  /** A restored runtime is ready for invocations. */
+  onRestoreDone(): void;
+  onRestoreError(errorType: string, payload: Buffer): void;
   /** A request that is not the Runtime API's; false when nobody serves it. */
   onOther(request: HttpRequest, connection: HttpConnection): boolean;
 }
@@ -25,6 +28,17 @@ export interface RuntimeApiEvents {
 export interface NextInvocation extends InvokeHeader {
   readonly payload: Buffer;
 }
+
+type RuntimeState =
+  | 'Started'
+  | 'InitError'
+  | 'RestoreReady'
+  | 'Restoring'
+  | 'RestoreError'
+  | 'Ready'
+  | 'Running'
+  | 'InvocationResponse'
+  | 'InvocationErrorResponse';
 
 /** Connections a sandbox may hold to its Runtime API; further ones are closed at once. */
 const connectionsMax = 32;
@@ -53,6 +67,9 @@ const jsonHeaderValue = (json: string) =>
 /**
  * The Lambda Runtime API, version 2018-06-01, of one box. States and texts follow AWS's runtime interface emulator:
  * `Started` (init) → `Ready` (waits in next) → `Running` → `InvocationResponse` | `InvocationErrorResponse` → `Ready`.
+ * With a snapshot: `Started` → `RestoreReady` (waits in restore/next, and is saved so), and in each restored sandbox
+ * `RestoreReady` → `Restoring` → `Ready`. A runtime that knows nothing of snapshots waits in next instead, and is ready as
+ * soon as it is restored.
  */
 export class RuntimeApi implements HttpEvents {
   readonly #server: BoxServer;
@@ -62,11 +79,15 @@ export class RuntimeApi implements HttpEvents {
   readonly #budget: BodyBudget = { leftBytes: budgetBytes };
   readonly #connections = new Set<HttpConnection>();
   readonly #held = new HeldReport();
-  #state: 'Started' | 'InitError' | 'Ready' | 'Running' | 'InvocationResponse' | 'InvocationErrorResponse' = 'Started';
+  #state: RuntimeState = 'Started';
   #waiting: HttpConnection[] = [];
   #current: string | null = null;
   /** Dispatched before the runtime asked for it. */
   #queued: NextInvocation | null = null;
+  /** Waits in restore/next. */
+  #unrestored: HttpConnection | null = null;
+  /** This init is for a snapshot: restore/next ends it. */
+  snapStart = false;
   /** False for a spare and after `close`: requests before there is a function are refused. */
   closed = false;
   /** The client of the invocation in progress takes a stream: any response is read as it comes, as on AWS. */
@@ -108,6 +129,25 @@ export class RuntimeApi implements HttpEvents {
     this.#queued = null;
     this.#held.drop();
     if (!this.#servesNext) this.#state = 'Ready';
+  }
+
+  /** The box was restored: the request that its runtime waits with comes once more. */
+  expectRestore(): void {
+    this.#state = this.#servesNext ? 'RestoreReady' : 'Ready';
+  }
+
+  /** Lets a restored runtime go on, now or as soon as its request is here. */
+  release(): void {
+    this.#state = 'Restoring';
+    const unrestored = this.#unrestored;
+    this.#unrestored = null;
+    unrestored?.answer(200, '', '');
+    if (this.#waiting.length > 0) this.#readyAgain();
+  }
+
+  #readyAgain(): void {
+    this.#state = 'Ready';
+    this.#events.onRestoreDone();
   }
 
   close(): void {
@@ -158,6 +198,12 @@ export class RuntimeApi implements HttpEvents {
     } else if (path === `${prefix}init/error`) {
       if (method !== 'POST') connection.answer(405, '', '');
       else this.#initError(request, connection);
+    } else if (path === `${prefix}restore/next`) {
+      if (method !== 'GET') connection.answer(405, '', '');
+      else this.#restoreNext(connection);
+    } else if (path === `${prefix}restore/error`) {
+      if (method !== 'POST') connection.answer(405, '', '');
+      else this.#restoreError(request, connection);
     } else if (path.startsWith(invocationPrefix)) {
       const slash = path.indexOf('/', invocationPrefix.length);
       const what = slash < 0 ? '' : path.slice(slash + 1);
@@ -168,8 +214,14 @@ export class RuntimeApi implements HttpEvents {
   }
 
   #next(connection: HttpConnection): void {
-    if (!this.#servesNext || this.#state === 'Running' || this.#state === 'InitError') {
-      connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, 'RuntimeReady'));
+    const state = this.#state;
+    if (!this.#servesNext || state === 'Running' || state === 'InitError' || state === 'RestoreError') {
+      connection.answer(403, '', invalidTransition(`Runtime${state}`, 'RuntimeReady'));
+      return;
+    }
+    if (state === 'RestoreReady' || state === 'Restoring') {
+      this.#waiting.push(connection);
+      if (state === 'Restoring') this.#readyAgain();
       return;
     }
     this.#held.release();
@@ -180,6 +232,27 @@ export class RuntimeApi implements HttpEvents {
     if (queued !== null) this.#send(connection, queued);
     else this.#waiting.push(connection);
     if (first) this.#events.onInitDone();
+  }
+
+  #restoreNext(connection: HttpConnection): void {
+    const state = this.#state;
+    if (state === 'Restoring') connection.answer(200, '', '');
+    else if (state === 'RestoreReady') this.#unrestored = connection;
+    else if (state === 'Started' && this.snapStart && this.#servesNext) {
+      this.#state = 'RestoreReady';
+      this.#unrestored = connection;
+      this.#events.onInitDone();
+    } else connection.answer(403, '', invalidTransition(`Runtime${state}`, 'RuntimeRestoreReady'));
+  }
+
+  #restoreError(request: HttpRequest, connection: HttpConnection): void {
+    if (this.#state !== 'Restoring') {
+      connection.answer(403, '', invalidTransition(`Runtime${this.#state}`, 'RuntimeRestoreError'));
+      return;
+    }
+    this.#state = 'RestoreError';
+    connection.answer(202, '', accepted);
+    this.#events.onRestoreError(request.errorType ?? 'Runtime.Unknown', request.payload);
   }
 
   #initError(request: HttpRequest, connection: HttpConnection): void {

@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assert } from '../../kernel/assert.js';
+import { hourMs } from '../../kernel/units.js';
 import { type FunctionSpec, type RuntimeName, runtimeNames } from '../../wire/functionspec.js';
+import { type ContainerCredentials, credentialsUri } from '../containercredentials.js';
 import type { RuntimeLaunch } from '../sandbox/driver.js';
 import type { RuntimeCatalog } from '../service.js';
 import {
@@ -31,7 +33,15 @@ export interface RuntimesOptions {
   readonly dataDirectory: string;
   /** Credentials for a function's own calls; none without it. */
   readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | null;
+  /**
+   * Key of the tokens with which functions with SnapStart ask for credentials. Snapshots hold such tokens, so it has to
+   * stay the same while they live. Default: one for the life of this object.
+   */
+  readonly tokenSecret?: Buffer;
 }
+
+/** SDKs ask again before this is over; a session has ten hours left when it is given out. */
+const credentialsMs = hourMs;
 
 const providedFamily: RuntimeFamily = {
   owns: (name) => name.startsWith('provided'),
@@ -54,14 +64,16 @@ function familyOf(name: RuntimeName): RuntimeFamily {
 export class MachineRuntimes implements Runtimes {
   readonly #directory: string;
   readonly #credentials: (spec: FunctionSpec) => FunctionCredentials | null;
+  readonly #tokenSecret: Buffer;
   /** What was found; a runtime that was not is looked for again the next time. */
   readonly #found = new Map<RuntimeName, Promise<FoundRuntime | null>>();
   readonly #versions = new Map<RuntimeName, string>();
   readonly #adding = new Map<RuntimeName, Promise<void>>();
 
-  constructor({ dataDirectory, credentials = () => null }: RuntimesOptions) {
+  constructor({ dataDirectory, credentials = () => null, tokenSecret = randomBytes(32) }: RuntimesOptions) {
     this.#directory = join(dataDirectory, 'runtimes');
     this.#credentials = credentials;
+    this.#tokenSecret = tokenSecret;
   }
 
   async list(): Promise<readonly RuntimeDescription[]> {
@@ -100,7 +112,26 @@ export class MachineRuntimes implements Runtimes {
   }
 
   functionEnvironment(spec: FunctionSpec, sandbox: SandboxDetails): Readonly<Record<string, string>> {
-    return functionEnvironment(spec, sandbox, this.#credentials(spec));
+    if (sandbox.initializationType === 'on-demand') return functionEnvironment(spec, sandbox, this.#credentials(spec));
+    const offered = this.containerCredentials(spec);
+    const uri = credentialsUri(sandbox.runtimeApi);
+    return functionEnvironment(spec, sandbox, offered === null ? null : { uri, token: offered.token });
+  }
+
+  containerCredentials(spec: FunctionSpec): ContainerCredentials | null {
+    if (spec.snapshot === null || this.#credentials(spec) === null) return null;
+    const token = createHmac('sha256', this.#tokenSecret)
+      .update(`container credentials ${spec.pool}`)
+      .digest('base64url');
+    return {
+      token,
+      document: () => {
+        const { accessKeyId, secretAccessKey, sessionToken } = this.#credentials(spec)!;
+        const Expiration = new Date(Date.now() + credentialsMs).toISOString();
+        const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken };
+        return JSON.stringify({ ...keys, Expiration });
+      },
+    };
   }
 
   startVariables(spec: FunctionSpec, libraries = false): Readonly<Record<string, string>> {

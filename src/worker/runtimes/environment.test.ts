@@ -34,6 +34,7 @@ function spec(runtime: RuntimeName, environment: Record<string, string> = {}, me
     logGroup: '/aws/lambda/sample',
     logging: textLogging,
     tracing: 'PassThrough',
+    snapshot: null,
     reservedConcurrency: null,
   };
 }

@@ -16,7 +16,13 @@ export interface SandboxDetails {
   readonly logStream: string;
   /** Host and port of the Runtime API as seen from inside. */
   readonly runtimeApi: string;
-  readonly initializationType: 'on-demand';
+  readonly initializationType: 'on-demand' | 'snap-start';
+}
+
+/** Where a function with SnapStart gets its credentials from: those in its environment would be its snapshot's. */
+export interface CredentialsSource {
+  readonly uri: string;
+  readonly token: string;
 }
 
 const taskRoot = '/var/task';
@@ -51,10 +57,25 @@ function rubyDefaults(runtime: RuntimeName): Record<string, string> {
   };
 }
 
+function credentialVariables(credentials: FunctionCredentials | CredentialsSource | null): Record<string, string> {
+  if (credentials === null) return {};
+  if ('uri' in credentials) {
+    return {
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: credentials.uri,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: credentials.token,
+    };
+  }
+  return {
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_SESSION_TOKEN: credentials.sessionToken,
+  };
+}
+
 function reserved(
   spec: FunctionSpec,
   sandbox: SandboxDetails,
-  credentials: FunctionCredentials | null,
+  credentials: FunctionCredentials | CredentialsSource | null,
 ): Record<string, string> {
   return {
     _HANDLER: spec.handler,
@@ -66,16 +87,15 @@ function reserved(
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMib),
     AWS_LAMBDA_FUNCTION_VERSION: spec.version,
     AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
-    AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
-    AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    // Every sandbox of a snapshot has a log stream of its own (developer guide, "Monitoring for Lambda SnapStart").
+    ...(sandbox.initializationType === 'on-demand' && {
+      AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
+      AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    }),
     ...(spec.logging.format === 'JSON' && { AWS_LAMBDA_LOG_FORMAT: 'JSON' }),
     ...(spec.logging.applicationLevel !== null && { AWS_LAMBDA_LOG_LEVEL: spec.logging.applicationLevel }),
     AWS_LAMBDA_RUNTIME_API: sandbox.runtimeApi,
-    ...(credentials !== null && {
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_SESSION_TOKEN: credentials.sessionToken,
-    }),
+    ...credentialVariables(credentials),
     LAMBDA_TASK_ROOT: taskRoot,
     LAMBDA_RUNTIME_DIR: runtimeDirectory,
     _AWS_XRAY_DAEMON_ADDRESS: '169.254.79.129',
@@ -91,7 +111,7 @@ function reserved(
 export function functionEnvironment(
   spec: FunctionSpec,
   sandbox: SandboxDetails,
-  credentials: FunctionCredentials | null = null,
+  credentials: FunctionCredentials | CredentialsSource | null = null,
 ): Readonly<Record<string, string>> {
   return { ...defaults(spec), ...spec.environment, ...reserved(spec, sandbox, credentials) };
 }

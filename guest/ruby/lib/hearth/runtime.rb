@@ -4,6 +4,7 @@ require_relative 'channel'
 require_relative 'context'
 require_relative 'handler'
 require_relative 'output'
+require_relative 'uniqueness'
 
 module Hearth
   # Loads the handler, then takes invocations.
@@ -22,15 +23,27 @@ module Hearth
       _type, body = Channel.receive
       become(JSON.parse(body))
       Channel.send(Channel::INIT_DONE)
-      loop do
-        _type, body = Channel.receive
-        invoke(body)
-      end
+      loop { take(*Channel.receive) }
     end
 
     private
 
+    def take(type, body)
+      case type
+      when Channel::INVOKE then invoke(body)
+      # What a clone does first is done once now, so that it finds it in memory.
+      when Channel::PAUSE
+        Uniqueness.reseed
+        Channel.send(Channel::PAUSED)
+      when Channel::RESTORE
+        Uniqueness.reseed if JSON.parse(body)['reseed']
+        Channel.send(Channel::RESTORE_DONE)
+      end
+    end
+
     def become(init)
+      # Before any code of the function: what it draws while it loads must be its own, too.
+      Uniqueness.reseed if init['reseed']
       # A wrapper may have put its own handler before the function's: tracing layers do.
       name = init['inherited'] ? ENV.fetch('_HANDLER', init['handler']) : init['handler']
       ENV.replace(init['env']) unless init['inherited']

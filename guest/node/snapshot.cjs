@@ -1,0 +1,31 @@
+// Hooks of SnapStart. Lambda's Node has no way to register any; this one is in the spirit of its other languages'
+// (snapshot_restore_py): `awslambda.registerBeforeSnapshot(hook, ...args)` and `awslambda.registerAfterRestore`, on any
+// platform harmless behind `?.`. Hooks may be async. Where there is no snapshot they never run.
+'use strict';
+
+const before = [];
+const after = [];
+
+function register(hooks, hook, args) {
+  if (typeof hook !== 'function') throw new TypeError('A hook has to be a function');
+  hooks.push({ hook, args });
+  return hook;
+}
+
+/** Property descriptors of the two functions that register hooks. Each returns its hook. */
+const registration = {
+  registerBeforeSnapshot: { value: (hook, ...args) => register(before, hook, args) },
+  registerAfterRestore: { value: (hook, ...args) => register(after, hook, args) },
+};
+
+/** In the reverse order of their registration, each once; also those that a hook registers. */
+async function runBeforeSnapshot() {
+  for (let last = before.pop(); last !== undefined; last = before.pop()) await last.hook(...last.args);
+}
+
+/** In the order of their registration. */
+async function runAfterRestore() {
+  for (const { hook, args } of after) await hook(...args);
+}
+
+module.exports = { registration, runAfterRestore, runBeforeSnapshot };
