@@ -17,7 +17,6 @@ const sources = [
   'src/worker/sandbox/native/launcher.c',
   'src/worker/sandbox/native/mounthelper.c',
   'src/vmm/native/probeguest.c',
-  'src/vmm/native/probeguest.c',
 ];
 // Static, because the agent runs in sandboxes without regard to their libraries; dynamic where libc has no archive.
 const staticThenDynamic = [['-static'], []];
