@@ -11,6 +11,7 @@ import { type FilterArch, seccompProgram } from '../../worker/sandbox/process/se
 import { findProgram, nativeProgram } from '../../worker/sandbox/programs.js';
 import type { BootMachine, Machine, MachineRequest, RestoreMachine, Vmm } from '../vmm.js';
 import { type Accelerator, identityOf, type MonitorKind } from './arguments.js';
+import { withoutHugePages } from './hugepages.js';
 import { type LaunchPlace, launch, loadState } from './launch.js';
 import { monitorProgram } from './program.js';
 import { protectionsOf } from './protections.js';
@@ -62,7 +63,8 @@ export class QemuVmm implements Vmm {
     try {
       // Not readable for others; the monitors' users may only pass through it to what bubblewrap shows them.
       mkdirSync(folder, { mode: 0o711 });
-      writeFileSync(join(folder, 'filter'), seccompProgram(process.arch as FilterArch));
+      const arch = process.arch as FilterArch;
+      writeFileSync(join(folder, 'filter'), Buffer.concat([withoutHugePages(arch), seccompProgram(arch)]));
       writeFileSync(join(folder, 'resolv.conf'), `nameserver ${nameServer}\n`, { mode: 0o644 });
       const place: LaunchPlace = {
         kind,
