@@ -44,6 +44,7 @@ import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { progressOf } from './runtimeprogress.js';
+import { WorkerSnapshots } from './snapshotkeeper.js';
 import { startDiagnosis } from './startdiagnosis.js';
 
 export interface PlatformOptions {
@@ -128,8 +129,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     sessions.sweep();
     logs.sweep().catch(report);
   }, retentionMs);
+  const snapStart = new WorkerSnapshots(driver);
   const runtimes = new MachineRuntimes({
     dataDirectory: folder.path,
+    tokenSecret: credentials.urlSecret,
     credentials: (spec) => {
       const role = config.roleOf(spec);
       return role === null ? null : sessions.issue({ account: spec.account, functionName: spec.functionName, role });
@@ -145,6 +148,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     clock,
     random,
     codeFolder: folder.code,
+    snapshots: snapStart,
     runtimeVersionArn: (runtime, region) => runtimes.version(runtime, region).arn,
     accountConcurrency,
     ...(options.objects === undefined ? {} : { objects: options.objects }),
@@ -178,10 +182,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     clock,
     random,
     events: fleet,
+    snapshots: config.snapshotEvents,
     memoryMib: options.memoryMib ?? sandboxMemoryMib(),
     sandboxesMax,
     sparesPerRuntime: options.sparesPerRuntime,
   });
+  snapStart.connect(worker);
 
   const machine = new AssignmentMachine({
     newSandboxId: () => random.uuid() as SandboxId,

@@ -63,6 +63,7 @@ export class BoxLink {
   #frozen = false;
   #killed: Promise<void> | null = null;
   #paused: (() => void) | null = null;
+  #client = false;
 
   /** `restored`: from the function's snapshot; its runtime waits for `restore`. */
   constructor(box: Box, managed: boolean, held: RuntimeLaunch | null = null, restored = false) {
@@ -120,6 +121,7 @@ export class BoxLink {
 
   /** Takes the log of an official runtime client that runs. */
   hearClient(): void {
+    this.#client = true;
     const frames = new TelemetryFrames((body) => this.#owner.onFrame(frameType.log, body));
     this.box.channel.on('data', (chunk: Buffer) => {
       if (this.alive && !frames.push(chunk)) this.break();
@@ -128,7 +130,11 @@ export class BoxLink {
 
   /** Resolves when the runtime says nothing more until it is restored; rejects when it does not come to that. */
   async pause(): Promise<void> {
-    if (!this.managed) return;
+    if (!this.managed) {
+      // Nobody reads it. It ends what a saved channel tells once more: what came since something was written to it.
+      if (this.#client) this.box.channel.write(Buffer.of(0));
+      return;
+    }
     let timer: NodeJS.Timeout | undefined;
     const paused = new Promise<boolean>((resolve) => {
       this.#paused = () => resolve(true);
