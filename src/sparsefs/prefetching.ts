@@ -66,6 +66,8 @@ export class Prefetching {
   }
 
   private async run(descriptor: number, file: SparseFile, pages: Uint32Array): Promise<void> {
+    // What the kernel was given before, it may have dropped when memory was short.
+    file.given.clear();
     const batches: Batch[] = [];
     const known = this.known(file);
     let next = 0;
