@@ -11,6 +11,12 @@ const folder = 'manifests';
 const manifestKind = 'manifest';
 const indexKind = 'index';
 
+/** Who makes sure that a manifest's chunks stay as long as it does (`collection/protection.ts`). */
+export interface ManifestKeeper {
+  /** Calls `put`, which makes the manifest `SCOPE/NAME` exist. Rejects with ChunkError when one of its chunks is gone. */
+  commit(manifest: string, chunks: readonly string[], put: () => Promise<void>): Promise<void>;
+}
+
 /**
  * Manifests and what belongs to them, in the blob store, encrypted with their account's key and bound to account, name
  * and kind. Blob keys: `manifests/SCOPE/NAME/KIND`. A manifest's name comes from its contents: stored twice it is one.
@@ -19,10 +25,13 @@ const indexKind = 'index';
 export class ManifestStore {
   readonly #blob: Blob;
   readonly #keyring: Keyring;
+  readonly #keeper: ManifestKeeper | null;
 
-  constructor(blob: Blob, keyring: Keyring) {
+  /** @param keeper Null only where nothing is ever collected, or nothing put. */
+  constructor(blob: Blob, keyring: Keyring, keeper: ManifestKeeper | null = null) {
     this.#blob = blob;
     this.#keyring = keyring;
+    this.#keeper = keeper;
   }
 
   /**
@@ -32,9 +41,13 @@ export class ManifestStore {
   async put(scope: Scope, manifest: Manifest, index: PageIndex | null): Promise<string> {
     const encoded = encodeManifest(manifest);
     const name = recordName(encoded, this.#keyring.manifestKey(scope));
-    // Last the manifest itself: who finds it finds its index, too.
-    if (index !== null) await this.#write(scope, name, indexKind, index.hashes);
-    await this.#write(scope, name, manifestKind, encoded);
+    const put = async () => {
+      // Last the manifest itself: who finds it finds its index, too.
+      if (index !== null) await this.#write(scope, name, indexKind, index.hashes);
+      await this.#write(scope, name, manifestKind, encoded);
+    };
+    const chunks = new Set(manifest.chunks.map((chunk) => chunk.name));
+    await (this.#keeper === null ? put() : this.#keeper.commit(`${scope}/${name}`, [...chunks], put));
     return name;
   }
 
@@ -75,6 +88,20 @@ export class ManifestStore {
     return keys.flatMap((each) => {
       const [, scope, name, kind] = each.split('/');
       return kind === manifestKind ? [{ scope: scope!, name: name! }] : [];
+    });
+  }
+
+  /** What has objects but is no manifest: its deletion, or its storing, was cut short or is under way. */
+  async leftovers(): Promise<readonly { readonly scope: Scope; readonly name: string }[]> {
+    const whole = new Map<string, boolean>();
+    for (const each of await this.#blob.list(`${folder}/`)) {
+      const [, scope, name, kind] = each.split('/');
+      const manifest = `${scope}/${name}`;
+      whole.set(manifest, whole.get(manifest) === true || kind === manifestKind);
+    }
+    return [...whole].flatMap(([manifest, is]) => {
+      const [scope = '', name = ''] = manifest.split('/');
+      return is ? [] : [{ scope, name }];
     });
   }
 
