@@ -43,6 +43,10 @@ export class DataFolder {
   get runtimes(): string {
     return join(this.path, 'runtimes');
   }
+  /** Chunks, manifests and records of snapshots, and the key that opens them. */
+  get snapshots(): string {
+    return join(this.path, 'snapshots');
+  }
   get run(): string {
     return join(this.path, 'run');
   }

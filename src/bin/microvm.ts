@@ -11,11 +11,13 @@ import { TieredReader } from '../chunks/tieredreader.js';
 import { guestImage } from '../image/guestimage.js';
 import { ImageError, type ImageProgress } from '../image/image.js';
 import { runtimeImage } from '../image/runtimeimage.js';
+import { defaultImageDirectory } from '../image/workfolder.js';
 import { mib } from '../kernel/units.js';
 import { CodeImages } from '../snapshot/codeimages.js';
 import { Plane } from '../snapshot/plane.js';
 import { SnapshotStore } from '../snapshot/store.js';
 import { SparseFsClient } from '../sparsefs/client.js';
+import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
@@ -63,7 +65,8 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
     needed: (account) => store.needed(account),
     now: () => clock.nowMs(),
   });
-  const vmm = await QemuVmm.open({ stateDirectory: runFolder });
+  const kvm = await probeKvm({ kernelPath: image.kernelPath, cacheDirectory: defaultImageDirectory() });
+  const vmm = await QemuVmm.open({ stateDirectory: runFolder, accelerator: kvm.usable ? 'kvm' : 'tcg' });
   const composition: SparseFsComposition = {
     origin: originFolder,
     diskFolder: join(snapshotFolder, 'l1'),

@@ -32,10 +32,12 @@ import { mib, minuteMs } from '../kernel/units.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
+import type { CodeImages } from '../snapshot/codeimages.js';
 import { LayerTrees } from '../worker/layers/layertrees.js';
 import { SharedLibraries } from '../worker/layers/sharedlibraries.js';
 import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
+import { codeOwner, layersOwner } from '../worker/sandbox/microvm/microvmbox.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
 import { attemptThrough } from './attempt.js';
 import type { DataFolder } from './datafolder.js';
@@ -45,6 +47,7 @@ import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
+import { SnapshotReports } from './snapshotreports.js';
 import { startDiagnosis } from './startdiagnosis.js';
 
 export interface PlatformOptions {
@@ -52,7 +55,7 @@ export interface PlatformOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  readonly isolation: 'namespaces' | 'none';
+  readonly isolation: IsolationGrade;
   readonly sparesPerRuntime: number;
   /** For all sandboxes together. Default: three quarters of the machine's. */
   readonly memoryMib?: number;
@@ -117,7 +120,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
-  const driver = await openDriver(options.isolation, folder.run);
+  const opened = await openDriver(options.isolation, folder);
+  const { driver, snapshots } = opened;
 
   const store = new LmdbEnvironment(folder.store);
   // The sandboxes it tells of end with this process, so nothing in it is worth waiting for the disk.
@@ -164,6 +168,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
   const layers = new LayerTrees({ folder: folder.layers, treeOf: (sha256Hex) => config.codeFolder(sha256Hex) });
   config.onVersionActive((spec) => layers.prepare(spec.layers));
+  if (snapshots !== null) prepareImages(config, layers, snapshots.images);
   const sharedLibraries = new SharedLibraries();
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
@@ -264,6 +269,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     },
     codeUrls,
     status,
+    ...(snapshots === null ? {} : { snapshots: new SnapshotReports(snapshots) }),
     onError: report,
   });
   port = await frontend.listen(options.port, options.host);
@@ -285,6 +291,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await worker.close();
       await layers.close();
       await driver.close();
+      await opened.close();
       await assignment.close();
       await config.close();
       clearInterval(sweep);
@@ -294,6 +301,23 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       folder.release();
     },
   };
+}
+
+/** Code and layers become images when their version does, off the path of its first start. */
+function prepareImages(config: ConfigService, layers: LayerTrees, images: CodeImages): void {
+  config.onVersionActive(async ({ account, functionName, codeSha256Hex, layers: list }) => {
+    try {
+      await images.of(await config.codeFolder(codeSha256Hex), codeOwner({ account, functionName }));
+      const held = await layers.acquire(list);
+      try {
+        if (held.directory !== null) await images.of(held.directory, layersOwner({ account, functionName }));
+      } finally {
+        held.release();
+      }
+    } catch {
+      // The first start makes them, or says why they cannot be made.
+    }
+  });
 }
 
 /** Runtimes of functions that exist get spares: those in use at the start, and each whose function becomes active. */

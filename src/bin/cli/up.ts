@@ -52,9 +52,9 @@ export const up = defineCommand({
         describe: 'address; anything but loopback opens it to others',
       })
       .option('isolation', {
-        choices: ['namespaces', 'none'] as const,
+        choices: ['microvm', 'namespaces', 'none'] as const,
         default: 'namespaces' as const,
-        describe: 'how sandboxes are isolated; none: trusted code only',
+        describe: 'how sandboxes are isolated: virtual machines, namespaces, or not at all (trusted code only)',
       })
       .option('ready-file', { type: 'string', describe: 'file that receives the endpoint once it serves' })
       .option('spares', { type: 'number', default: 2, describe: 'sandboxes booted ahead, per runtime in use' })

@@ -108,8 +108,8 @@ export class MicroVmBox implements Box {
     if (!(scratch instanceof DriveScratch)) throw new DriverError('the scratch space is of another driver');
     machine.limit(memoryMib);
     const [code, layers] = await Promise.all([
-      images.of(binding.codeDirectory, codeOwner(binding)),
-      binding.layersDirectory === null ? null : images.of(binding.layersDirectory, layersOwner(binding)),
+      images.of(binding.codeDirectory, codeOwner(binding.owner)),
+      binding.layersDirectory === null ? null : images.of(binding.layersDirectory, layersOwner(binding.owner)),
     ]);
     await Promise.all([
       drives.fillCode(code.manifest),
@@ -209,10 +209,11 @@ export async function within<T>(msMax: number, what: string, work: Promise<T>): 
   }
 }
 
-export function codeOwner({ owner }: BoxBinding): TreeOwner {
+/** Lines of images: each image of a function's code is a child of the one before. */
+export function codeOwner(owner: BoxBinding['owner']): TreeOwner {
   return owner === undefined ? nobody : { account: owner.account, lineage: `code of ${owner.functionName}` };
 }
 
-export function layersOwner({ owner }: BoxBinding): TreeOwner {
+export function layersOwner(owner: BoxBinding['owner']): TreeOwner {
   return owner === undefined ? nobody : { account: owner.account, lineage: `layers of ${owner.functionName}` };
 }
