@@ -65,6 +65,8 @@ int programs_open(void);
 /* Room for streams 1 to 3 of the runtime. */
 void programs_start(const struct program *program);
 void programs_signal(int program, int name);
+/* Outside of a machine: ends them all. */
+void programs_abandon(void);
 /* After the descriptor of `programs_open` became readable. */
 void programs_reap(void);
 /* Reports ends whose output has been sent. Returns how long to wait at most for the next, ms; -1: forever. */

@@ -68,8 +68,10 @@ static void serve(int ends)
 		}
 		if (!linked || polls[PORT].revents & (POLLIN | POLLHUP | POLLERR))
 			linked = link_receive();
-		if (!linked && !in_machine())
+		if (!linked && !in_machine()) {
+			programs_abandon();
 			_exit(0);
+		}
 		if (polls[ENDS].revents)
 			programs_reap();
 		if (polls[LISTENER].revents)

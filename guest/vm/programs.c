@@ -83,6 +83,8 @@ static void run(const struct program *program, const char *directory, int channe
 		fail("descriptors of a program");
 	if (in_machine())
 		become_unprivileged();
+	else
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(null, 0);
 	dup2(output, 1);
 	dup2(errors, 2);
@@ -146,6 +148,15 @@ void programs_signal(int program, int name)
 	if (program < 0 || program >= PROGRAMS_MAX || programs[program].pid == 0 || programs[program].ended)
 		return;
 	kill(name == SIGKILL ? -programs[program].pid : programs[program].pid, name);
+}
+
+void programs_abandon(void)
+{
+	for (int number = 0; number < PROGRAMS_MAX; number += 1)
+		if (programs[number].pid > 0 && !programs[number].ended) {
+			kill(-programs[number].pid, SIGKILL);
+			waitpid(programs[number].pid, NULL, 0);
+		}
 }
 
 void programs_reap(void)
