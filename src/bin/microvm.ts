@@ -21,7 +21,7 @@ import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
-import type { SparseFsComposition } from './sparsefsprogram.js';
+import type { SparseFsComposition } from './sparsefsserver.js';
 
 /** L1 in memory of the process that answers page faults: the working sets of some ten functions. */
 const memoryBytesMax = 256 * mib;
@@ -68,10 +68,10 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   const kvm = await probeKvm({ kernelPath: image.kernelPath, cacheDirectory: defaultImageDirectory() });
   const vmm = await QemuVmm.open({ stateDirectory: runFolder, accelerator: kvm.usable ? 'kvm' : 'tcg' });
   const composition: SparseFsComposition = {
-    origin: originFolder,
-    diskFolder: join(snapshotFolder, 'l1'),
-    diskBytesMax,
     memoryBytesMax,
+    disk: { folder: join(snapshotFolder, 'l1'), bytesMax: diskBytesMax },
+    l2: null,
+    origin: { folder: originFolder },
   };
   try {
     const driver = await MicroVmDriver.open({
@@ -83,7 +83,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
       openFs: () =>
         SparseFsClient.open({
           directory: join(runFolder, 'sparsefs'),
-          program: fileURLToPath(new URL('./sparsefsprogram.js', import.meta.url)),
+          program: fileURLToPath(new URL('./sparsefsserver.js', import.meta.url)),
           composition,
         }),
       folder: join(runFolder, 'drives'),
