@@ -70,8 +70,8 @@ test('both implementations of zstd read each other, and neither writes beyond it
     for (const to of implementations) {
       for (const input of inputs) {
         const compressed = from.compress(input);
-        assert.deepEqual(Buffer.from(to.decompress(compressed, input.length)), input);
-        if (input.length > 0) assert.throws(() => to.decompress(compressed, input.length - 1));
+        assert.deepEqual(Buffer.from(to.decompress(compressed, Math.max(1, input.length))), input);
+        if (input.length > 1) assert.throws(() => to.decompress(compressed, input.length - 1));
       }
     }
     assert.throws(() => from.decompress(randomBytes(100), 1_000));

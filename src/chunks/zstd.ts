@@ -6,7 +6,7 @@ export interface Zstd {
   /** `node` or `wasm`: for diagnostics. */
   readonly implementation: string;
   compress(bytes: Uint8Array): Uint8Array;
-  /** Throws when `bytes` is no frame, or one of more than `bytesMax` bytes. */
+  /** Throws when `bytes` is no frame, or one of more than `bytesMax` (at least 1) bytes. */
   decompress(bytes: Uint8Array, bytesMax: number): Uint8Array;
 }
 
@@ -27,7 +27,7 @@ export function nodeZstd(): Zstd | null {
   return {
     implementation: 'node',
     compress: (bytes) => node.zstdCompressSync(bytes, options),
-    decompress: (bytes, bytesMax) => node.zstdDecompressSync(bytes, { maxOutputLength: bytesMax }),
+    decompress: (bytes, bytesMax) => whole(bytes, node.zstdDecompressSync(bytes, { maxOutputLength: bytesMax })),
   };
 }
 
@@ -39,9 +39,15 @@ export async function wasmZstd(): Promise<Zstd> {
     decompress: (bytes, bytesMax) => {
       // It allocates what the frame's header promises.
       if (promisedBytes(bytes) > bytesMax) throw new Error(`a frame of more than ${bytesMax} bytes`);
-      return wasmDecompress(bytes);
+      return whole(bytes, wasmDecompress(bytes));
     },
   };
+}
+
+/** Node 22 takes the end of its input for the end of the frame. */
+function whole(frame: Uint8Array, contents: Uint8Array): Uint8Array {
+  if (contents.length !== promisedBytes(frame)) throw new Error('a frame that ends too early');
+  return contents;
 }
 
 /** Content size in a frame's header (RFC 8878, 3.1.1.1). Throws when the frame does not say it. */
