@@ -79,6 +79,21 @@ export async function guestImage(options: GuestImageOptions = {}): Promise<Guest
   });
 }
 
+/** The kernel of the image, if there is one already: also where the rest of the image has to be made again. */
+export async function builtKernel(
+  directory = defaultImageDirectory(),
+): Promise<{ path: string; version: string } | null> {
+  const folder = new WorkFolder(directory);
+  const current = await readCurrent(folder);
+  if (current === null || !partsExist(folder, current)) return null;
+  const kernel = folder.part('kernel', current.kernelKey);
+  return { path: join(kernel, 'kernel'), version: await kernelVersion(kernel) };
+}
+
+async function kernelVersion(kernel: string): Promise<string> {
+  return (JSON.parse(await readFile(join(kernel, 'about.json'), 'utf8')) as { version: string }).version;
+}
+
 const rootOf = (folder: WorkFolder, { rootKey }: Current) => folder.part('root', rootKey);
 
 async function readCurrent(folder: WorkFolder): Promise<Current | null> {
@@ -108,7 +123,7 @@ async function find(folder: WorkFolder, agent: Buffer): Promise<GuestImage | nul
     commandLine,
     rootPath,
     rootBytes: await fileBytes(rootPath),
-    kernelVersion: (JSON.parse(await readFile(join(kernel, 'about.json'), 'utf8')) as { version: string }).version,
+    kernelVersion: await kernelVersion(kernel),
     packages: current.packages,
   };
 }

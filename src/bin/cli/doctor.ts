@@ -10,35 +10,43 @@ export const doctor = defineCommand({
   describe: 'What this machine offers: isolation, runtimes, limits',
   builder: (command) =>
     commonOptions(command)
-      .example('hearth doctor', 'boots a sandbox and says what is in force, or why not')
+      .example('hearth doctor', 'boots a sandbox and a small virtual machine; says what is in force, or why not')
       .epilogue('Exit status: 0 usable with isolation, 1 not.'),
   handler: async (options) => {
     const { probeGrades } = await import('../../worker/sandbox/probe.js');
     const { listRuntimes } = await import('../../worker/runtimes/inventory.js');
     const { sandboxMemoryMib, sandboxesMax } = await import('../platform.js');
+    const { machineReport, machineRows } = await import('../machinereport.js');
     const folder = new DataFolder(options.data);
-    const grades = probeGrades();
+    const machines = await machineReport();
+    const grades = [machines.grade, ...probeGrades()];
     const runtimes = await listRuntimes(folder.path);
     const usable = grades.some(({ grade, usable }) => usable && grade !== 'none');
     const result = {
       usable,
       node: process.version,
       grades,
+      machines,
       runtimes,
       limits: { memoryMib: Math.floor(totalmem() / 2 ** 20), sandboxMemoryMib: sandboxMemoryMib(), sandboxesMax },
     };
     new Terminal(options.json).result(result, () => {
       const mark = (good: boolean) => (good ? colours.green('✓') : colours.red('✗'));
-      const isolated = grades.find(({ usable, protections }) => usable && protections.length > 0);
+      const isolated = grades.filter(({ usable, protections }) => usable && protections.length > 0);
       return [
         colours.bold('Isolation'),
         table(
           ['', 'GRADE', 'HOW, OR WHY NOT'],
           grades.map(({ grade, usable, detail }) => [mark(usable), grade, detail]),
         ),
-        ...(isolated
-          ? ['', colours.bold(`In force with ${isolated.grade}`), protectionRows(isolated.protections)]
-          : []),
+        ...isolated.flatMap(({ grade, protections }) => [
+          '',
+          colours.bold(`In force with ${grade}`),
+          protectionRows(protections),
+        ]),
+        '',
+        colours.bold('Virtual machines'),
+        ...machineRows(machines).map(([what, value]) => `  ${what}: ${value}`),
         '',
         colours.bold('Runtimes'),
         table(
