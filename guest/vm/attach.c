@@ -5,6 +5,7 @@
 #include <linux/random.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -124,6 +125,42 @@ static int add_entropy(const uint8_t *entropy, size_t bytes)
 	return error;
 }
 
+/* The kernel keeps its boot id as long as it runs, which a restore does not end: programs are shown another. */
+static int renew_boot_id(void)
+{
+	static const char path[] = "/boot_id";
+	static bool shown;
+	static const char hex[] = "0123456789abcdef";
+	uint8_t random[16];
+	char text[38];
+	size_t at = 0;
+	FILE *file;
+
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		return EIO;
+	/* As the kernel's: version 4 of RFC 9562. */
+	random[6] = (uint8_t)((random[6] & 0x0f) | 0x40);
+	random[8] = (uint8_t)((random[8] & 0x3f) | 0x80);
+	for (int i = 0; i < 16; i += 1) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[at++] = '-';
+		text[at++] = hex[random[i] >> 4];
+		text[at++] = hex[random[i] & 15];
+	}
+	text[at++] = '\n';
+	text[at] = '\0';
+	file = fopen(path, "we");
+	if (file == NULL)
+		return errno;
+	fputs(text, file);
+	if (fclose(file) != 0)
+		return EIO;
+	if (!shown && mount(path, SANDBOX_ROOT "/proc/sys/kernel/random/boot_id", NULL, MS_BIND, NULL) < 0)
+		return errno;
+	shown = true;
+	return 0;
+}
+
 int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entropy, size_t bytes, const char **what)
 {
 	int error = 0;
@@ -135,6 +172,10 @@ int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entro
 	if (bytes > 0) {
 		*what = "entropy";
 		error = add_entropy(entropy, bytes);
+		if (error == 0) {
+			*what = "boot id";
+			error = renew_boot_id();
+		}
 	}
 	if (error == 0 && clock_ns > 0) {
 		struct timespec clock = { (time_t)(clock_ns / 1000000000), (long)(clock_ns % 1000000000) };
