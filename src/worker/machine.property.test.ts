@@ -10,6 +10,9 @@ const happenings = fc.array(
   fc.record({
     what: fc.constantFrom(
       'booted',
+      'restored',
+      'restore-done',
+      'restore-error',
       'boot-failed',
       'init-done',
       'init-error',
@@ -79,6 +82,9 @@ test('property: every invoke ends exactly once, never two at a time, one box at 
         nowMs += afterMs;
         const requestId = ([...sent][0] ?? 'none') as RequestId;
         if (what === 'booted') step({ kind: 'booted', nowMs, boot });
+        else if (what === 'restored') step({ kind: 'booted', nowMs, boot, restored: true });
+        else if (what === 'restore-done') step({ kind: 'restore-done', nowMs, boot });
+        else if (what === 'restore-error') step({ kind: 'restore-error', nowMs, boot, errorType: 'E' });
         else if (what === 'boot-failed') step({ kind: 'boot-failed', nowMs, boot, message: 'x' });
         else if (what === 'init-done') step({ kind: 'init-done', nowMs, boot });
         else if (what === 'init-error') step({ kind: 'init-error', nowMs, boot, errorType: 'E' });

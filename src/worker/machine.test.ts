@@ -283,3 +283,96 @@ test('a box that cannot boot ends the sandbox, with the reason', () => {
     ['disarm', 'kill 1', 'gone no bwrap'],
   );
 });
+
+const restored: WorkerInput[] = [
+  { kind: 'start', nowMs: 0 },
+  { kind: 'booted', nowMs: 80, boot: 1, restored: true },
+];
+
+test('a sandbox restored from a snapshot: hooks take the place of init, and the first REPORT tells of it', () => {
+  const machine = make();
+  assert.deepEqual(run(machine, ...restored), [
+    'boot 1',
+    'arm 60000',
+    'log restore-start',
+    'send-restore',
+    'arm 10080',
+  ]);
+  assert.equal(machine.phase, 'restoring');
+  assert.deepEqual(run(machine, { kind: 'restore-done', nowMs: 92.5, boot: 1 }), [
+    'log restore-report',
+    'disarm',
+    'ready',
+  ]);
+  const first = machine.step({ kind: 'invoke', nowMs: 100, requestId: a, epoch: 1 });
+  assert.ok(first.some(({ kind }) => kind === 'send-invoke'));
+  const reports = (requestId: RequestId, nowMs: number) =>
+    machine
+      .step({ kind: 'response', nowMs, boot: 1, requestId, bytes: 2 })
+      .flatMap((effect) => (effect.kind === 'log' && effect.line.kind === 'report' ? [effect.line.figures] : []));
+  const figures = { durationMs: 10, initMs: null, status: 'success', errorType: null, producedBytes: 2 };
+  assert.deepEqual(reports(a, 110), [{ ...figures, restore: { restoreMs: 92.5, billedMs: 13 } }]);
+  machine.step({ kind: 'invoke', nowMs: 200, requestId: b, epoch: 2 });
+  assert.deepEqual(reports(b, 210), [figures]);
+});
+
+test('a restore that fails fails the invocation it was for, once; the next one restores again', () => {
+  const failures: [WorkerInput, 'error' | 'timeout', string | null][] = [
+    [
+      { kind: 'restore-error', nowMs: 90, boot: 1, errorType: 'Runtime.AfterRestoreError' },
+      'error',
+      'Runtime.AfterRestoreError',
+    ],
+    [exited(90, 1, { code: 1 }), 'error', 'Runtime.ExitError'],
+    [{ kind: 'timer', nowMs: 10_080, token: 2 }, 'timeout', null],
+  ];
+  for (const [input, status, errorType] of failures) {
+    const machine = make();
+    run(machine, ...restored);
+    const effects = machine.step(input);
+    const { nowMs } = input;
+    assert.deepEqual(effects[0], {
+      kind: 'log',
+      line: { kind: 'restore-report', restoreMs: nowMs, status, errorType },
+    });
+    assert.deepEqual(trace(effects.slice(-2)), ['kill 1', 'ready']);
+    const end = { kind: 'restore-failed', status };
+    assert.deepEqual(machine.step({ kind: 'invoke', nowMs: nowMs + 1, requestId: a, epoch: 1 }), [
+      { kind: 'complete', requestId: a, end },
+      { kind: 'idle', epoch: 1 },
+    ]);
+    run(machine, { kind: 'cleared', nowMs: nowMs + 2, boot: 1 });
+    assert.deepEqual(run(machine, { kind: 'invoke', nowMs: 20_000, requestId: b, epoch: 2 }), ['boot 2', 'arm 80000']);
+    // Inside the invocation now; its own time begins when the function runs.
+    assert.deepEqual(
+      run(
+        machine,
+        { kind: 'booted', nowMs: 20_050, boot: 2, restored: true },
+        { kind: 'restore-done', nowMs: 20_060, boot: 2 },
+      ),
+      [
+        'log restore-start',
+        'send-restore',
+        'arm 30050',
+        'log restore-report',
+        `send-invoke b until 23060`,
+        'log start',
+        'arm 23060',
+      ],
+    );
+  }
+});
+
+test('a restore that fails inside an invocation ends it', () => {
+  const machine = make();
+  run(machine, ...restored, { kind: 'restore-done', nowMs: 90, boot: 1 }, exited(100, 1));
+  run(machine, { kind: 'cleared', nowMs: 110, boot: 1 }, { kind: 'invoke', nowMs: 120, requestId: a, epoch: 1 });
+  run(machine, { kind: 'booted', nowMs: 130, boot: 2, restored: true }, { kind: 'stop', nowMs: 135 });
+  assert.deepEqual(run(machine, exited(140, 2, { code: 1 })), [
+    'log restore-report',
+    'disarm',
+    'kill 2',
+    'complete a restore-failed',
+  ]);
+  assert.deepEqual(run(machine, { kind: 'cleared', nowMs: 150, boot: 2 }), ['gone null']);
+});

@@ -2,7 +2,17 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { frameType } from '../../wire/channel/frames.js';
 import { encodeFrame, FrameReader } from '../channel.js';
-import type { Box, BoxBinding, BoxExit, Crew, RuntimeLaunch, SandboxDriver, Scratch } from '../sandbox/driver.js';
+import type {
+  Box,
+  BoxBinding,
+  BoxExit,
+  Crew,
+  FunctionSnapshots,
+  RuntimeLaunch,
+  SandboxDriver,
+  Scratch,
+  SnapshotSizes,
+} from '../sandbox/driver.js';
 
 /** Two ends of an in-memory stream; writes arrive a microtask later. */
 function pair(): [Duplex, Duplex] {
@@ -104,23 +114,68 @@ export class FakeBox implements Box {
 /** What the test's runtime does with INIT and INVOKE. */
 export interface FakeRuntime {
   onBoot?(box: FakeBox): void;
-  onInit?(box: FakeBox, body: { env: Record<string, string>; handler: string }): void;
+  onInit?(
+    box: FakeBox,
+    body: { env: Record<string, string>; handler: string; snapStart: boolean; reseed: boolean },
+  ): void;
   onInvoke?(box: FakeBox, header: readonly string[], payload: Buffer): void;
   onStart?(box: FakeBox): void;
+  onPause?(box: FakeBox): void;
+  onRestore?(box: FakeBox, body: { reseed: boolean }): void;
+  /** A box in the state of a snapshot: what its runtime waits with comes again. */
+  onClone?(box: FakeBox): void;
+}
+
+/** Snapshots that remember their box's runtime and nothing else: a clone is told what the box would be. */
+export class FakeSnapshots implements FunctionSnapshots {
+  readonly saved = new Map<string, RuntimeLaunch>();
+  problem: string | null = null;
+  captures = 0;
+  restores = 0;
+  readonly #make: (id: string, launch: RuntimeLaunch) => Promise<FakeBox>;
+  readonly #runtime: FakeRuntime;
+
+  constructor(make: (id: string, launch: RuntimeLaunch) => Promise<FakeBox>, runtime: FakeRuntime) {
+    this.#make = make;
+    this.#runtime = runtime;
+  }
+
+  async capture(box: Box, id: string): Promise<SnapshotSizes> {
+    if (this.problem !== null) throw new Error(this.problem);
+    this.captures += 1;
+    this.saved.set(id, (box as FakeBox).launch);
+    return { logicalBytes: 1, uniqueBytes: 1, storedBytes: 1 };
+  }
+  async has(id: string): Promise<boolean> {
+    return this.saved.has(id);
+  }
+  async restore({ boxId, id, binding }: { boxId: string; id: string; binding: BoxBinding }): Promise<Box> {
+    if (this.problem !== null) throw new Error(this.problem);
+    this.restores += 1;
+    const box = await this.#make(boxId, this.saved.get(id)!);
+    await box.bind(binding);
+    if (this.#runtime.onClone) this.#runtime.onClone(box);
+    else box.say(frameType.paused);
+    return box;
+  }
+  async drop(id: string): Promise<void> {
+    this.saved.delete(id);
+  }
 }
 
 export class FakeDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
-  readonly snapshots = null;
+  readonly snapshots: FakeSnapshots | null;
   readonly boxes: FakeBox[] = [];
   readonly scratches: { mib: number; disposed: boolean }[] = [];
   bootProblem: string | null = null;
   scratchProblem: string | null = null;
   readonly #runtime: FakeRuntime;
 
-  constructor(runtime: FakeRuntime = {}) {
+  constructor(runtime: FakeRuntime = {}, saves = false) {
     this.#runtime = runtime;
+    this.snapshots = saves ? new FakeSnapshots((id, launch) => this.#make(id, launch), runtime) : null;
   }
 
   protections() {
@@ -129,7 +184,16 @@ export class FakeDriver implements SandboxDriver {
 
   async boot(request: { readonly boxId: string; readonly runtime: RuntimeLaunch }): Promise<Box> {
     if (this.bootProblem !== null) throw new Error(this.bootProblem);
-    const box = new FakeBox(request.boxId, request.runtime);
+    const box = await this.#make(request.boxId, request.runtime);
+    if (request.runtime.command !== null) {
+      if (this.#runtime.onBoot) this.#runtime.onBoot(box);
+      else box.say(frameType.hello);
+    }
+    return box;
+  }
+
+  async #make(id: string, launch: RuntimeLaunch): Promise<FakeBox> {
+    const box = new FakeBox(id, launch);
     this.boxes.push(box);
     await new Promise<void>((resolve) => box.runtimeApi.listen(0, '127.0.0.1', resolve));
     const address = box.runtimeApi.address();
@@ -146,13 +210,15 @@ export class FakeDriver implements SandboxDriver {
         const payload = body.subarray(end);
         if (runtime.onInvoke) runtime.onInvoke(box, header, payload);
         else box.say(frameType.response, payload);
+      } else if (type === frameType.pause) {
+        if (runtime.onPause) runtime.onPause(box);
+        else box.say(frameType.paused);
+      } else if (type === frameType.restore) {
+        if (runtime.onRestore) runtime.onRestore(box, JSON.parse(body.toString()));
+        else box.say(frameType.restoreDone);
       }
     });
     box.guest.on('data', (chunk: Buffer) => reader.push(chunk));
-    if (request.runtime.command !== null) {
-      if (runtime.onBoot) runtime.onBoot(box);
-      else box.say(frameType.hello);
-    }
     return box;
   }
 

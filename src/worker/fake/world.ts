@@ -91,6 +91,7 @@ export const fakeRuntimes: RuntimeCatalog = {
     ...spec.environment,
     AWS_LAMBDA_RUNTIME_API: sandbox.runtimeApi,
     AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
   }),
   startVariables: (spec) =>
     Object.fromEntries(Object.entries(spec.environment).filter(([name]) => name === 'NODE_OPTIONS')),
