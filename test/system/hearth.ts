@@ -17,6 +17,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { type Credential, CredentialStore } from '../../src/frontend/signature/credentials.js';
 import { cleanEnvironment, stop } from './childprocess.js';
+import { keepSnapshots, seedSnapshots } from './snapshotseed.js';
 import { zip } from './zip.js';
 
 const role = 'arn:aws:iam::123456789012:role/test';
@@ -44,6 +45,12 @@ export interface Invoked {
   readonly payload: string;
   /** The decoded log tail; empty when it was not asked for. */
   readonly log: string;
+}
+
+/** `HEARTH_TEST_ISOLATION=microvm` runs every test that asks for no isolation of its own with that driver. */
+export function testIsolation(): readonly string[] {
+  const grade = process.env.HEARTH_TEST_ISOLATION;
+  return grade === undefined ? [] : ['--isolation', grade];
 }
 
 /** A whole platform in its own process, started as a user starts it, with a data folder of its own. */
@@ -75,7 +82,9 @@ export class Hearth {
     const readyFile = join(this.folder, 'ready');
     rmSync(readyFile, { force: true });
     const startedMs = performance.now();
-    const args = ['up', '--port', '0', '--data', this.folder, '--ready-file', readyFile, ...this.args];
+    const isolation = this.args.includes('--isolation') ? [] : testIsolation();
+    if (isolation.includes('microvm')) seedSnapshots(this.folder);
+    const args = ['up', '--port', '0', '--data', this.folder, '--ready-file', readyFile, ...isolation, ...this.args];
     // It ends with this process, also when this one is killed. (exec all along: the number stays that of the platform.)
     const mortal = ['--pdeathsig', 'TERM', '--', join(projectRoot, 'bin', 'hearth')];
     this.#child = spawn('setpriv', [...mortal, ...args], {
@@ -225,6 +234,7 @@ export class Hearth {
   async remove(): Promise<void> {
     for (const destroy of this.#destroy) destroy();
     await this.stop();
+    if (testIsolation().includes('microvm')) keepSnapshots(this.folder);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
