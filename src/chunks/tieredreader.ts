@@ -6,6 +6,7 @@ import { type GateLimits, type Pass, UrgencyGate } from './gate.js';
 import { TierCounters } from './latency.js';
 import type { ChunkReader, ChunkRef, Urgency } from './layout.js';
 import { MemoryTier } from './memorytier.js';
+import type { Opening } from './openingthread.js';
 import type { ChunkTier, TierMetrics } from './tier.js';
 
 export interface TieredReaderOptions {
@@ -16,6 +17,11 @@ export interface TieredReaderOptions {
   readonly limits?: GateLimits;
   /** A read that is not answered by then rejects (`timeout`), however slow a tier is. */
   readonly deadlineMs?: Readonly<Record<Urgency, number>>;
+  /**
+   * Where chunks that nobody waits for yet (`prefetch`, `background`) are decrypted and decompressed; null or absent: here.
+   * A fault's always are: it would wait behind them.
+   */
+  readonly opening?: Opening | null;
   /** Told about every answer with wrong bytes: for the log. */
   readonly onCorrupt?: (tier: string, name: string) => void;
 }
@@ -54,6 +60,7 @@ export class TieredReader implements ChunkReader {
   readonly #tiers: readonly ChunkTier[];
   readonly #gate: UrgencyGate;
   readonly #deadlineMs: Readonly<Record<Urgency, number>>;
+  readonly #opening: Opening | null;
   readonly #onCorrupt: (tier: string, name: string) => void;
   readonly #memoryCounters = new TierCounters();
   readonly #counters: readonly TierCounters[];
@@ -65,6 +72,7 @@ export class TieredReader implements ChunkReader {
     this.#tiers = options.tiers;
     this.#gate = new UrgencyGate(options.limits ?? limitsDefault);
     this.#deadlineMs = options.deadlineMs ?? deadlineMsDefault;
+    this.#opening = options.opening ?? null;
     this.#onCorrupt = options.onCorrupt ?? (() => {});
     this.#counters = options.tiers.map(() => new TierCounters());
   }
@@ -146,7 +154,7 @@ export class TieredReader implements ChunkReader {
       // The last tier has nobody behind it: wrong bytes from it may be those of one bad transfer.
       const attempts = at === this.#tiers.length - 1 ? 2 : 1;
       for (let attempt = 0; attempt < attempts; attempt++) {
-        const answer = await this.#ask(at, chunk, fetch.pass.urgency);
+        const answer = await this.#ask(at, chunk, fetch.pass);
         if (answer.plaintext !== null) return answer.plaintext;
         failures.push(`${this.#tiers[at]!.name}: ${answer.failure}`);
         if (answer.kind !== 'missing') kind = answer.kind;
@@ -156,17 +164,14 @@ export class TieredReader implements ChunkReader {
     throw new ChunkError(kind, `chunk ${chunk.name}: ${failures.join('; ')}`);
   }
 
-  async #ask(at: number, chunk: ChunkRef, urgency: Urgency): Promise<Answer> {
+  async #ask(at: number, chunk: ChunkRef, pass: Pass): Promise<Answer> {
     const tier = this.#tiers[at]!;
     const counters = this.#counters[at]!;
     const startedMs = performance.now();
     let ciphertext: Buffer | null;
     try {
-      ciphertext = await withinMs(
-        this.#deadlineMs[urgency],
-        'no answer',
-        tier.get(chunk.name, chunk.storedBytes, urgency),
-      );
+      const asked = tier.get(chunk.name, chunk.storedBytes, pass.urgency);
+      ciphertext = await withinMs(this.#deadlineMs[pass.urgency], 'no answer', asked);
     } catch (error) {
       counters.miss(performance.now() - startedMs);
       const kind = error instanceof ChunkError ? error.kind : 'missing';
@@ -177,7 +182,8 @@ export class TieredReader implements ChunkReader {
       return { plaintext: null, kind: 'missing', failure: 'not there' };
     }
     try {
-      const plaintext = openChunk(chunk, ciphertext);
+      const elsewhere = pass.urgency === 'fault' ? null : this.#opening;
+      const plaintext = elsewhere === null ? openChunk(chunk, ciphertext) : await elsewhere.open(chunk, ciphertext);
       counters.hit(ciphertext.length, performance.now() - startedMs);
       this.#memory.add(chunk, plaintext, performance.now());
       this.#fill(this.#tiers.slice(0, at), chunk.name, ciphertext);
