@@ -30,6 +30,14 @@ const debianPackages = {
     { file: '/usr/include/stdio.h', name: 'libc6-dev', why: 'native parts' },
     { command: 'python3', name: 'python3', why: 'Python runtime' },
   ],
+  microvm: [
+    {
+      command: `qemu-system-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}`,
+      name: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
+      why: 'virtual machines',
+    },
+    { command: 'mkfs.erofs', name: 'erofs-utils', why: 'images of virtual machines' },
+  ],
   test: [
     { command: 'aws', file: '/usr/bin/aws', name: 'awscli', why: 'system tests' },
     { command: 'curl', name: 'curl', why: 'Runtime API tests' },

@@ -3,8 +3,16 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { prepare, root } from './prepare.mjs';
 
+/** `--isolation microvm` or `--isolation=microvm`. */
+const machines = /--isolation[= ]microvm( |$)/.test(process.argv.slice(2).join(' '));
+
 try {
-  await prepare(['run']);
+  await prepare(machines ? ['run', 'microvm'] : ['run']);
+  if (!machines) {
+    process.stderr.write(
+      '• For a virtual machine around every sandbox: npm start -- --isolation microvm (installs QEMU, builds an image)\n',
+    );
+  }
 } catch (error) {
   process.stderr.write(`Set-up failed: ${error.message}\n`);
   process.exit(1);

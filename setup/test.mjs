@@ -9,7 +9,7 @@ import { ensureOfficialClients } from './officialclients.mjs';
 import { ensureCache, prepare, root } from './prepare.mjs';
 
 const patterns = process.argv.slice(2);
-await prepare(['run', 'test']);
+await prepare(['run', 'microvm', 'test']);
 ensureCache();
 if (patterns.length === 0 || patterns.some((pattern) => /differential|runtimes/.test(pattern))) ensureOfficialClients();
 if (patterns.length === 0 || patterns.some((pattern) => /boto3|system|sqs|s3/i.test(pattern))) ensureMotoServer();

@@ -10,6 +10,7 @@ import { doctor } from './cli/doctor.js';
 import { down } from './cli/down.js';
 import { env } from './cli/env.js';
 import { functions } from './cli/functions.js';
+import { image } from './cli/image.js';
 import { invoke } from './cli/invoke.js';
 import { logs } from './cli/logs.js';
 import { runtimes } from './cli/runtimes.js';
@@ -38,6 +39,7 @@ await yargs(hideBin(process.argv))
   .command(invoke)
   .command(logs)
   .command(runtimes)
+  .command(image)
   .command(snapshots)
   .command(accounts)
   .command(env)

@@ -48,6 +48,12 @@ const keyOf = (...parts: readonly (string | Buffer)[]) => {
 };
 const describe = (packages: readonly DebianPackage[]) => packages.map(({ file, hash }) => `${file} ${hash}`).join('\n');
 
+/** The image that is there, or null. */
+export async function currentImage(directory = defaultImageDirectory()): Promise<GuestImage | null> {
+  const agentPath = nativeProgram('vmagent');
+  return agentPath === null ? null : find(new WorkFolder(directory), await readFile(agentPath));
+}
+
 /** The image that virtual machines of this machine start from; built when it is not there. Rejects with ImageError. */
 export async function guestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
   const { onProgress = () => {} } = options;

@@ -42,14 +42,34 @@ interface Node {
 /** Images being made or made by this process, by folder and key. */
 const making = new Map<string, Promise<RuntimeImage>>();
 
+type RuntimeFiles = Pick<RuntimeLaunch, 'name' | 'mounts'>;
+
 /**
  * The image with a runtime's files, made when there is none of exactly these files. Rejects with ImageError. Fast when
  * there is one: it looks at names, sizes and times only.
  */
-export async function runtimeImage(
-  launch: Pick<RuntimeLaunch, 'name' | 'mounts'>,
+export async function runtimeImage(launch: RuntimeFiles, directory = defaultImageDirectory()): Promise<RuntimeImage> {
+  const nodes = await nodesOf(launch);
+  const key = keyOf(nodes);
+  const slot = `${directory} ${key}`;
+  let image = making.get(slot);
+  if (image === undefined) {
+    image = find(new WorkFolder(directory), key, nodes);
+    making.set(slot, image);
+    image.catch(() => making.delete(slot));
+  }
+  return image;
+}
+
+/** The same, or null when it was not made yet. */
+export async function currentRuntimeImage(
+  launch: RuntimeFiles,
   directory = defaultImageDirectory(),
-): Promise<RuntimeImage> {
+): Promise<RuntimeImage | null> {
+  return describe(new WorkFolder(directory).part('runtime', keyOf(await nodesOf(launch))));
+}
+
+async function nodesOf(launch: RuntimeFiles): Promise<readonly Node[]> {
   const nodes: Node[] = [];
   for (const { hostPath, sandboxPath } of launch.mounts) {
     if (!roots.some((root) => sandboxPath === root || sandboxPath.startsWith(`${root}/`))) {
@@ -60,18 +80,13 @@ export async function runtimeImage(
     });
     await walk(start, sandboxPath.slice(1), start, nodes);
   }
-  nodes.sort((one, other) => (one.target < other.target ? -1 : 1));
+  return nodes.sort((one, other) => (one.target < other.target ? -1 : 1));
+}
+
+function keyOf(nodes: readonly Node[]): string {
   const hash = createHash('sha256').update(`recipe ${recipe}\n`);
   for (const { target, kind, executable, mark } of nodes) hash.update(JSON.stringify([target, kind, executable, mark]));
-  const key = hash.digest('hex');
-  const slot = `${directory} ${key}`;
-  let image = making.get(slot);
-  if (image === undefined) {
-    image = find(new WorkFolder(directory), key, nodes);
-    making.set(slot, image);
-    image.catch(() => making.delete(slot));
-  }
-  return image;
+  return hash.digest('hex');
 }
 
 async function find(folder: WorkFolder, key: string, nodes: readonly Node[]): Promise<RuntimeImage> {
