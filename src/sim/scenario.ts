@@ -11,6 +11,8 @@ export interface SimFunction {
   readonly memoryMib: number;
   readonly timeoutMs: number;
   readonly durationMs: number;
+  /** Its sandboxes start from a snapshot. */
+  readonly saved: boolean;
   reserved: number | null;
   generation: number;
   pool: PoolKey;
@@ -105,6 +107,7 @@ export function drawFunctions(random: SeededRandom, scenario: Scenario): SimFunc
       memoryMib: random.pick([128, 256, 512, 1_024]),
       timeoutMs: random.pick([secondMs, 3 * secondMs, timeoutMsMax]),
       durationMs: random.pick([1, 20, 200]),
+      saved: random.chance(0.3),
       reserved: random.chance(0.3) ? random.between(0, Math.ceil(scenario.accountConcurrency / 20)) : null,
       generation: 1,
       pool: poolOf(account, name, 1),

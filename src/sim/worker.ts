@@ -114,7 +114,7 @@ export class SimWorker {
         this.#boot(hosted, effect.boot);
         return;
       case 'send-init':
-        this.#init(hosted, effect.boot);
+        this.#becomes(hosted, effect.boot, 'init');
         return;
       case 'send-invoke':
         checks.handlerStarted(sandboxId, effect.requestId);
@@ -148,6 +148,8 @@ export class SimWorker {
         this.#tell((listener) => listener.idle(sandboxId, effect.epoch));
         return;
       case 'send-restore':
+        this.#becomes(hosted, effect.boot, 'restore');
+        return;
       case 'capture':
       case 'published':
         return;
@@ -165,18 +167,19 @@ export class SimWorker {
     const delayMs = random.between(1, 40);
     if (random.chance(faults.bootFails)) {
       this.#later(hosted, delayMs, (nowMs) => ({ kind: 'boot-failed', nowMs, boot, message: 'simulated' }));
-    } else this.#later(hosted, delayMs, (nowMs) => ({ kind: 'booted', nowMs, boot }));
+    } else this.#later(hosted, delayMs, (nowMs) => ({ kind: 'booted', nowMs, boot, restored: hosted.fn.saved }));
   }
 
-  #init(hosted: Hosted, boot: number): void {
+  /** Loads the function, or goes on as a clone. */
+  #becomes(hosted: Hosted, boot: number, how: 'init' | 'restore'): void {
     const { random } = this.#world;
     const faults = this.#world.faults;
     if (random.chance(faults.initHangs)) return;
     const delayMs = random.between(1, 100);
     if (!random.chance(faults.initFails)) {
-      this.#later(hosted, delayMs, (nowMs) => ({ kind: 'init-done', nowMs, boot }));
+      this.#later(hosted, delayMs, (nowMs) => ({ kind: `${how}-done`, nowMs, boot }));
     } else if (random.chance(0.5)) {
-      this.#later(hosted, delayMs, (nowMs) => ({ kind: 'init-error', nowMs, boot, errorType: 'Simulated' }));
+      this.#later(hosted, delayMs, (nowMs) => ({ kind: `${how}-error`, nowMs, boot, errorType: 'Simulated' }));
     } else this.#exit(hosted, boot, delayMs);
   }
 

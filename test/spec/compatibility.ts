@@ -32,7 +32,7 @@ export const operationGroups: readonly OperationGroup[] = [
       GetFunctionConfiguration: works,
       ListFunctions: works,
       UpdateFunctionCode: zipOnly,
-      UpdateFunctionConfiguration: partial('VPC, EFS, KMS and SnapStart settings have no effect or are refused'),
+      UpdateFunctionConfiguration: partial('VPC, EFS and KMS settings have no effect or are refused'),
       DeleteFunction: works,
       PublishVersion: works,
       ListVersionsByFunction: works,

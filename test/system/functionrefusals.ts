@@ -11,7 +11,6 @@ import {
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
-import { ownNode } from './hearth.js';
 import {
   arn,
   conflict,
@@ -178,10 +177,17 @@ export const functionRefusals: readonly Refusal[] = [
   ],
   [
     'create: SnapStart of a runtime without it',
-    (code) => create(code, { SnapStart: { ApplyOn: 'PublishedVersions' } }),
+    (code) => create(code, { Runtime: 'java8.al2', SnapStart: { ApplyOn: 'PublishedVersions' } }),
     invalid,
     400,
-    `${ownNode} is not supported for SnapStart enabled functions.`,
+    'java8.al2 is not supported for SnapStart enabled functions.',
+  ],
+  [
+    'create: SnapStart with a large /tmp',
+    (code) => create(code, { SnapStart: { ApplyOn: 'PublishedVersions' }, EphemeralStorage: { Size: 513 } }),
+    invalid,
+    400,
+    'EphemeralStorage greater than 512 MB is not supported for SnapStart enabled functions.',
   ],
   // Updating.
   [
