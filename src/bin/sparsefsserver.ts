@@ -2,6 +2,7 @@ import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { S3Blob } from '../adapters/s3/blob.js';
 import { DiskTier } from '../chunks/disktier.js';
 import { L2Tier } from '../chunks/l2/l2tier.js';
+import { OpeningThread } from '../chunks/openingthread.js';
 import { Origin } from '../chunks/origin.js';
 import type { ChunkTier } from '../chunks/tier.js';
 import { TieredReader } from '../chunks/tieredreader.js';
@@ -61,6 +62,7 @@ serveOwner(async (message) => {
   const reader = new TieredReader({
     memoryBytesMax,
     tiers,
+    opening: new OpeningThread(),
     onCorrupt: (tier, name) => process.stderr.write(`chunk ${name}: wrong bytes from ${tier}\n`),
   });
   return {
