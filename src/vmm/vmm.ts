@@ -20,6 +20,11 @@ export interface Vmm {
   boot(request: BootMachine): Promise<Machine>;
   /** Restores a snapshot. Resolves with the machine paused, as when captured; `resume` lets it run. Else as `boot`. */
   restore(request: RestoreMachine): Promise<Machine>;
+  /**
+   * The first part of a restore, where it takes time: everything that needs no device state. Who restores from one image
+   * again and again keeps some of these waiting. Absent where it would save nothing.
+   */
+  prepare?(request: PrepareMachine): Promise<PreparedMachine>;
   /** Ends every machine and removes everything of this monitor from the host. */
   close(): Promise<void>;
 }
@@ -61,11 +66,28 @@ export interface BootMachine extends MachineRequest {
   readonly commandLine: string;
 }
 
-export interface RestoreMachine extends MachineRequest {
-  /** The memory image, of exactly the memory's size. Mapped copy-on-write: never changed, read page by page on demand. */
+export interface PrepareMachine extends MachineRequest {
+  /**
+   * The memory image, of exactly the memory's size. Mapped copy-on-write: never changed, read page by page on demand.
+   * The monitor's own user must be able to open it for writing (as in a sparse file system, which refuses the writes).
+   */
   readonly memoryPath: string;
+}
+
+export interface RestoreMachine extends PrepareMachine {
   /** Device state, as `capture` gave it. */
   readonly state: Buffer;
+}
+
+/** A machine that waits for its device state. It counts as a machine: its id is taken, `close` ends it. */
+export interface PreparedMachine {
+  readonly id: string;
+  /** Once. As `Vmm.restore`: when it rejects, nothing of the machine is left. */
+  restore(state: Buffer): Promise<Machine>;
+  /** Resolves when nothing of it is left; does nothing after `restore`. */
+  dispose(): Promise<void>;
+  /** Resolves when it has ended without `restore`: what it was for must be started anew. */
+  readonly ended: Promise<MachineExit>;
 }
 
 export interface MachineExit {

@@ -249,6 +249,26 @@ for (const [name, open] of Object.entries(monitors)) {
       killed.limit(128);
     });
 
+    point('prepares restores, where that saves time', async (say) => {
+      if (!vmm.prepare) return say('this monitor needs no preparation');
+      const before = things();
+      const request = { id: 'prepared', shape, drivePaths: drivePaths(), memoryPath: image.path };
+      const prepared = await vmm.prepare(request);
+      await assert.rejects(vmm.prepare(request), DriverError);
+      const machine = await prepared.restore(saved.state);
+      await prepared.dispose();
+      const talk = new Conversation(machine);
+      await machine.resume();
+      assert.equal(await talk.ask('sum'), checksum);
+      await machine.kill();
+      const unused = await vmm.prepare(request);
+      await unused.dispose();
+      assert.deepEqual(await unused.ended, { reason: 'killed' });
+      const spoilt = await vmm.prepare(request);
+      await assert.rejects(spoilt.restore(Buffer.alloc(1000, 7)), DriverError);
+      assert.deepEqual(things(), before);
+    });
+
     point('refuses what cannot work with a DriverError, and leaves nothing', async () => {
       const before = things();
       const [good] = await restore('good');

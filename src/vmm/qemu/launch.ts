@@ -6,7 +6,7 @@ import { Network } from '../../worker/sandbox/process/network.js';
 import type { MachineRequest } from '../vmm.js';
 import { descriptors, type MonitorKind, type MonitorStart, monitorArguments } from './arguments.js';
 import { jailCommand } from './jail.js';
-import { describe, QemuMachine } from './qemumachine.js';
+import { describe, monitorMib, QemuMachine } from './qemumachine.js';
 import { Qmp } from './qmp.js';
 import { makeMemoryFile, Seat } from './seat.js';
 import type { UserIds } from './userids.js';
@@ -64,6 +64,7 @@ export async function launch(
   try {
     const cgroup = place.cgroups.createBox(name);
     undo.push(() => cgroup.remove());
+    cgroup.setLimits(shape.memoryMib, shape.memoryMib + monitorMib);
     const memoryPath = request.memoryPath ?? join(place.folder, `${name}.memory`);
     if (request.memoryPath === undefined) {
       makeMemoryFile(memoryPath, shape.memoryMib * 1024 * 1024, uid);

@@ -13,7 +13,7 @@ import type { Seat } from './seat.js';
 /** Device state of a machine with all its drives is some 150 KB. */
 const stateBytesMax = 64 * 1024 * 1024;
 /** The monitor itself beside the guest's memory: its program, 128 MiB of translated code, device buffers. */
-const monitorMib = 320;
+export const monitorMib = 320;
 
 export interface MachineParts {
   readonly id: string;

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assert } from '../../kernel/assert.js';
 import { DriverError, type Protection } from '../../worker/sandbox/driver.js';
 import { inUserNamespace } from '../../worker/sandbox/namespace.js';
 import { Cgroups } from '../../worker/sandbox/process/cgroups.js';
@@ -9,13 +10,24 @@ import { nameServer, networkProgram } from '../../worker/sandbox/process/network
 import { newOwnerName } from '../../worker/sandbox/process/owner.js';
 import { type FilterArch, seccompProgram } from '../../worker/sandbox/process/seccomp.js';
 import { findProgram, nativeProgram } from '../../worker/sandbox/programs.js';
-import type { BootMachine, Machine, MachineRequest, RestoreMachine, Vmm } from '../vmm.js';
+import type {
+  BootMachine,
+  Machine,
+  MachineExit,
+  MachineRequest,
+  PreparedMachine,
+  PrepareMachine,
+  RestoreMachine,
+  Vmm,
+} from '../vmm.js';
 import { type Accelerator, identityOf, type MonitorKind } from './arguments.js';
 import { withoutHugePages } from './hugepages.js';
 import { type LaunchPlace, launch, loadState } from './launch.js';
 import { monitorProgram } from './program.js';
 import { protectionsOf } from './protections.js';
 import type { QemuMachine } from './qemumachine.js';
+import type { Qmp } from './qmp.js';
+import type { Seat } from './seat.js';
 import { checkRequest } from './shape.js';
 import { UserIds } from './userids.js';
 
@@ -92,21 +104,22 @@ export class QemuVmm implements Vmm {
       const { kernelPath, initrdPath, commandLine } = request;
       const start = { kind: 'boot', commandLine } as const;
       const { machine } = await launch(this.place, { ...request, kernelPath, initrdPath, start, released });
-      return machine;
+      return connected(machine);
     });
   }
 
-  restore(request: RestoreMachine): Promise<Machine> {
-    return this.add(request, async (released) => {
-      const { machine, qmp, seat } = await launch(this.place, { ...request, start: { kind: 'restore' }, released });
-      try {
-        await loadState(qmp, seat, request.state);
-        return machine;
-      } catch (error) {
-        await machine.kill().catch(() => {});
-        throw error;
-      }
+  async restore(request: RestoreMachine): Promise<Machine> {
+    return (await this.prepare(request)).restore(request.state);
+  }
+
+  async prepare(request: PrepareMachine): Promise<PreparedMachine> {
+    let parts: { qmp: Qmp; seat: Seat } | null = null;
+    const machine = await this.add(request, async (released) => {
+      const launched = await launch(this.place, { ...request, start: { kind: 'restore' }, released });
+      parts = launched;
+      return launched.machine;
     });
+    return new Prepared(machine, parts!);
   }
 
   close(): Promise<void> {
@@ -119,7 +132,10 @@ export class QemuVmm implements Vmm {
     await this.janitor.finish();
   }
 
-  private async add(request: MachineRequest, make: (released: () => void) => Promise<QemuMachine>): Promise<Machine> {
+  private async add(
+    request: MachineRequest,
+    make: (released: () => void) => Promise<QemuMachine>,
+  ): Promise<QemuMachine> {
     checkRequest(request);
     const { id } = request;
     if (this.closing) throw new DriverError('the virtual machine monitor is closed');
@@ -127,18 +143,54 @@ export class QemuVmm implements Vmm {
     if (this.machines.size >= machinesMax)
       throw new DriverError(`${machinesMax} machines exist: no more in one worker`);
     const released = () => this.machines.delete(id);
-    const machine = make(released).then(async (one) => {
-      try {
-        await one.connected();
-        return one;
-      } catch (error) {
-        await one.kill().catch(() => {});
-        throw error;
-      }
-    });
+    const machine = make(released);
     this.machines.set(id, machine);
     machine.catch(released);
     return machine;
+  }
+}
+
+/** Rejects, with nothing left of the machine, when its network does not come up. */
+async function connected(machine: QemuMachine): Promise<QemuMachine> {
+  try {
+    await machine.connected();
+    return machine;
+  } catch (error) {
+    await machine.kill().catch(() => {});
+    throw error;
+  }
+}
+
+/** A monitor that waits for its device state. */
+class Prepared implements PreparedMachine {
+  readonly ended: Promise<MachineExit>;
+  private used = false;
+
+  constructor(
+    private readonly machine: QemuMachine,
+    private readonly parts: { readonly qmp: Qmp; readonly seat: Seat },
+  ) {
+    this.ended = machine.exited;
+  }
+
+  get id(): string {
+    return this.machine.id;
+  }
+
+  async restore(state: Buffer): Promise<Machine> {
+    assert(!this.used, 'a prepared machine is restored once');
+    this.used = true;
+    try {
+      await Promise.all([loadState(this.parts.qmp, this.parts.seat, state), this.machine.connected()]);
+      return this.machine;
+    } catch (error) {
+      await this.machine.kill().catch(() => {});
+      throw error;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.used) await this.machine.kill();
   }
 }
 

@@ -61,6 +61,10 @@ export class Seat {
       child.once('exit', (status, signal) => {
         // What it wrote before is read first; a pipe that something else holds open must not hold us.
         const settle = () => resolve(signal ?? `status ${status}`);
+        if (child.stderr!.destroyed) {
+          settle();
+          return;
+        }
         const timer = setTimeout(settle, 1_000);
         child.stderr!.once('close', () => {
           clearTimeout(timer);
