@@ -36,6 +36,8 @@ export interface MicroVmPlatformOptions {
   /** What lives as long as the platform. */
   readonly runFolder: string;
   readonly progress: (text: string) => void;
+  /** False only to show what clones share otherwise. */
+  readonly renews?: boolean;
 }
 
 /** What the `microvm` driver is made of, for whoever reports on it. */
@@ -89,6 +91,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
       folder: join(runFolder, 'drives'),
       clock,
       progress,
+      renews: options.renews ?? true,
     });
     return {
       driver,

@@ -42,6 +42,8 @@ export interface MicroVmOptions {
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   /** Says what takes seconds. */
   readonly progress: (text: string) => void;
+  /** False only to show what clones share without entropy, clock and host name of their own. Default true. */
+  readonly renews?: boolean;
 }
 
 /** One life of the sparse file system. */
@@ -226,7 +228,8 @@ export class MicroVmDriver implements SandboxDriver {
       const fs = await options.openFs();
       const memories = new MemoryImages(fs, options.store, () => options.clock.monotonicMs());
       const drives = new Drives(fs, this.#scratches, options.image.rootPath, options.folder);
-      const age = { fs, place: { vmm: options.vmm, image: options.image, drives, memories } };
+      const { vmm, image, renews = true } = options;
+      const age = { fs, place: { vmm, image, drives, memories, renews } };
       begun = this.#age;
       void fs.ended.then((reason) => {
         if (this.#age === begun) this.#age = null;

@@ -49,6 +49,8 @@ export interface MachinePlace {
   readonly image: GuestImage;
   readonly drives: Drives;
   readonly memories: MemoryImages;
+  /** False only to show what clones share without. */
+  readonly renews: boolean;
 }
 
 /** Boots the guest image to its agent. Rejects with DriverError; nothing is left then. */
@@ -104,7 +106,7 @@ export async function restoreMachine(
     });
     const link = new GuestLink(machine.channel, JSON.parse(snapshot.link.toString('utf8')) as LinkState);
     await machine.resume();
-    await alive(machine, renew(link, id));
+    await alive(machine, place.renews ? renew(link, id) : link.resume());
     return {
       machine,
       link,
