@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { secondMs } from '../kernel/units.js';
 import { S3Fifo } from './s3fifo.js';
@@ -54,7 +54,7 @@ export class DiskTier implements ChunkTier {
   async get(name: string, storedBytes: number): Promise<Buffer | null> {
     if (this.#sizes.get(name) !== storedBytes) return null;
     try {
-      const bytes = await readFile(this.#path(name, storedBytes));
+      const bytes = await readAtMost(this.#path(name, storedBytes), storedBytes + 1);
       this.#fifo.hit(name);
       return bytes;
     } catch {
@@ -110,5 +110,17 @@ export class DiskTier implements ChunkTier {
 
   #path(name: string, bytes: number): string {
     return join(this.#folder, `${name}.${bytes}`);
+  }
+}
+
+/** One byte more than a file should have shows that it is too long, however long it is. */
+async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafeSlow(bytesMax);
+    const { bytesRead } = await file.read(buffer, 0, bytesMax, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
