@@ -36,7 +36,7 @@ export function jailCommand(request: JailRequest, monitor: readonly string[]): s
     ...['--ro-bind-data', String(descriptors.resolvConf), '/etc/resolv.conf'],
     ...['--proc', '/proc', '--dev', '/dev'],
     ...(request.kvm ? ['--dev-bind', '/dev/kvm', '/dev/kvm'] : []),
-    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--clearenv'],
+    ...['--remount-ro', '/proc', '--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--clearenv'],
     ...['--info-fd', String(descriptors.info), '--seccomp', String(descriptors.filter), '--'],
     request.qemu,
     ...monitor,
