@@ -261,7 +261,8 @@ export class Packer {
 
   #put(job: Job, name: string, ciphertext: Uint8Array): void {
     const bytes = Buffer.from(ciphertext.buffer, ciphertext.byteOffset, ciphertext.byteLength);
-    const put = withinMs(this.#putDeadlineMs, `storing chunk ${name}`, this.#store.add(name, bytes))
+    const add = async () => await this.#store.add(name, bytes);
+    const put = withinMs(this.#putDeadlineMs, `storing chunk ${name}`, add())
       .then((added) => {
         if (!added) return;
         job.newChunks++;
