@@ -76,8 +76,9 @@ export class Spares {
   }
 
   /**
-   * Boots a box now; rejects with DriverError. `held`: for a function that no spare can serve, since its runtime must
-   * start with the function's variables; a managed runtime is then not started yet.
+   * Boots a box now; rejects with DriverError. A managed runtime is starting then: what it is told waits in its channel.
+   * `held`: for a function that no spare can serve, since its runtime must start with the function's variables; a managed
+   * runtime is then not started yet.
    */
   async boot(runtime: RuntimeName, held = false): Promise<BoxLink> {
     const launch = await this.#options.launch(runtime);
@@ -86,13 +87,7 @@ export class Spares {
       boxId: this.#options.boxId(),
       runtime: waits ? { ...launch, command: null } : launch,
     });
-    const link = new BoxLink(box, launch.command !== null, waits ? launch : null);
-    const timer = setTimeout(() => void link.kill(), helloMsMax);
-    const alive = await link.greeted;
-    clearTimeout(timer);
-    if (alive) return link;
-    await link.kill();
-    throw new Error(`${runtime} did not start`);
+    return new BoxLink(box, launch.command !== null, waits ? launch : null);
   }
 
   /** Gives memory back: the youngest spare first, as the older ones are surely warm. True when one went. */
@@ -155,6 +150,7 @@ export class Spares {
   async #fill(runtime: RuntimeName): Promise<void> {
     try {
       const link = await this.boot(runtime);
+      await this.#greeted(link, runtime);
       const links = this.#waiting.get(runtime);
       if (this.#closed || links === undefined) await link.kill();
       else {
@@ -167,6 +163,15 @@ export class Spares {
     }
     this.#filling = false;
     this.#refill();
+  }
+
+  async #greeted(link: BoxLink, runtime: RuntimeName): Promise<void> {
+    const timer = setTimeout(() => void link.kill(), helloMsMax);
+    const alive = await link.greeted;
+    clearTimeout(timer);
+    if (alive) return;
+    await link.kill();
+    throw new Error(`${runtime} did not start`);
   }
 
   #rest(runtime: RuntimeName): void {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import type { RuntimeName } from '../../src/wire/functionspec.js';
-import { nodeMajor } from '../../src/worker/runtimes/description.js';
+import { nodeMajor, runtimeDirectory } from '../../src/worker/runtimes/description.js';
 import { findNode, nodeOptions } from '../../src/worker/runtimes/node.js';
 import { compareCase, compareCases } from './guest/compare.js';
 import { classicCases, modernCases, rareCases, sharedCases, streamCases } from './guest/nodecases.js';
@@ -14,7 +14,6 @@ import { digestOf, everyCase, recorded } from './guest/recording.js';
 
 // The same handlers through our bootstrap and through Lambda's own client: same answers, errors, logs.
 const official = join(projectRoot, '.cache', 'official');
-const guest = join(projectRoot, 'guest', 'node');
 // Away from this project: its package.json would make modules of the handlers' files.
 const folder = mkdtempSync(join(tmpdir(), 'hearth-differential-'));
 const fixtures = join(folder, 'task');
@@ -34,6 +33,7 @@ for (const name of ['nodejs20.x', 'nodejs22.x', 'nodejs24.x'] satisfies RuntimeN
     if (found === null) return context.skip(`no Node ${nodeMajor(name)} here: node setup/officialclients.mjs`);
     if (!existsSync(entry)) return context.skip('official client is not installed: node setup/officialclients.mjs');
     const node = found.launch.mounts[0]!.hostPath;
+    const guest = found.launch.mounts.find(({ sandboxPath }) => sandboxPath === runtimeDirectory)!.hostPath;
     const features = nodeOptions(name).split(' ').filter(Boolean);
     const root = (folder?: string) => (folder === undefined ? fixtures : join(fixtures, folder));
     const clientVersion = readFileSync(join(client, 'node_modules', 'aws-lambda-ric', 'package.json'), 'utf8');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -29,6 +29,8 @@ test("this process's Node serves its own version", async (context) => {
   const launch = await runtimes.launch(own);
   assert.deepEqual(launch.command, ['/var/lang/bin/node', '/var/runtime/bootstrap.cjs']);
   for (const { hostPath } of launch.mounts) assert.equal(existsSync(hostPath), true, hostPath);
+  // The bootstrap is one file; what it loads natively lies beside it.
+  assert.deepEqual(readdirSync(launch.mounts[1]!.hostPath), ['bootstrap.cjs', 'reseed.node']);
   const { name, arn } = runtimes.version(own, 'eu-central-1');
   assert.equal(name, `nodejs:${ownMajor}.v${process.versions.node.slice(String(ownMajor).length + 1)}`);
   assert.match(arn, /^arn:aws:lambda:eu-central-1::runtime:[0-9a-f]{64}$/);

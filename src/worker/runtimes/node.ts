@@ -9,6 +9,7 @@ import {
   type RuntimeFamily,
   runtimeDirectory,
 } from './description.js';
+import { makeNodeBootstrap, nodeBootstrapFile } from './nodebootstrap.js';
 import { installNode, nodeFolder, nodeVersion } from './nodeinstall.js';
 
 /**
@@ -38,6 +39,8 @@ export async function findNode(name: RuntimeName, runtimesDirectory: string): Pr
   const version = own ? process.versions.node : await nodeVersion(binary);
   if (version === null || Number.parseInt(version, 10) !== major) return null;
   const options = nodeOptions(name);
+  const guest = join(projectRoot, 'guest', 'node');
+  const bootstrap = makeNodeBootstrap(guest, join(runtimesDirectory, 'node-bootstrap'));
   return {
     version,
     detail: own ? `this machine's Node, ${binary}` : `installed in ${dirname(dirname(binary))}`,
@@ -45,9 +48,9 @@ export async function findNode(name: RuntimeName, runtimesDirectory: string): Pr
       name,
       mounts: [
         { hostPath: binary, sandboxPath: `${languageDirectory}/bin/node` },
-        { hostPath: join(projectRoot, 'guest', 'node'), sandboxPath: runtimeDirectory },
+        { hostPath: bootstrap, sandboxPath: runtimeDirectory },
       ],
-      command: [`${languageDirectory}/bin/node`, `${runtimeDirectory}/bootstrap.cjs`],
+      command: [`${languageDirectory}/bin/node`, `${runtimeDirectory}/${nodeBootstrapFile}`],
       environment: options === '' ? {} : { NODE_OPTIONS: options },
     },
   };

@@ -104,7 +104,7 @@ export function comparable(text: string, runtimeDirectories: readonly string[]):
       // How deep a runtime itself is in the stack.
       .replace(/repeated \d+ more times/g, 'repeated N more times')
       // Which file of a runtime asked for a module that is not there.
-      .replace(/RUNTIME\/(handler\.cjs|index\.mjs)/g, 'RUNTIME/LOADER')
+      .replace(/RUNTIME\/(bootstrap\.cjs|index\.mjs)/g, 'RUNTIME/LOADER')
       // The one frame of a Python runtime that may show: which file and line is the runtime's own affair.
       .replace(/RUNTIME\/\w+\/bootstrap\.py(\\?"), line \d+/g, 'RUNTIME/bootstrap.py$1')
   );

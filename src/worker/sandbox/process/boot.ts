@@ -4,7 +4,6 @@ import type { Readable } from 'node:stream';
 import { DriverError, type RuntimeLaunch } from '../driver.js';
 import type { Connector } from './connector.js';
 import type { Mounts } from './mounts.js';
-import { Network } from './network.js';
 import { ProcessBox } from './processbox.js';
 import {
   agentPath,
@@ -27,8 +26,6 @@ export interface BootPlace {
   readonly mounts: Mounts;
   readonly connector: Connector;
   readonly bwrap: string;
-  readonly launcher: string;
-  readonly slirp: string | null;
 }
 
 export interface BootRequest {
@@ -45,7 +42,6 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
   const { boxId, slot, runtime, released } = request;
   const { child } = slot;
   let skeleton: Skeleton | null = null;
-  let network: Promise<Network> | null = null;
   try {
     const shown = makeSkeleton(place.base, slot.name, runtime, (path) => request.files.get(path)!);
     skeleton = shown;
@@ -55,10 +51,6 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
         initPidFrom((child.stdio as readonly unknown[])[infoFd] as Readable),
         serverFrom(child),
       ]);
-      // Not before the agent has spoken: bubblewrap sets up the loopback, and fails where slirp4netns did it first.
-      // The runtime starts meanwhile.
-      network = place.slirp === null ? null : Network.start(place.launcher, place.slirp, pid);
-      await network;
       return [pid, server] as const;
     });
     return new ProcessBox({
@@ -66,7 +58,9 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
       slot,
       initPid: pid,
       runtimeApi,
-      network: await network,
+      // Not before the agent has spoken: bubblewrap sets up the loopback, and fails where slirp4netns did it first. The
+      // runtime starts meanwhile.
+      network: slot.network?.start(pid) ?? null,
       skeleton,
       mounts: place.mounts,
       connector: place.connector,
@@ -74,7 +68,6 @@ export async function bootBox(place: BootPlace, request: BootRequest): Promise<P
     });
   } catch (error) {
     child.kill('SIGKILL');
-    await (network as Promise<Network> | null)?.then((running) => running.stop()).catch(() => {});
     await slot.dispose();
     if (skeleton) removeSkeleton(skeleton);
     throw error;

@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { DriverError } from '../driver.js';
 import { findProgram } from '../programs.js';
 
 /** Ready in about 5 ms; a helper that hangs must not hold a boot. */
 const readyMsMax = 10_000;
 const errorCharsMax = 2000;
+/** Descriptors of the helper. */
+const readyFd = 3;
+const exitFd = 4;
+const restFd = 5;
 
 /** Name server inside the sandbox: slirp4netns answers there and asks the machine's own. */
 export const nameServer = '10.0.2.3';
@@ -25,59 +30,78 @@ export function networkProgram(): { readonly path: string | null; readonly detai
 /**
  * Outbound network of one box: user-space TCP/IP (slirp4netns) in the box's network namespace. It cannot reach the
  * machine's loopback, nothing outside can reach in, and boxes do not see each other: each has its own.
+ *
+ * Its process is made before there is a box, and waits: starting one takes a platform of some size several milliseconds
+ * of its main thread, which a boot has better use for.
  */
 export class Network {
   private readonly ended: Promise<void>;
+  private errors = '';
 
-  private constructor(private readonly helper: ChildProcess) {
-    this.ended = new Promise((resolve) => helper.once('close', () => resolve()));
+  private constructor(
+    private readonly launcher: string,
+    private readonly slirp: string,
+    private readonly helper: ChildProcess,
+  ) {
+    this.ended = new Promise((resolve) => {
+      helper.once('close', () => resolve());
+      helper.on('error', (error) => {
+        this.say(error.message);
+        if (helper.pid === undefined) resolve(); // Not even started: there is no close.
+      });
+    });
+    for (const stream of helper.stdio) stream?.on('error', () => {});
+    helper.stderr?.setEncoding('utf8').on('data', (text: string) => this.say(text));
   }
 
-  /** `pid`: a process in the box. Rejects with DriverError and leaves nothing behind then. */
-  static async start(launcher: string, slirp: string, pid: number): Promise<Network> {
-    const helper = spawn(
-      launcher,
-      [
-        // slirp4netns unmounts everything to lock itself in; through shared mounts that would reach ours.
-        ...[
-          '--mounts',
-          'private',
-          '--owner',
-          String(process.pid),
-          '--core',
-          '0',
-          '--',
-          slirp,
-          '--configure',
-          '--mtu=65520',
-        ],
-        ...['--disable-host-loopback', '--enable-sandbox', '--enable-seccomp', '--ready-fd=3', '--exit-fd=4'],
-        // By path: given a process, it would also join its user namespace, which bubblewrap changes on the way.
-        ...['--netns-type=path', `/proc/${pid}/ns/net`, 'tap0'],
-      ],
-      { env: {}, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] },
-    );
-    const network = new Network(helper);
-    for (const stream of helper.stdio) stream?.on('error', () => {});
-    let errors = '';
-    helper.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      errors = (errors + text).slice(-errorCharsMax);
+  /** A process that waits for its box. */
+  static prepare(launcher: string, slirp: string): Network {
+    const helper = spawn(launcher, ['--owner', String(process.pid), '--core', '0', '--rest-fd', String(restFd)], {
+      env: {},
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
+    return new Network(launcher, slirp, helper);
+  }
+
+  get usable(): boolean {
+    return this.helper.exitCode === null && this.helper.signalCode === null && this.helper.pid !== undefined;
+  }
+
+  /** Once. `pid`: a process in the box. Rejects with DriverError and leaves nothing behind then. */
+  async start(pid: number): Promise<void> {
+    const command = [
+      // slirp4netns unmounts everything to lock itself in; through shared mounts that would reach ours. Not before it is
+      // needed: a copy of the mounts keeps what is mounted now from going away.
+      ...[this.launcher, '--mounts', 'private', '--', this.slirp, '--configure', '--mtu=65520'],
+      ...['--disable-host-loopback', '--enable-sandbox', '--enable-seccomp'],
+      ...[`--ready-fd=${readyFd}`, `--exit-fd=${exitFd}`],
+      // By path: given a process, it would also join its user namespace, which bubblewrap changes on the way.
+      ...['--netns-type=path', `/proc/${pid}/ns/net`, 'tap0'],
+    ];
     const failure = await new Promise<string | null>((resolve) => {
       const timer = setTimeout(() => resolve(`not ready after ${readyMsMax / 1000} s`), readyMsMax);
-      helper.stdio[3]?.once('data', () => resolve(null));
-      helper.once('error', (error) => resolve(error.message));
-      helper.once('close', () => resolve('it ended'));
-      network.ended.then(() => clearTimeout(timer));
-      helper.stdio[3]?.once('data', () => clearTimeout(timer));
+      const over = (result: string | null) => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      this.helper.stdio[readyFd]?.once('data', () => over(null));
+      this.ended.then(() => over('it ended'));
+      const rest = (this.helper.stdio as readonly unknown[])[restFd] as Writable;
+      rest.end(command.map((text) => `${text}\0`).join(''));
     });
-    if (failure === null) return network;
-    await network.stop();
-    throw new DriverError(`slirp4netns: ${failure} ${errors.trim()}`);
+    if (failure === null) return;
+    await this.stop();
+    throw new DriverError(`slirp4netns: ${failure} ${this.errors.trim()}`);
   }
 
   async stop(): Promise<void> {
     this.helper.kill('SIGKILL');
     await this.ended;
+  }
+
+  private say(text: string): void {
+    this.errors = (this.errors + text).slice(-errorCharsMax);
   }
 }

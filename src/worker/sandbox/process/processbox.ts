@@ -7,7 +7,6 @@ import { exitOf } from '../exit.js';
 import { startMessage } from '../startmessage.js';
 import type { Connector } from './connector.js';
 import type { Mounts } from './mounts.js';
-import type { Network } from './network.js';
 import { ProcessCrew } from './processcrew.js';
 import { descendants, mainProcess, residentPeakMib, signal } from './processes.js';
 import { MountedScratch } from './scratch.js';
@@ -21,7 +20,8 @@ export interface BoxParts {
   /** Process 1 of the box, by its number outside. */
   readonly initPid: number;
   readonly runtimeApi: Server;
-  readonly network: Network | null;
+  /** Resolves when there is outbound network, rejects when there will be none; null where the machine has no way. */
+  readonly network: Promise<void> | null;
   readonly mounts: Mounts;
   readonly connector: Connector;
   readonly skeleton: Skeleton;
@@ -58,6 +58,7 @@ export class ProcessBox implements Box {
     this.channel = child.stdio[channelFd] as Duplex;
     this.stdout = parts.slot.stdout;
     this.stderr = parts.slot.stderr;
+    parts.network?.catch(() => this.kill()).catch(() => {});
     this.exited = new Promise((resolve) => {
       const ended = (code: number | null, name: NodeJS.Signals | null) => {
         this.over = true;
@@ -73,8 +74,11 @@ export class ProcessBox implements Box {
   async bind(binding: BoxBinding): Promise<void> {
     assert(!this.bound, 'a box is bound once');
     this.bound = true;
-    if (this.over || this.cleaned) throw new DriverError('the sandbox has ended');
-    const { mounts, skeleton, slot } = this.parts;
+    const { mounts, network, skeleton, slot } = this.parts;
+    if (this.over || this.cleaned) {
+      await network; // Its failure is why.
+      throw new DriverError('the sandbox has ended');
+    }
     const { scratch } = binding;
     if (!(scratch instanceof MountedScratch)) throw new DriverError('the scratch space is of another driver');
     slot.cgroup.setLimits(binding.memoryMib);
@@ -86,6 +90,7 @@ export class ProcessBox implements Box {
       this.mounted.push(target);
     };
     await Promise.all([
+      network,
       show('bind', binding.codeDirectory, 'var/task'),
       binding.layersDirectory === null ? null : show('bind', binding.layersDirectory, 'opt'),
       owned.then(() => show('repeat', scratch.directory, 'tmp')),
@@ -154,7 +159,7 @@ export class ProcessBox implements Box {
   }
 
   private async clean(): Promise<void> {
-    const { slot, initPid, network, mounts, skeleton, runtimeApi, released } = this.parts;
+    const { slot, initPid, mounts, skeleton, runtimeApi, released } = this.parts;
     // The end of process 1 is the end of its process namespace. Before the exit is reaped its number is not reused.
     if (!this.over) {
       signal(initPid, 'SIGKILL');
@@ -163,7 +168,7 @@ export class ProcessBox implements Box {
     slot.cgroup.killAll();
     runtimeApi.close();
     try {
-      await Promise.all([this.exited, network?.stop()]);
+      await this.exited;
       this.extensions?.close();
       await slot.dispose();
       // In reverse: /tmp does not hide what lies under it, but a mount point inside code would.

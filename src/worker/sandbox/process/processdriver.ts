@@ -79,15 +79,13 @@ export class ProcessDriver implements SandboxDriver {
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(defaultMib)).dispose();
-      const slots = new Slots(programs.launcher, base, mounts, cgroups, programs.privileged);
+      const slots = new Slots(programs.launcher, network.path, base, mounts, cgroups, programs.privileged);
       const connector = new Connector();
       const place = {
         base,
         mounts,
         connector,
-        slirp: network.path,
         bwrap: programs.bwrap,
-        launcher: programs.launcher,
       };
       const driver = new ProcessDriver(place, cgroups, slots, scratches, janitor, network, programs.privileged);
       slots.refill();
@@ -145,7 +143,7 @@ export class ProcessDriver implements SandboxDriver {
       const released = () => this.boxes.delete(boxId);
       return await bootBox(this.place, { boxId, runtime, files, slot, released });
     } finally {
-      setImmediate(() => this.slots.refill());
+      this.slots.refillLater();
     }
   }
 

@@ -7,12 +7,18 @@ import { DriverError } from '../driver.js';
 import type { BoxCgroup } from './boxcgroup.js';
 import type { Cgroups } from './cgroups.js';
 import type { Mounts } from './mounts.js';
+import { Network } from './network.js';
 import { outputPipe } from './outputpipe.js';
 
 /** Open files of a function's process (Lambda quotas page: file descriptors). */
 const filesMax = 1024;
 /** Slots that wait for a box. Boots come in ones and twos; a slot is ready again within some 15 ms. */
 const readyMax = 2;
+/**
+ * Making one starts two processes and enters cgroups, which stops every start of a thread on the machine: it waits until
+ * the boot that took the last one is over (Node's start takes some 40 ms).
+ */
+const refillAfterMs = 60;
 /** First user id of boxes on the machine: a range that Linux distributions and systemd leave unused. */
 const uidBase = 1_900_000_000;
 /** Boxes of one driver at once, those that wait included; ids of platform processes keep apart by this much. */
@@ -27,8 +33,9 @@ export const filterFd = 6;
 const restFd = 7;
 
 /**
- * The place of one box: its cgroups, its user, and a launcher process in them that waits for what to become. Entering
- * a cgroup costs some 10 ms (the kernel waits for all its processors), which therefore happens beforehand.
+ * The place of one box: its cgroups, its user, a launcher process in them that waits for what to become, and one that
+ * waits to become its network. Entering a cgroup costs some 10 ms (the kernel waits for all its processors), and
+ * starting a process costs ours some more: both therefore happen beforehand.
  */
 export class Slot {
   constructor(
@@ -38,11 +45,14 @@ export class Slot {
     readonly child: ChildProcess,
     readonly stdout: Readable,
     readonly stderr: Readable,
+    /** Null without slirp4netns. */
+    readonly network: Network | null,
     private readonly forget: () => void,
   ) {}
 
   get usable(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null && this.child.pid !== undefined;
+    const { exitCode, signalCode, pid } = this.child;
+    return exitCode === null && signalCode === null && pid !== undefined && this.network?.usable !== false;
   }
 
   /** The launcher becomes this program. Throws DriverError for a NUL inside: it would make one argument two. */
@@ -55,7 +65,7 @@ export class Slot {
   /** Kills what runs in it and removes its cgroups. */
   async dispose(): Promise<void> {
     this.child.kill('SIGKILL');
-    await this.cgroup.remove();
+    await Promise.all([this.network?.stop(), this.cgroup.remove()]);
     // Output that nobody wants must be read to its end all the same, or its pipe stays open.
     for (const stream of [this.stdout, this.stderr]) if (stream.readableFlowing === null) stream.resume();
     this.forget();
@@ -66,11 +76,13 @@ export class Slot {
 export class Slots {
   private readonly ready: Promise<Slot>[] = [];
   private readonly uids = new Set<number>();
+  private refilling: NodeJS.Timeout | null = null;
   private made = 0;
   private closed = false;
 
   constructor(
     private readonly launcher: string,
+    private readonly slirp: string | null,
     private readonly base: string,
     private readonly mounts: Mounts,
     private readonly cgroups: Cgroups,
@@ -88,8 +100,13 @@ export class Slots {
     return this.make();
   }
 
-  /** Called when there is time: after a boot, not during one. */
+  /** After a boot, not during one. */
+  refillLater(): void {
+    this.refilling ??= setTimeout(() => this.refill(), refillAfterMs);
+  }
+
   refill(): void {
+    this.refilling = null;
     while (!this.closed && this.ready.length < readyMax) {
       const next = this.make();
       next.catch(() => {});
@@ -99,6 +116,7 @@ export class Slots {
 
   async close(): Promise<void> {
     this.closed = true;
+    if (this.refilling !== null) clearTimeout(this.refilling);
     await Promise.allSettled(this.ready.splice(0).map((next) => next.then((slot) => slot.dispose())));
   }
 
@@ -120,7 +138,8 @@ export class Slots {
       }
       opened.push(openSync(join(this.base, 'filter'), 'r'));
       const child = this.launch(cgroup, uid, opened);
-      return new Slot(name, uid, cgroup, child, pipes[0]!, pipes[1]!, forget);
+      const network = this.slirp === null ? null : Network.prepare(this.launcher, this.slirp);
+      return new Slot(name, uid, cgroup, child, pipes[0]!, pipes[1]!, network, forget);
     } catch (error) {
       forget();
       await cgroup.remove();
