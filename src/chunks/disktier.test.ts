@@ -87,3 +87,18 @@ test('what a torn file gives is not hidden from who verifies', { timeout }, asyn
   assert.equal((await tier.get(ref.name, ref.storedBytes))!.length, 10);
   assert.equal(tier.verified, false);
 });
+
+test('many puts at once are all kept, each once; beyond what may wait they are not', { timeout }, async (t) => {
+  const folder = temporaryFolder(t);
+  const tier = new DiskTier(folder, 1_000_000_000);
+  const chunks = Array.from({ length: 60 }, (_, each) => chunk(each));
+  await Promise.all([...chunks, ...chunks].map(({ ref, ciphertext }) => tier.put(ref.name, ciphertext)));
+  for (const { ref, ciphertext } of chunks) assert.deepEqual(await tier.get(ref.name, ref.storedBytes), ciphertext);
+  // 64 MiB may wait; what is in the files does not matter here.
+  const large = Buffer.alloc(5 * 1024 * 1024);
+  const names = Array.from({ length: 20 }, (_, each) => String(each).padStart(64, '0'));
+  await Promise.all(names.map((name) => tier.put(name, large)));
+  assert.equal(names.filter((name) => tier.has(name)).length, 12);
+  await tier.put(names[19]!, large);
+  assert.ok(tier.has(names[19]!), 'later there is room again');
+});

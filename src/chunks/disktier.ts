@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { secondMs } from '../kernel/units.js';
+import { mib, secondMs } from '../kernel/units.js';
 import { S3Fifo } from './s3fifo.js';
 import type { ChunkTier } from './tier.js';
 
 /** `NAME.BYTES`: what is here is known from the folder's listing alone. */
 const filePattern = /^([0-9a-f]{64})\.(\d{1,9})$/;
-/** Files being written; up to 8 MiB of ciphertext wait in memory. One more is not kept. */
-const writesMax = 16;
+/** Files written at once: the threads that write also read, for faults. */
+const writesMax = 2;
+/** Of chunks that wait to be written: a restore's from an origin faster than the disk. One that would go beyond is not kept. */
+const waitingBytesMax = 64 * mib;
 /** After a write that failed (the disk is full, say) none is tried for so long. */
 const restMs = 30 * secondMs;
 
@@ -25,7 +27,11 @@ export class DiskTier implements ChunkTier {
   readonly #temporary: string;
   readonly #fifo: S3Fifo;
   readonly #sizes = new Map<string, number>();
+  /** Being written, or waiting for it. */
   readonly #writing = new Map<string, Promise<void>>();
+  readonly #turns: (() => void)[] = [];
+  #writes = 0;
+  #waitingBytes = 0;
   #restUntilMs = 0;
   #closed = false;
 
@@ -67,8 +73,12 @@ export class DiskTier implements ChunkTier {
   async put(name: string, bytes: Buffer): Promise<void> {
     const running = this.#writing.get(name);
     if (running !== undefined) return await running;
-    if (this.#closed || this.has(name) || this.#writing.size >= writesMax || Date.now() < this.#restUntilMs) return;
-    const write = this.#write(name, bytes).finally(() => this.#writing.delete(name));
+    if (this.#closed || this.has(name) || this.#waitingBytes + bytes.length > waitingBytesMax) return;
+    this.#waitingBytes += bytes.length;
+    const write = this.#inTurn(() => this.#write(name, bytes)).finally(() => {
+      this.#waitingBytes -= bytes.length;
+      this.#writing.delete(name);
+    });
     this.#writing.set(name, write);
     await write;
   }
@@ -87,7 +97,21 @@ export class DiskTier implements ChunkTier {
     await Promise.all(this.#writing.values());
   }
 
+  async #inTurn(write: () => Promise<void>): Promise<void> {
+    if (this.#writes < writesMax) this.#writes++;
+    else await new Promise<void>((resolve) => this.#turns.push(resolve));
+    try {
+      await write();
+    } finally {
+      // A place goes straight to who waits longest.
+      const next = this.#turns.shift();
+      if (next === undefined) this.#writes--;
+      else next();
+    }
+  }
+
   async #write(name: string, bytes: Buffer): Promise<void> {
+    if (Date.now() < this.#restUntilMs) return;
     const temporary = join(this.#temporary, `${name}.${randomBytes(4).toString('hex')}`);
     try {
       await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600 });

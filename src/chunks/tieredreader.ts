@@ -1,4 +1,4 @@
-import { secondMs } from '../kernel/units.js';
+import { mib, secondMs } from '../kernel/units.js';
 import { ChunkError, type ChunkErrorKind } from './chunkerror.js';
 import { isChunk, openChunk } from './codec.js';
 import { withinMs } from './deadline.js';
@@ -41,8 +41,8 @@ const deadlineMsDefault: Readonly<Record<Urgency, number>> = {
   background: 120 * secondMs,
 };
 
-/** Of chunks on their way into a cache tier, over all of them: one more is not kept there. 32 of 512 KiB are 16 MiB. */
-const fillsMax = 32;
+/** Of chunks on their way into a cache tier, over all of them: one that would go beyond is not kept there. */
+const fillBytesMax = 64 * mib;
 
 interface Fetch {
   readonly id: string;
@@ -68,6 +68,7 @@ export class TieredReader implements ChunkReader {
   readonly #counters: readonly TierCounters[];
   readonly #fetches = new Map<string, Fetch>();
   readonly #fills = new Set<Promise<void>>();
+  #fillBytes = 0;
 
   constructor(options: TieredReaderOptions) {
     this.#memory = new MemoryTier(options.memoryBytesMax);
@@ -204,11 +205,15 @@ export class TieredReader implements ChunkReader {
   /** The caches that lacked it, or had it wrong, get it: wrong bytes are replaced. */
   #fill(caches: readonly ChunkTier[], name: string, ciphertext: Buffer): void {
     for (const cache of caches) {
-      if (this.#fills.size >= fillsMax) return;
+      if (this.#fillBytes + ciphertext.length > fillBytesMax) return;
+      this.#fillBytes += ciphertext.length;
       const fill: Promise<void> = cache
         .put(name, ciphertext)
         .catch(() => {})
-        .finally(() => this.#fills.delete(fill));
+        .finally(() => {
+          this.#fills.delete(fill);
+          this.#fillBytes -= ciphertext.length;
+        });
       this.#fills.add(fill);
     }
   }
