@@ -87,6 +87,9 @@ function writableMounts(pid: number): string[] {
     .split('\n')
     .filter(Boolean)
     .map((line) => line.split(' '))
-    .filter(([, , , , place, options]) => options!.split(',').includes('rw') && !/^\/dev\/(null|zero|full|u?random|tty|pts|kvm)$/.test(place!))
+    .filter(
+      ([, , , , place, options]) =>
+        options!.split(',').includes('rw') && !/^\/dev\/(null|zero|full|u?random|tty|pts|kvm)$/.test(place!),
+    )
     .map(([, , , , place]) => place!);
 }
