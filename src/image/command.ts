@@ -26,7 +26,9 @@ export function runCommand(
   const program = name.startsWith('/') ? name : findProgram(name);
   if (program === null) return Promise.reject(new ImageError(`${name} is missing on this machine`));
   const guard = findProgram('setpriv');
-  const command = guard === null ? [program] : [guard, '--pdeathsig', 'KILL', program];
+  // What goes into images is for everybody to read, whatever our umask is.
+  const shell = ['/bin/sh', '-c', 'umask 022; exec "$@"', 'sh', program];
+  const command = guard === null ? shell : [guard, '--pdeathsig', 'KILL', ...shell];
   return new Promise((resolve, reject) => {
     const child = spawn(command[0]!, [...command.slice(1), ...parameters], {
       cwd: directory,

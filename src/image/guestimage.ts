@@ -6,13 +6,13 @@ import { nativeProgram } from '../worker/sandbox/programs.js';
 import { fileBytes, hashFile } from './erofs.js';
 import { type GuestImage, ImageError, type ImageProgress } from './image.js';
 import { makeInitrd } from './initrd.js';
-import { takeKernel } from './kernel.js';
+import { takeKernel, wantedModules } from './kernel.js';
 import { type DebianPackage, downloadPackages, resolveMeta, resolvePackages } from './packages.js';
 import { makeRoot, rootPackages } from './root.js';
 import { defaultImageDirectory, WorkFolder } from './workfolder.js';
 
 /** Of what this code makes out of the same inputs: to be counted up with every change of it. */
-const recipe = 1;
+const recipe = 4;
 
 /**
  * Console for messages of a dying machine; a panic ends it. No mitigations: they keep apart what the machine as a
@@ -141,7 +141,7 @@ async function buildParts(folder: WorkFolder, onProgress: (progress: ImageProgre
   const packages = await resolvePackages(rootPackages);
   const current: Current = {
     recipe,
-    kernelKey: keyOf(describe([kernelPackage])),
+    kernelKey: keyOf(describe([kernelPackage]), wantedModules.join(' ')),
     rootKey: keyOf(describe(packages), rootPackages.join(' ')),
     packages: packages.map(({ file }) => file),
   };

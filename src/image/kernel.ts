@@ -5,7 +5,7 @@ import { ImageError } from './image.js';
 import { unpackPackages } from './packages.js';
 
 /** Drivers that a guest of ours needs; what they depend on comes along. */
-const wanted = [...['virtio_pci', 'virtio_blk', 'virtio_console', 'virtio_net', 'virtio_rng'], 'erofs'];
+export const wantedModules = [...['virtio_pci', 'virtio_blk', 'virtio_console', 'virtio_net', 'virtio_rng'], 'erofs'];
 /** Compiled into some kernels. */
 const optional = new Set(['virtio_rng', 'virtio_net']);
 
@@ -63,7 +63,7 @@ export async function takeKernel(packageFile: string, directory: string): Promis
     await writeFile(join(directory, 'modules', target), module);
     order.push(target);
   };
-  for (const name of wanted) await take(name);
+  for (const name of wantedModules) await take(name);
   const about: Kernel = { version: image.slice(image.indexOf('-') + 1), order };
   await writeFile(join(directory, 'about.json'), JSON.stringify(about));
   await rm(unpacked, { recursive: true });

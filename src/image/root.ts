@@ -74,6 +74,8 @@ export async function makeRoot(
   await link('gawk', join(root, 'usr/bin/awk'));
   await runCommand(['ldconfig', '-r', root]);
   await rm(join(root, 'var/cache'), { recursive: true, force: true });
+  // Whatever our umask is. Nothing is for its owner only, and nothing changes who one is.
+  await runCommand(['chmod', '-R', 'u=rwX,go=rX', root]);
   onProgress({ phase: 'compile', fraction: null });
   await compilePython(root);
   onProgress({ phase: 'pack', fraction: null });

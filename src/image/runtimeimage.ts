@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
+  chmod,
   copyFile,
   link,
   lstat,
@@ -21,7 +23,9 @@ import { ImageError, type RuntimeImage, runtimeDriveBytes } from './image.js';
 import { compileTree } from './python.js';
 import { defaultImageDirectory, WorkFolder } from './workfolder.js';
 
-const recipe = 2;
+const recipe = 3;
+const programMode = 0o755;
+const fileMode = 0o644;
 /** What may lie in the image: the rest of a sandbox's files is the root image's. */
 const roots = ['/var/lang', '/var/runtime'];
 /** Parts of language installations that run nothing: tests of the language itself, headers, static libraries. */
@@ -52,12 +56,12 @@ export async function runtimeImage(launch: RuntimeFiles, directory = defaultImag
   const nodes = await nodesOf(launch);
   const key = keyOf(nodes);
   const slot = `${directory} ${key}`;
-  let image = making.get(slot);
-  if (image === undefined) {
-    image = find(new WorkFolder(directory), key, nodes);
-    making.set(slot, image);
-    image.catch(() => making.delete(slot));
-  }
+  const made = making.get(slot);
+  // Those that nobody used for long go, to keep the folder small: another process may have thought so of this one.
+  if (made !== undefined && existsSync((await made).path)) return made;
+  const image = find(new WorkFolder(directory), key, nodes);
+  making.set(slot, image);
+  image.catch(() => making.delete(slot));
   return image;
 }
 
@@ -91,7 +95,10 @@ function keyOf(nodes: readonly Node[]): string {
 
 async function find(folder: WorkFolder, key: string, nodes: readonly Node[]): Promise<RuntimeImage> {
   const there = await describe(folder.part('runtime', key));
-  if (there !== null) return there;
+  if (there !== null) {
+    await folder.used('runtime', key);
+    return there;
+  }
   return folder.locked(async () => {
     const part = await folder.make('runtime', key, async (directory) => {
       const tree = join(directory, 'tree');
@@ -141,18 +148,29 @@ async function walk(source: string, target: string, top: string, nodes: Node[]):
   }
 }
 
+/** Everybody in the guest may read everything: it is root's there, whoever owns it here. */
 async function copy(nodes: readonly Node[], tree: string): Promise<void> {
-  for (const { source, target, kind, mark } of nodes) {
+  const make = async (folder: string): Promise<void> => {
+    if (existsSync(folder)) return;
+    await make(dirname(folder));
+    await mkdir(folder);
+    await chmod(folder, programMode);
+  };
+  for (const { source, target, kind, executable, mark } of nodes) {
     const path = join(tree, target);
-    await mkdir(dirname(path), { recursive: true });
-    if (kind === 'folder') await mkdir(path, { recursive: true });
-    else if (kind === 'link') await symlink(mark, path);
+    const mode = executable ? programMode : fileMode;
+    await make(kind === 'folder' ? path : dirname(path));
+    if (kind === 'link') await symlink(mark, path);
+    if (kind !== 'file') continue;
     // Without copying where that can be done.
-    else if ((await stat(source)).mode % 0o1000 === 0o755 || (await stat(source)).mode % 0o1000 === 0o644) {
-      await link(source, path).catch(() => copyFile(source, path));
-    } else await copyFile(source, path);
+    const same = ((await stat(source)).mode & 0o7777) === mode;
+    if (same && (await link(source, path).then(...always))) continue;
+    await copyFile(source, path);
+    await chmod(path, mode);
   }
 }
+
+const always = [() => true, () => false] as const;
 
 /** Compiles the Python sources of an installation with its own interpreter; those of our bootstrap with any. */
 async function compile(nodes: readonly Node[], tree: string): Promise<void> {

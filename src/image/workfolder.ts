@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,9 +9,9 @@ import { ImageError } from './image.js';
 /** Longer than a whole build over a slow line. */
 const lockMsMax = 10 * minuteMs;
 const lockEveryMs = 50;
-/** Parts of each kind that are kept: the one in use, and what a platform that still runs may have started from. */
+/** Parts of each kind that are kept, by last use: the one in use, and what a platform that runs may have started from. */
 const partsKept = 3;
-const partsKeptRuntimes = 64;
+const partsKeptRuntimes = 24;
 
 /** Where images are: shared by all platforms and checkouts of a user. */
 export function defaultImageDirectory(): string {
@@ -67,6 +67,12 @@ export class WorkFolder {
 
   part(kind: string, key: string): string {
     return join(this.path, `${kind}-${key.slice(0, 32)}`);
+  }
+
+  /** It is not to go among the first. */
+  async used(kind: string, key: string): Promise<void> {
+    const now = new Date();
+    await utimes(this.part(kind, key), now, now).catch(() => {});
   }
 
   /** Makes a part unless it is there: `make` fills a new folder. Returns its folder. Only while locked. */
