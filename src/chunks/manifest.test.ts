@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { ChunkError } from './chunkerror.js';
 import { Keyring } from './keyring.js';
 import { type Manifest, type PageRun, pageBytes, pagesPerChunk } from './layout.js';
-import { decodeManifest, encodeManifest, PageMap } from './manifest.js';
+import { decodeManifest, encodeManifest } from './manifest.js';
 import { ManifestStore } from './manifeststore.js';
 import { MemoryBlob } from './testchunks.js';
 
@@ -53,28 +53,6 @@ const manifests = fc
 
 test('a manifest comes back from its bytes', () => {
   fc.assert(fc.property(manifests, (manifest) => assert.deepEqual(decodeManifest(encodeManifest(manifest)), manifest)));
-});
-
-test('a look-up finds what a walk over all runs finds', () => {
-  fc.assert(
-    fc.property(manifests, (manifest) => {
-      const map = new PageMap(manifest);
-      const places = new Map<number, PageRun>();
-      for (const run of manifest.runs) {
-        for (let each = 0; each < run.count; each++) {
-          const { page, count, chunk, slot } = run;
-          places.set(page + each, { page: page + each, count: count - each, chunk, slot: slot + each });
-        }
-      }
-      for (let page = 0; page < manifest.bytes / pageBytes; page++) {
-        assert.deepEqual(map.find(page), places.get(page) ?? null);
-        let zeros = 0;
-        while (page + zeros < manifest.bytes / pageBytes && !places.has(page + zeros)) zeros++;
-        assert.equal(map.zeros(page), zeros);
-      }
-    }),
-    { numRuns: 50 },
-  );
 });
 
 test('random and cut bytes are refused as corrupt, never believed and never a crash', () => {
