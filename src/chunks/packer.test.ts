@@ -227,13 +227,18 @@ test('a store that fails, hangs or a source that fails ends the packing; the pac
   assert.equal(new Set(results.map(({ manifest }) => JSON.stringify(manifest))).size, 1);
 });
 
-test('more packings than may wait are refused; closing ends those under way', { timeout }, async () => {
-  const packer = new Packer({ add: () => new Promise(() => {}) }, null, { jobsMax: 1, waitingMax: 1 });
+test('more packings than may wait, or for longer, are refused; closing ends those under way', { timeout }, async () => {
+  const store: ChunkStore = { add: () => new Promise(() => {}) };
+  const packer = new Packer(store, null, { jobsMax: 1, waitingMax: 1, waitMsMax: 300 });
   const source = bufferSource(file(numbers(0, 300)));
   const request = { source, bytes: source.bytes, parent: null, salt };
   const first = assert.rejects(packer.pack(request), /closed/);
-  const second = assert.rejects(packer.pack(request), /closed/);
+  const second = assert.rejects(
+    packer.pack(request),
+    (error) => error instanceof ChunkError && error.kind === 'timeout',
+  );
   await assert.rejects(packer.pack(request), (error) => error instanceof ChunkError && error.kind === 'busy');
+  await second;
   await packer.close();
-  await Promise.all([first, second]);
+  await first;
 });

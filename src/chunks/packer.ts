@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../kernel/assert.js';
-import { secondMs } from '../kernel/units.js';
+import { minuteMs, secondMs } from '../kernel/units.js';
 import { ChunkError } from './chunkerror.js';
 import { withinMs } from './deadline.js';
 import { flatten, unflatten } from './flat.js';
@@ -57,6 +57,8 @@ export interface PackerOptions {
   readonly jobsMax?: number;
   /** Packings that wait; one more is refused with ChunkError (`busy`). */
   readonly waitingMax?: number;
+  /** How long one waits at most, then it is refused (`timeout`). */
+  readonly waitMsMax?: number;
 }
 
 /** Pages of a slice: one chunk's worth, about 6 ms of the thread's time. */
@@ -91,6 +93,7 @@ export class Packer {
   readonly #putDeadlineMs: number;
   readonly #jobsMax: number;
   readonly #waitingMax: number;
+  readonly #waitMsMax: number;
   readonly #jobs = new Map<number, Job>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -105,6 +108,8 @@ export class Packer {
     this.#putDeadlineMs = options.putDeadlineMs ?? 30 * secondMs;
     this.#jobsMax = options.jobsMax ?? 2;
     this.#waitingMax = options.waitingMax ?? 256;
+    // Two at a time, each 1 s for 100 MB: the 256th has its turn before.
+    this.#waitMsMax = options.waitMsMax ?? 10 * minuteMs;
   }
 
   /** Rejects when the source, the store or the parent fails; chunks stored until then are named by nobody. */
@@ -113,10 +118,7 @@ export class Packer {
     try {
       return await this.#pack(request);
     } finally {
-      // A place goes straight to who waits longest.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
+      this.#leave();
     }
   }
 
@@ -137,7 +139,27 @@ export class Packer {
     if (this.#waiting.length >= this.#waitingMax) {
       throw new ChunkError('busy', `${this.#waitingMax} packings wait already`);
     }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let turn = () => {};
+    const turned = new Promise<void>((resolve) => {
+      turn = resolve;
+    });
+    this.#waiting.push(turn);
+    try {
+      await withinMs(this.#waitMsMax, 'a turn to pack', turned);
+    } catch (error) {
+      const at = this.#waiting.indexOf(turn);
+      // The turn came in the same moment: it is the next one's.
+      if (at < 0) this.#leave();
+      else this.#waiting.splice(at, 1);
+      throw error;
+    }
+  }
+
+  /** A place goes straight to who waits longest. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running--;
+    else next();
   }
 
   async #pack(request: PackRequest): Promise<PackResult> {
@@ -168,14 +190,13 @@ export class Packer {
     signal?.addEventListener('abort', abort, { once: true });
     try {
       this.#order({ kind: 'begin', job: number, bytes, salt, parent });
-      for await (const { pages, bytes: content } of slices(
-        source,
-        bytes / pageBytes,
-        order ?? new Uint32Array(),
-        slicePages,
-      )) {
+      const reading = slices(source, bytes / pageBytes, order ?? new Uint32Array(), slicePages);
+      for (;;) {
+        const slice = await withinMs(stallMsMax, 'reading what is packed', reading.next());
+        if (slice.done === true) break;
         await until(job, () => job.inFlight < slicesInFlightMax && job.puts.size < putsInFlightMax);
         job.inFlight++;
+        const { pages, bytes: content } = slice.value;
         this.#order({ kind: 'slice', job: number, pages, bytes: content }, [content.buffer]);
         // A source in memory answers at once: let others have the loop between two slices.
         await new Promise((resolve) => setImmediate(resolve));
