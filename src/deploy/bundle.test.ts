@@ -67,6 +67,22 @@ test('executables stay so, links are followed, broken ones and .git are left out
     assert.equal(entries.get('bootstrap')!.mode, 0o755);
   }));
 
+test('a link to a folder above is not followed, however it is written; one to a folder beside is', () =>
+  inFolder(async (folder) => {
+    mkdirSync(join(folder, 'code', 'deep'), { recursive: true });
+    mkdirSync(join(folder, 'code-shared'));
+    writeFileSync(join(folder, 'code', 'a.js'), 'a');
+    writeFileSync(join(folder, 'code-shared', 'b.js'), 'b');
+    symlinkSync('..', join(folder, 'code', 'up'));
+    symlinkSync('../../code', join(folder, 'code', 'deep', 'again'));
+    symlinkSync('.', join(folder, 'code', 'deep', 'here'));
+    symlinkSync('/', join(folder, 'code', 'all'));
+    symlinkSync('../code-shared', join(folder, 'code', 'shared'));
+    symlinkSync(join(folder, 'code-shared'), join(folder, 'code', 'deep', 'shared'));
+    const entries = await entriesOf((await localBundle(join(folder, 'code'), 'test')).zip);
+    assert.deepEqual([...entries.keys()], ['a.js', 'deep/shared/b.js', 'shared/b.js']);
+  }));
+
 test('the last pattern that matches decides', () =>
   inFolder(async (folder) => {
     for (const name of ['a.js', 'b.js', 'c.md']) writeFileSync(join(folder, name), name);

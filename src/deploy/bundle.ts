@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import picomatch from 'picomatch';
 import { ZipFile } from 'yazl';
@@ -79,19 +79,28 @@ function isWanted(name: string, patterns: Patterns): boolean {
   return wanted;
 }
 
-/** Paths of all files below `folder`, relative to `root`. Links are followed unless they lead outside or in a circle. */
+/** Folders of tools, which are no code. */
+const toolFolders = ['.git', '.aws-sam', '.serverless'];
+
+/**
+ * Paths of all files below `folder`, relative to `root`. Links are followed: a linked folder (npm workspaces) is taken
+ * unless it is, or contains, one that we are in; links inside of it are left out, so that there is an end.
+ */
 function listFiles(folder: string, root: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.name === '.git' || entry.name === '.aws-sam' || entry.name === '.serverless') return [];
+    if (toolFolders.includes(entry.name)) return [];
     if (entry.isDirectory()) return listFiles(path, root);
-    if (entry.isSymbolicLink()) {
-      if (!existsSync(path)) return [];
-      // A linked folder (npm workspaces) is taken when it does not contain the link itself.
-      if (statSync(path).isDirectory()) return root.startsWith(readlinkSync(path)) ? [] : listLinked(path, root);
-    }
-    return lstatSync(path).isFile() || entry.isSymbolicLink() ? [relative(root, path)] : [];
+    if (!entry.isSymbolicLink()) return entry.isFile() ? [relative(root, path)] : [];
+    if (!existsSync(path)) return [];
+    if (!statSync(path).isDirectory()) return [relative(root, path)];
+    return contains(realpathSync(path), realpathSync(folder)) ? [] : listLinked(path, root);
   });
+}
+
+/** Whether a folder is `inner` or above it; both real paths. */
+function contains(folder: string, inner: string): boolean {
+  return inner === folder || inner.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 function listLinked(path: string, root: string): string[] {

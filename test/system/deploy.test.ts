@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, suite, test } from 'node:test';
-import { GetAliasCommand, GetFunctionCommand } from '@aws-sdk/client-lambda';
+import { GetAliasCommand, GetFunctionCommand, GetFunctionRecursionConfigCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import type { Deployment } from '../../src/deploy/stack.js';
 import { stop } from './childprocess.js';
@@ -159,6 +159,24 @@ Outputs: {Alias: {Value: !Ref HelloAliaslive}}
     const adopted = await deploy('own', '--adopt');
     assert.equal(adopted.changes![0], 'Mine update');
     assert.equal((await hearth.invoke('mine', '{}')).payload, '1');
+  });
+
+  test('whether a recursive loop is ended follows the template, also in updates', async () => {
+    const template = (more: string) => ({
+      'loop/template.yaml': `Resources:\n  Fn: {Type: AWS::Lambda::Function, Properties: {FunctionName: loop, Runtime: ${ownNode}, Handler: index.handler, Role: r, Code: {ZipFile: "${code('1').trim()}"}${more}}}\n`,
+    });
+    const now = async () =>
+      (await hearth.lambda().send(new GetFunctionRecursionConfigCommand({ FunctionName: 'loop' }))).RecursiveLoop;
+    write(template(''));
+    assert.deepEqual((await deploy('loop')).changes, ['Fn create']);
+    write(template(', RecursiveLoop: Allow'));
+    const allowed = await deploy('loop');
+    assert.deepEqual(allowed.deployment.steps[0]!.details, ['recursive loop Terminate → Allow']);
+    assert.equal(await now(), 'Allow');
+    assert.deepEqual((await deploy('loop')).changes, ['Fn none']);
+    write(template(''));
+    assert.deepEqual((await deploy('loop')).changes, ['Fn update']);
+    assert.equal(await now(), 'Terminate');
   });
 
   test('a serverless.yml', async () => {

@@ -8,6 +8,7 @@ import {
   GetFunctionCommand,
   type GetFunctionCommandOutput,
   GetFunctionConfigurationCommand,
+  GetFunctionRecursionConfigCommand,
   type LambdaClient,
   PutFunctionConcurrencyCommand,
   PutFunctionRecursionConfigCommand,
@@ -28,6 +29,9 @@ export const resourceTag = 'hearth:resource';
 
 /** Properties that a function can have in AWS and that mean nothing on this platform. */
 const meaningless = ['VpcConfig', 'FileSystemConfigs', 'KmsKeyArn'];
+
+/** What a template that says nothing of recursive loops means: the service's default. */
+const terminate: RecursiveLoop = 'Terminate';
 
 /** A function becomes active within milliseconds, unless its runtime has to be fetched first. */
 const activeMsMax = 180_000;
@@ -57,6 +61,7 @@ async function converge(logicalId: string, properties: Properties, around: Surro
   const bundle = await around.bundle(properties.Code ?? null, configuration.Runtime ?? '', `${where}.Code`);
   const s3 = bundle === null ? (properties.Code as Properties) : null;
   const reserved = properties.ReservedConcurrentExecutions;
+  const recursiveLoop = (properties.RecursiveLoop ?? terminate) as RecursiveLoop;
   const tags = {
     ...tagsOf(properties.Tags, where),
     [stackTag]: around.stack,
@@ -72,7 +77,7 @@ async function converge(logicalId: string, properties: Properties, around: Surro
   if (found === null) {
     if (!around.planning) await create(around.lambda, name, configuration, bundle, s3, tags);
     if (!around.planning && reserved !== undefined) await reserve(around.lambda, name, Number(reserved));
-    if (!around.planning) await recursion(around.lambda, name, properties.RecursiveLoop);
+    if (!around.planning && recursiveLoop !== terminate) await setRecursion(around.lambda, name, recursiveLoop);
     return converged('create', [`${configuration.Runtime}, ${configuration.MemorySize} MB`]);
   }
   const owner = found.Tags?.[stackTag];
@@ -80,7 +85,9 @@ async function converge(logicalId: string, properties: Properties, around: Surro
     const whose = owner === undefined ? 'was not deployed by hearth deploy' : `belongs to the stack ${owner}`;
     throw new DeployError(where, `the function ${name} exists and ${whose}; --adopt takes it over`);
   }
-  return converged(...(await update(around, found, { name, arn, configuration, bundle, s3, tags, reserved })));
+  return converged(
+    ...(await update(around, found, { name, arn, configuration, bundle, s3, tags, reserved, recursiveLoop })),
+  );
 }
 
 function configurationOf(properties: Properties, account: string, where: string): Configuration {
@@ -168,6 +175,7 @@ interface Wanted {
   readonly s3: Properties | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly reserved: Value | undefined;
+  readonly recursiveLoop: RecursiveLoop;
 }
 
 async function update(
@@ -176,7 +184,7 @@ async function update(
   wanted: Wanted,
 ): Promise<[Converged['change'], string[]]> {
   const { lambda, planning } = around;
-  const { name, arn, configuration, bundle, s3, tags, reserved } = wanted;
+  const { name, arn, configuration, bundle, s3, tags, reserved, recursiveLoop } = wanted;
   const current = found.Configuration as FunctionConfiguration;
   const details: string[] = [];
   if (bundle === null || bundle.codeSha256 !== current.CodeSha256) {
@@ -221,6 +229,11 @@ async function update(
     if (!planning && reservedWanted === undefined)
       await lambda.send(new DeleteFunctionConcurrencyCommand({ FunctionName: name }));
   }
+  const loopNow = await lambda.send(new GetFunctionRecursionConfigCommand({ FunctionName: name }));
+  if (loopNow.RecursiveLoop !== recursiveLoop) {
+    details.push(`recursive loop ${loopNow.RecursiveLoop} → ${recursiveLoop}`);
+    if (!planning) await setRecursion(lambda, name, recursiveLoop);
+  }
   return [details.length === 0 ? 'none' : 'update', details];
 }
 
@@ -252,11 +265,8 @@ async function reserve(client: LambdaClient, name: string, executions: number): 
   );
 }
 
-async function recursion(client: LambdaClient, name: string, value: Value | undefined): Promise<void> {
-  if (value === undefined) return;
-  await client.send(
-    new PutFunctionRecursionConfigCommand({ FunctionName: name, RecursiveLoop: value as RecursiveLoop }),
-  );
+async function setRecursion(client: LambdaClient, name: string, recursiveLoop: RecursiveLoop): Promise<void> {
+  await client.send(new PutFunctionRecursionConfigCommand({ FunctionName: name, RecursiveLoop: recursiveLoop }));
 }
 
 /** Waits until the last change is in force. Throws when it failed, with the reason the platform gives. */

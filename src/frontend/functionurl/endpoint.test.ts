@@ -1,105 +1,25 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import test, { type TestContext } from 'node:test';
-import { Sha256 } from '@aws-crypto/sha256-js';
-import { SignatureV4 } from '@smithy/signature-v4';
+import { request as httpRequest } from 'node:http';
+import test from 'node:test';
 import fc from 'fast-check';
-import type { UrlTarget } from '../../config/urls/messages.js';
 import { apiFailure } from '../../kernel/errors.js';
-import type { AccountId, Region } from '../../kernel/ids.js';
 import { mib } from '../../kernel/units.js';
-import type { Invocation, InvocationOutcome } from '../../wire/invocation.js';
 import type { ResponseSink } from '../../wire/responsesink.js';
-import { type FakeDoor, openFakeDoor, rawTalk } from '../fakedoor.js';
-
-const urlId = '0123456789abcdefghijklmnopqrstuv';
-const host = `${urlId}.lambda-url.eu-west-2.localhost`;
-
-function target(more: Partial<UrlTarget['record']> = {}): UrlTarget {
-  return {
-    account: '123456789012' as AccountId,
-    region: 'eu-west-2' as Region,
-    functionName: 'hello',
-    qualifier: null,
-    record: {
-      id: urlId,
-      qualifier: '$LATEST',
-      authType: 'NONE',
-      cors: null,
-      invokeMode: null,
-      createdMs: 0,
-      modifiedMs: 0,
-      ...more,
-    },
-  };
-}
-
-interface Asked {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-  /** The connection ended before the answer did. */
-  readonly cut: boolean;
-}
-
-function ask(door: FakeDoor, asked: Asked = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { method = 'GET', path = '/', headers = {}, body } = asked;
-    const req = httpRequest({ port: door.port, method, path, headers: { host, ...headers }, agent: false });
-    req.on('error', reject);
-    req.on('response', (res) => {
-      const chunks: Buffer[] = [];
-      res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('error', () => {});
-      res.on('close', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, cut: !res.complete });
-      });
-    });
-    req.end(body);
-  });
-}
-
-async function opened(t: TestContext, more: Partial<UrlTarget['record']> = {}): Promise<FakeDoor> {
-  const door = await openFakeDoor(t);
-  door.url = target(more);
-  return door;
-}
-
-/** The function answers this. */
-function answering(door: FakeDoor, result: unknown): void {
-  door.outcome = (_, done) =>
-    done({ kind: 'success', payload: Buffer.from(JSON.stringify(result)), logTail: null } as const);
-}
-
-/** The function streams. */
-function streaming(
-  door: FakeDoor,
-  work: (sink: ResponseSink, done: (outcome: InvocationOutcome) => void) => void | Promise<void>,
-): void {
-  door.outcome = (invocation: Invocation, done) => {
-    assert.ok(invocation.stream, 'the URL streams');
-    void work(invocation.stream, done);
-  };
-}
-
-const success: InvocationOutcome = { kind: 'success', payload: Buffer.alloc(0), logTail: null };
-const failed: InvocationOutcome = {
-  kind: 'function-error',
-  functionError: 'Unhandled',
-  errorType: 'Error',
-  payload: Buffer.from('{"errorType":"Error"}'),
-  logTail: null,
-};
-const preludeType = 'application/vnd.awslambda.http-integration-response';
-const prelude = (head: object) => Buffer.concat([Buffer.from(JSON.stringify(head)), Buffer.alloc(8)]);
+import { rawTalk } from '../fakedoor.js';
+import {
+  type Answer,
+  answering,
+  ask,
+  failed,
+  host,
+  opened,
+  prelude,
+  preludeType,
+  streaming,
+  success,
+  target,
+  urlId,
+} from './testurl.js';
 
 test('a request by host name or by path is an invocation, and its result an answer', async (t) => {
   const door = await opened(t);
@@ -217,77 +137,6 @@ test('the policy decides who may', async (t) => {
   assert.deepEqual(asked, [['hello', null]]);
   assert.equal(door.invocations.length, 0);
 });
-
-async function signedHeaders(door: FakeDoor, asked: Asked, region = 'eu-west-2'): Promise<Record<string, string>> {
-  const key = door.credentials.list()[0];
-  assert.ok(key);
-  const signer = new SignatureV4({ service: 'lambda', region, credentials: key, sha256: Sha256 });
-  const { method = 'GET', path = '/', body } = asked;
-  const [pathname = '/', query = ''] = path.split('?');
-  const signed = await signer.sign({
-    method,
-    protocol: 'http:',
-    hostname: host,
-    path: pathname,
-    query: Object.fromEntries(new URLSearchParams(query)),
-    headers: { host },
-    body,
-  });
-  return signed.headers;
-}
-
-test('AWS_IAM wants a signature over everything, and the function learns whose', async (t) => {
-  const door = await opened(t, { authType: 'AWS_IAM' });
-  const post = { method: 'POST', path: '/a/b?x=1&y=z', body: '{"a":1}' };
-  const headers = await signedHeaders(door, post);
-  answering(door, 'in');
-  const answer = await ask(door, { ...post, headers });
-  assert.equal(answer.text, 'in');
-  const event = JSON.parse(door.invocations[0]?.payload.toString() ?? '');
-  const key = door.credentials.list()[0];
-  assert.equal(event.requestContext.authorizer.iam.accessKey, key?.accessKeyId);
-  assert.equal(event.requestContext.accountId, key?.account);
-  assert.ok(!('authorization' in event.headers));
-
-  for (const [why, wrong, message] of [
-    ['no signature', { ...post }, /^\{"Message":"Forbidden\./],
-    ['another body', { ...post, headers, body: '{"a":2}' }, /signature we calculated does not match/],
-    ['another path', { ...post, headers, path: '/a/c?x=1&y=z' }, /signature we calculated does not match/],
-    ['another region', { ...post, headers: await signedHeaders(door, post, 'us-east-1') }, /scoped to a valid region/],
-    [
-      'no such key',
-      { ...post, headers: { ...headers, authorization: headers.authorization?.replace('AKIA', 'AKIB') ?? '' } },
-      /security token/,
-    ],
-  ] as const) {
-    const refused = await ask(door, wrong);
-    assert.equal(refused.status, 403, why);
-    assert.match(refused.text, message, why);
-  }
-  assert.equal(door.invocations.length, 1);
-});
-
-test('AWS_IAM takes a presigned URL', async (t) => {
-  const door = await opened(t, { authType: 'AWS_IAM' });
-  const key = door.credentials.list()[0];
-  assert.ok(key);
-  const signer = new SignatureV4({ service: 'lambda', region: 'eu-west-2', credentials: key, sha256: Sha256 });
-  const request = {
-    method: 'GET',
-    protocol: 'http:',
-    hostname: host,
-    path: '/p',
-    query: { a: 'b' },
-    headers: { host },
-  };
-  const signed = await signer.presign(request, { expiresIn: 60 });
-  const query = new URLSearchParams(signed.query as Record<string, string>);
-  answering(door, 'in');
-  assert.equal((await ask(door, { path: `/p?${query}` })).text, 'in');
-  query.set('a', 'c');
-  assert.equal((await ask(door, { path: `/p?${query}` })).status, 403);
-});
-
 test('browsers are answered without an invocation, whoever they are, and answers say who may read them', async (t) => {
   const cors = { AllowOrigins: ['https://a.example'], AllowMethods: ['PUT'], ExposeHeaders: ['x-a'] };
   const door = await opened(t, { authType: 'AWS_IAM', cors });
