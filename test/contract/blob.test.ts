@@ -190,11 +190,24 @@ describe('S3 blob', { timeout: 60_000 }, () => {
 });
 
 describe('embedded blob', () => {
+  it('leaves alone what another process, or another part of this one, is just writing', async () =>
+    await withFolder(async (folder) => {
+      const blob = new EmbeddedBlob(folder);
+      const puts = Array.from({ length: 50 }, async (_, n) => await blob.put(`k${n}`, Buffer.alloc(100_000, n)));
+      for (let i = 0; i < 20; i += 1) {
+        new EmbeddedBlob(folder);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.all(puts);
+      assert.equal((await blob.list('')).length, 50);
+    }));
+
   it('removes at the start what a killed process left half written', async () =>
     await withFolder(async (folder) => {
       const blob = new EmbeddedBlob(folder);
       await blob.put('k', Buffer.from('v'));
-      writeFileSync(join(folder, 'temporary', '7'), 'half');
+      // Above the kernel's largest process id.
+      writeFileSync(join(folder, 'temporary', '4194305.1-1'), 'half');
       const again = new EmbeddedBlob(folder);
       assert.deepEqual(readdirSync(join(folder, 'temporary')), []);
       assert.deepEqual(await again.list(''), ['k']);

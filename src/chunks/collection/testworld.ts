@@ -20,18 +20,25 @@ export function ciphertext(label: number): Buffer {
   return Buffer.from(`ciphertext ${label}`);
 }
 
+const chunks = new Map<number, ChunkRef>();
+
 export function chunkOf(label: number): ChunkRef {
+  const known = chunks.get(label);
+  if (known !== undefined) return known;
   const bytes = ciphertext(label);
   const name = createHash('sha256').update(bytes).digest('hex');
-  return { name, key: Buffer.alloc(32, label), storedBytes: bytes.length, bytes: chunkBytes };
+  const made = { name, key: Buffer.alloc(32, label), storedBytes: bytes.length, bytes: chunkBytes };
+  chunks.set(label, made);
+  return made;
 }
 
-export function manifestOf(labels: readonly number[]): Manifest {
+/** @param parent Makes it another manifest than that of the same chunks. */
+export function manifestOf(labels: readonly number[], parent: string | null = null): Manifest {
   return {
     bytes: labels.length * chunkBytes,
     chunks: labels.map(chunkOf),
     runs: labels.map((_, n) => ({ page: n * pagesPerChunk, count: pagesPerChunk, chunk: n, slot: 0 })),
-    parent: null,
+    parent,
   };
 }
 
@@ -62,8 +69,12 @@ export interface Writer {
 }
 
 /** A process that writes. */
-export async function writerOn(blob: Blob, options: ProtectionOptions): Promise<Writer> {
-  const protection = new Protection(new RootStore(blob), options);
+export async function writerOn(
+  blob: Blob,
+  options: ProtectionOptions,
+  roots: RootStore = new RootStore(blob),
+): Promise<Writer> {
+  const protection = new Protection(roots, options);
   return {
     chunks: new KeptChunks(new Origin(blob), protection),
     manifests: new ManifestStore(blob, await keyring(), protection),
@@ -71,15 +82,19 @@ export async function writerOn(blob: Blob, options: ProtectionOptions): Promise<
 }
 
 /** Stores a file of these chunks; its manifest's name. */
-export async function store({ chunks, manifests }: Writer, labels: readonly number[]): Promise<string> {
-  for (const label of labels) await chunks.add(chunkOf(label).name, ciphertext(label));
-  return await manifests.put(scope, manifestOf(labels), null);
+export async function store(writer: Writer, labels: readonly number[]): Promise<string> {
+  for (const label of labels) await writer.chunks.add(chunkOf(label).name, ciphertext(label));
+  return await writer.manifests.put(scope, manifestOf(labels), null);
 }
 
 /** A process that collects. */
-export async function collectorOn(blob: Blob, clock: Clock): Promise<Collector> {
+export async function collectorOn(
+  blob: Blob,
+  clock: Clock,
+  roots: RootStore = new RootStore(blob),
+): Promise<Collector> {
   return new Collector({
-    store: new RootStore(blob),
+    store: roots,
     manifests: new ManifestStore(blob, await keyring()),
     clock,
     limits,
