@@ -10,13 +10,15 @@ export const descriptors = {
   /** bubblewrap's. */
   info: 5,
   filter: 6,
-  resolvConf: 9,
   /** Device state in: a socket. Device state out: a file. */
   stateIn: 7,
   stateOut: 8,
+  /** What the waiting process is to become. */
+  rest: 9,
   memory: 10,
   kernel: 11,
   initrd: 12,
+  resolvConf: 13,
   /** And the following: drives. */
   firstDrive: 20,
 } as const;

@@ -1,15 +1,12 @@
-import { unlinkSync } from 'node:fs';
+import { chownSync, closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { DriverError } from '../../worker/sandbox/driver.js';
-import type { Cgroups } from '../../worker/sandbox/process/cgroups.js';
-import { Network } from '../../worker/sandbox/process/network.js';
 import type { MachineRequest } from '../vmm.js';
 import { descriptors, type MonitorKind, type MonitorStart, monitorArguments } from './arguments.js';
 import { jailCommand } from './jail.js';
 import { describe, monitorMib, QemuMachine } from './qemumachine.js';
 import { Qmp } from './qmp.js';
-import { makeMemoryFile, Seat } from './seat.js';
-import type { UserIds } from './userids.js';
+import type { Seat, SeatPlace } from './seat.js';
 
 /** A monitor listens some 50 ms after its start; a machine that needs 20 s cannot run functions. */
 const startMsMax = 20_000;
@@ -17,22 +14,18 @@ const startMsMax = 20_000;
 const loadMsMax = 20_000;
 
 /** What all machines of a monitor host share. */
-export interface LaunchPlace {
+export interface LaunchPlace extends SeatPlace {
   readonly kind: MonitorKind;
-  /** Ours, outside of every jail. */
-  readonly folder: string;
   readonly qemu: string;
   readonly bwrap: string;
-  readonly launcher: string;
-  /** Null without outbound network. */
-  readonly slirp: string | null;
-  /** Group of the machine whose members may open /dev/kvm, or null with emulation. */
-  readonly kvmGroup: number | null;
-  readonly cgroups: Cgroups;
-  /** Null: all monitors run as our user. */
-  readonly userIds: UserIds | null;
-  /** Why, in words. */
+  /** How monitors run under users of their own, or why not. */
   readonly usersDetail: string;
+}
+
+export interface Launched {
+  readonly machine: QemuMachine;
+  readonly qmp: Qmp;
+  readonly seat: Seat;
 }
 
 export interface LaunchRequest extends MachineRequest {
@@ -45,69 +38,31 @@ export interface LaunchRequest extends MachineRequest {
   readonly released: () => void;
 }
 
-let launched = 0;
-
 /**
- * Starts a monitor; a boot runs from then on, a restore waits for its device state. Rejects with DriverError; nothing is
- * left then.
+ * Starts a monitor in a seat; a boot runs from then on, a restore waits for its device state. Rejects with DriverError;
+ * nothing is left then.
  */
-export async function launch(
-  place: LaunchPlace,
-  request: LaunchRequest,
-): Promise<{ machine: QemuMachine; qmp: Qmp; seat: Seat }> {
+export async function launch(place: LaunchPlace, seat: Seat, request: LaunchRequest): Promise<Launched> {
   const { shape, released } = request;
-  launched += 1;
-  const name = String(launched);
-  const uid = place.userIds?.take() ?? null;
-  const undo: (() => unknown)[] = [];
-  if (uid !== null) undo.push(() => place.userIds?.giveBack(uid));
+  const memoryPath = request.memoryPath ?? join(place.folder, `${seat.name}.memory`);
+  const own = request.memoryPath === undefined;
   try {
-    const cgroup = place.cgroups.createBox(name);
-    undo.push(() => cgroup.remove());
-    cgroup.setLimits(shape.memoryMib, shape.memoryMib + monitorMib);
-    const memoryPath = request.memoryPath ?? join(place.folder, `${name}.memory`);
-    if (request.memoryPath === undefined) {
-      makeMemoryFile(memoryPath, shape.memoryMib * 1024 * 1024, uid);
-      undo.push(() => unlinkOwn(memoryPath));
-    }
-    const network = shape.network && place.slirp !== null ? Network.prepare(place.launcher, place.slirp) : null;
-    if (network) undo.push(() => network.stop());
-    const seat = Seat.start({
-      launcher: place.launcher,
-      folder: place.folder,
-      name,
-      uid,
-      gid: place.kvmGroup ?? uid,
-      cgroup,
-      ...opened(place, request, memoryPath),
-      command: jailCommand(
-        { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kind.accelerator === 'kvm' },
-        monitorArguments(place.kind, shape, request.start, place.slirp !== null),
-      ),
-    });
-    undo.push(() => seat.dispose());
+    seat.cgroup.setLimits(shape.memoryMib, shape.memoryMib + monitorMib);
+    if (own) makeMemoryFile(memoryPath, shape.memoryMib * 1024 * 1024, seat.uid);
+    const jail = { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kind.accelerator === 'kvm' };
+    const monitor = monitorArguments(place.kind, shape, request.start, place.slirp !== null);
+    seat.run({ ...opened(place, request, memoryPath), command: jailCommand(jail, monitor) });
     const qmp = new Qmp(seat.qmp, startMsMax);
     const pid = await untilUp(seat, qmp);
-    if (request.memoryPath === undefined) unlinkOwn(memoryPath);
+    if (own) unlinkOwn(memoryPath);
     // Not before: bubblewrap sets up the loopback, and fails where slirp4netns did it first.
-    const networkUp = network?.start(pid);
+    const networkUp = shape.network ? seat.network?.start(pid) : undefined;
     networkUp?.catch(() => {});
-    const machine = new QemuMachine({
-      id: request.id,
-      shape,
-      seat,
-      qmp,
-      pid,
-      network,
-      networkUp,
-      released: () => {
-        if (uid !== null) place.userIds?.giveBack(uid);
-        released();
-      },
-    });
+    const machine = new QemuMachine({ id: request.id, shape, seat, qmp, pid, networkUp, released });
     return { machine, qmp, seat };
   } catch (error) {
-    for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => {});
+    await seat.dispose().catch(() => {});
+    if (own) unlinkOwn(memoryPath);
     if (error instanceof DriverError) throw error;
     throw new DriverError(`cannot start a virtual machine: ${(error as Error).message}`);
   }
@@ -169,6 +124,17 @@ export async function loadState(qmp: Qmp, seat: Seat, state: Buffer): Promise<vo
   } finally {
     clearTimeout(timer);
     qmp.onEvent = () => {};
+  }
+}
+
+/** A sparse file of zeros that `uid` may map, for the moment until its monitor has opened it. */
+function makeMemoryFile(path: string, bytes: number, uid: number | null): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    ftruncateSync(fd, bytes);
+    if (uid !== null) chownSync(path, uid, uid);
+  } finally {
+    closeSync(fd);
   }
 }
 

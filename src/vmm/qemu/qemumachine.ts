@@ -2,7 +2,6 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { assert } from '../../kernel/assert.js';
 import { DriverError } from '../../worker/sandbox/driver.js';
-import type { Network } from '../../worker/sandbox/process/network.js';
 import { signal } from '../../worker/sandbox/process/processes.js';
 import type { Capture, Machine, MachineExit, MachineShape } from '../vmm.js';
 import { stateOutName } from './arguments.js';
@@ -21,7 +20,6 @@ export interface MachineParts {
   readonly seat: Seat;
   readonly qmp: Qmp;
   readonly pid: number;
-  readonly network: Network | null;
   /** Settles when the network can be used. */
   readonly networkUp: Promise<void> | undefined;
   /** Called once nothing of it is left. */
@@ -131,7 +129,7 @@ export class QemuMachine implements Machine {
   }
 
   private async end(): Promise<void> {
-    const { seat, qmp, pid, network, released } = this.parts;
+    const { seat, qmp, pid, released } = this.parts;
     qmp.fail('killed');
     try {
       await seat.dispose(pid);
@@ -139,7 +137,6 @@ export class QemuMachine implements Machine {
       this.over = true;
       if (this.memoryFd !== null) closeSync(this.memoryFd);
       this.memoryFd = null;
-      await network?.stop();
       released();
     }
   }

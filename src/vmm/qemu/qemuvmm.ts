@@ -22,12 +22,13 @@ import type {
 } from '../vmm.js';
 import { type Accelerator, identityOf, type MonitorKind } from './arguments.js';
 import { withoutHugePages } from './hugepages.js';
-import { type LaunchPlace, launch, loadState } from './launch.js';
+import { type Launched, type LaunchPlace, type LaunchRequest, launch, loadState } from './launch.js';
 import { monitorProgram } from './program.js';
 import { protectionsOf } from './protections.js';
 import type { QemuMachine } from './qemumachine.js';
 import type { Qmp } from './qmp.js';
 import type { Seat } from './seat.js';
+import { readyMax, Seats } from './seats.js';
 import { checkRequest } from './shape.js';
 import { UserIds } from './userids.js';
 
@@ -47,6 +48,7 @@ export class QemuVmm implements Vmm {
   readonly accelerator: Accelerator;
   readonly identity: string;
   private readonly machines = new Map<string, Promise<QemuMachine>>();
+  private readonly seats: Seats;
   private closing: Promise<void> | null = null;
 
   private constructor(
@@ -58,6 +60,8 @@ export class QemuVmm implements Vmm {
   ) {
     this.accelerator = kind.accelerator;
     this.identity = identityOf(kind);
+    this.seats = new Seats(place);
+    this.seats.refill();
   }
 
   /** Rejects with DriverError, which says what this machine lacks. */
@@ -103,8 +107,8 @@ export class QemuVmm implements Vmm {
     return this.add(request, async (released) => {
       const { kernelPath, initrdPath, commandLine } = request;
       const start = { kind: 'boot', commandLine } as const;
-      const { machine } = await launch(this.place, { ...request, kernelPath, initrdPath, start, released });
-      return connected(machine);
+      const launched = await this.launch({ ...request, kernelPath, initrdPath, start, released });
+      return connected(launched.machine);
     });
   }
 
@@ -115,11 +119,19 @@ export class QemuVmm implements Vmm {
   async prepare(request: PrepareMachine): Promise<PreparedMachine> {
     let parts: { qmp: Qmp; seat: Seat } | null = null;
     const machine = await this.add(request, async (released) => {
-      const launched = await launch(this.place, { ...request, start: { kind: 'restore' }, released });
+      const launched = await this.launch({ ...request, start: { kind: 'restore' }, released });
       parts = launched;
       return launched.machine;
     });
     return new Prepared(machine, parts!);
+  }
+
+  private async launch(request: LaunchRequest): Promise<Launched> {
+    try {
+      return await launch(this.place, this.seats.take(), request);
+    } finally {
+      setImmediate(() => this.seats.refill());
+    }
   }
 
   close(): Promise<void> {
@@ -129,6 +141,7 @@ export class QemuVmm implements Vmm {
 
   private async shutDown(): Promise<void> {
     await Promise.allSettled([...this.machines.values()].map((machine) => machine.then((one) => one.kill())));
+    await this.seats.close();
     await this.janitor.finish();
   }
 
@@ -210,7 +223,10 @@ function monitorUsers(accelerator: Accelerator): Pick<LaunchPlace, 'userIds' | '
   if (process.getuid?.() !== 0 || inUserNamespace()) {
     return shared('the platform does not run as root: all monitors share its user');
   }
-  const own = { userIds: new UserIds(machinesMax), usersDetail: 'each monitor runs under a user id of its own' };
+  const own = {
+    userIds: new UserIds(machinesMax + readyMax),
+    usersDetail: 'each monitor runs under a user id of its own',
+  };
   if (accelerator === 'tcg') return { ...own, kvmGroup: null };
   const { gid, mode } = statSync('/dev/kvm');
   if ((mode & 0o006) === 0o006) return { ...own, kvmGroup: null };

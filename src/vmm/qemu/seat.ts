@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, closeSync, ftruncateSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../../worker/sandbox/driver.js';
 import type { BoxCgroup } from '../../worker/sandbox/process/boxcgroup.js';
+import type { Cgroups } from '../../worker/sandbox/process/cgroups.js';
+import { Network } from '../../worker/sandbox/process/network.js';
 import { signal } from '../../worker/sandbox/process/processes.js';
 import { descriptors } from './arguments.js';
 import { Tail } from './tail.js';
+import type { UserIds } from './userids.js';
 
 /** Open files of a monitor: its descriptors, drives, and connections of its guest to the network. */
 const filesMax = 1024;
@@ -17,22 +20,34 @@ const reapMsMax = 5_000;
 /** Console kept for error messages (port: at most 16 KiB). */
 const consoleCharsMax = 16 * 1024;
 
-export interface SeatRequest {
+/** What all seats share. */
+export interface SeatPlace {
   readonly launcher: string;
-  /** Folder of the monitor's files that have a name only while a process starts. */
+  /** Null without outbound network. */
+  readonly slirp: string | null;
+  /** Ours; holds `filter` and, for a moment, files of seats. */
   readonly folder: string;
-  readonly name: string;
-  /** User of the machine that the monitor runs as, or null: ours. */
-  readonly uid: number | null;
-  readonly gid: number | null;
-  readonly cgroup: BoxCgroup;
-  /** `N:PATH` of files that the monitor gets to read, or to write. */
+  readonly cgroups: Cgroups;
+  /** Null: all monitors run as our user. */
+  readonly userIds: UserIds | null;
+  /** Group of the machine whose members may open /dev/kvm; null where a monitor's own will do. */
+  readonly kvmGroup: number | null;
+}
+
+export interface SeatProgram {
+  /** `N:PATH` of files that the program gets to read, or to write. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly command: readonly string[];
 }
 
-/** One monitor's process with its place: cgroup, user, and the descriptors that connect it to us. */
+let made = 0;
+
+/**
+ * The place of one monitor: cgroups, user, a process in them that waits for what to become, with the descriptors that
+ * connect it to us, and one that waits to become its network. Entering a cgroup costs some 10 ms (the kernel waits for
+ * all its processors), and starting a process costs ours some more: both can therefore happen beforehand.
+ */
 export class Seat {
   readonly channel: Socket;
   readonly qmp: Socket;
@@ -42,12 +57,20 @@ export class Seat {
   readonly errors = new Tail(errorCharsMax);
   /** Exit status or signal in words, when process and pipes are at their end. */
   readonly ended: Promise<string>;
+  private disposed = false;
 
   private constructor(
-    readonly child: ChildProcess,
+    private readonly place: SeatPlace,
+    /** Names files in the place's folder. */
+    readonly name: string,
+    /** User of the machine that the monitor runs as, or null: ours. */
+    readonly uid: number | null,
     readonly cgroup: BoxCgroup,
+    readonly child: ChildProcess,
     /** To read what the monitor wrote of its state. */
     readonly stateOutFd: number,
+    /** Null without outbound network. */
+    readonly network: Network | null,
   ) {
     const stdio = child.stdio as unknown as readonly Socket[];
     this.channel = stdio[descriptors.channel]!;
@@ -74,40 +97,42 @@ export class Seat {
     });
   }
 
-  /** Throws DriverError when a file is missing; nothing is left then but the cgroup. */
-  static start(request: SeatRequest): Seat {
+  /** Throws DriverError; nothing is left then. */
+  static make(place: SeatPlace): Seat {
+    made += 1;
+    const name = String(made);
+    const uid = place.userIds?.take() ?? null;
     const opened: number[] = [];
     const open = (path: string, flags: string) => {
       const fd = openSync(path, flags);
       opened.push(fd);
       return fd;
     };
-    const statePath = join(request.folder, `${request.name}.state`);
+    const statePath = join(place.folder, `${name}.state`);
+    let cgroup: BoxCgroup | null = null;
     try {
+      cgroup = place.cgroups.createBox(name);
       writeFileSync(statePath, '', { mode: 0o600 });
+      const filter = open(join(place.folder, 'filter'), 'r');
       const stateOut = open(statePath, 'w');
-      const stateRead = openSync(statePath, 'r');
-      const filter = open(join(request.folder, 'filter'), 'r');
       const child = spawn(
-        request.launcher,
+        place.launcher,
         [
-          ...request.cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
-          ...request.reads.flatMap((file) => ['--read', file]),
-          ...request.writes.flatMap((file) => ['--write', file]),
-          ...['--owner', String(process.pid), '--nofile', String(filesMax), '--core', '0'],
-          ...(request.uid === null ? [] : ['--uid', String(request.uid), '--gid', String(request.gid)]),
-          '--',
-          ...request.command,
+          ...cgroup.procsFiles.flatMap((file) => ['--cgroup', file]),
+          ...['--owner', String(process.pid), '--core', '0', '--rest-fd', String(descriptors.rest)],
         ],
         {
           cwd: '/',
           env: {},
           detached: true,
-          stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', filter, 'pipe', stateOut],
+          stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', filter, 'pipe', stateOut, 'pipe'],
         },
       );
-      return new Seat(child, request.cgroup, stateRead);
+      const network = place.slirp === null ? null : Network.prepare(place.launcher, place.slirp);
+      return new Seat(place, name, uid, cgroup, child, openSync(statePath, 'r'), network);
     } catch (error) {
+      cgroup?.remove().catch(() => {});
+      if (uid !== null) place.userIds?.giveBack(uid);
       throw new DriverError(`cannot start a virtual machine monitor: ${(error as Error).message}`);
     } finally {
       for (const fd of opened) closeSync(fd);
@@ -117,6 +142,29 @@ export class Seat {
         // It was never made.
       }
     }
+  }
+
+  get usable(): boolean {
+    const { exitCode, signalCode, pid } = this.child;
+    return exitCode === null && signalCode === null && pid !== undefined && this.network?.usable !== false;
+  }
+
+  /** The waiting process opens the files, takes its user and becomes the program. Throws DriverError for a NUL inside. */
+  run(program: SeatProgram): void {
+    const { uid, place } = this;
+    const command = [
+      place.launcher,
+      ...program.reads.flatMap((file) => ['--read', file]),
+      ...program.writes.flatMap((file) => ['--write', file]),
+      ...['--owner', String(process.pid), '--nofile', String(filesMax)],
+      ...(uid === null ? [] : ['--uid', String(uid), '--gid', String(place.kvmGroup ?? uid)]),
+      '--',
+      ...program.command,
+    ];
+    if (command.some((text) => text.includes('\0')))
+      throw new DriverError('NUL in a path or in the kernel command line');
+    const rest = (this.child.stdio as readonly unknown[])[descriptors.rest] as Writable;
+    rest.end(command.map((text) => `${text}\0`).join(''));
   }
 
   /** Process id of the monitor itself, as the machine sees it: bubblewrap writes it when it has made the jail. */
@@ -135,9 +183,11 @@ export class Seat {
   /**
    * Kills what runs in it and removes its cgroups. The monitor itself first, where its id is known: bubblewrap then sees
    * its end; the other way round it would be left to the machine's first process. Rejects when the kernel does not let
-   * go of something.
+   * go of something. Once.
    */
   async dispose(monitorPid?: number): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
     const { exitCode, signalCode, pid } = this.child;
     if (monitorPid !== undefined && exitCode === null && signalCode === null) {
       signal(monitorPid, 'SIGKILL');
@@ -147,20 +197,12 @@ export class Seat {
       clearTimeout(timer);
     }
     this.child.kill('SIGKILL');
-    await this.cgroup.remove();
-    if (pid !== undefined) await this.ended;
-    for (const stream of this.child.stdio) stream?.destroy();
-    closeSync(this.stateOutFd);
-  }
-}
-
-/** A sparse file of zeros that `uid` may map, for the moment until its monitor has opened it. */
-export function makeMemoryFile(path: string, bytes: number, uid: number | null): void {
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    ftruncateSync(fd, bytes);
-    if (uid !== null) chownSync(path, uid, uid);
-  } finally {
-    closeSync(fd);
+    try {
+      await Promise.all([this.network?.stop(), this.cgroup.remove(), pid === undefined ? null : this.ended]);
+    } finally {
+      for (const stream of this.child.stdio) stream?.destroy();
+      closeSync(this.stateOutFd);
+      if (this.uid !== null) this.place.userIds?.giveBack(this.uid);
+    }
   }
 }
