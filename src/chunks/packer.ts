@@ -3,8 +3,8 @@ import { assert } from '../kernel/assert.js';
 import { minuteMs, secondMs } from '../kernel/units.js';
 import { ChunkError } from './chunkerror.js';
 import { withinMs } from './deadline.js';
-import { flatten, unflatten } from './flat.js';
 import { type ChunkReader, type Manifest, pageBytes } from './layout.js';
+import { packManifest, unpackManifest } from './packedmanifest.js';
 import type { PackingCounts } from './packing.js';
 import type { PackAnswer, PackOrder } from './packworker.js';
 import { checkIndex, type PageIndex, pageHash } from './pageindex.js';
@@ -72,6 +72,8 @@ const putsInFlightMax = 8;
 const stallMsMax = 60 * secondMs;
 
 interface Job {
+  /** Name of the parent's manifest. */
+  readonly parent: string | null;
   readonly puts: Set<Promise<void>>;
   /** Slices the thread has not answered. */
   inFlight: number;
@@ -170,13 +172,14 @@ export class Packer {
         ? null
         : {
             name: request.parent.name,
-            manifest: flatten(request.parent.manifest),
+            manifest: packManifest(request.parent.manifest),
             index: await this.#indexOf(request.parent),
           };
     signal?.throwIfAborted();
     assert(!this.#closed, 'the packer is closed');
     const number = ++this.#lastJob;
     const job: Job = {
+      parent: parent?.name ?? null,
       puts: new Set(),
       inFlight: 0,
       newChunks: 0,
@@ -271,7 +274,11 @@ export class Packer {
         job.inFlight--;
         break;
       case 'packed':
-        job.packed = { manifest: unflatten(answer.manifest), index: { hashes: answer.hashes }, counts: answer.counts };
+        job.packed = {
+          manifest: unpackManifest(answer.manifest, job.parent),
+          index: { hashes: answer.hashes },
+          counts: answer.counts,
+        };
         break;
       case 'failed':
         fail(job, new Error(`packing failed: ${answer.message}`));

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../kernel/assert.js';
-import { type FlatManifest, flatten, unflatten } from './flat.js';
+import { type PackedManifest, packManifest, unpackManifest } from './packedmanifest.js';
 import { Packing, type PackingCounts } from './packing.js';
 import type { PageIndex } from './pageindex.js';
 
@@ -11,7 +11,7 @@ export type PackOrder =
       readonly job: number;
       readonly bytes: number;
       readonly salt: Uint8Array;
-      readonly parent: { readonly name: string; readonly manifest: FlatManifest; readonly index: PageIndex } | null;
+      readonly parent: { readonly name: string; readonly manifest: PackedManifest; readonly index: PageIndex } | null;
     }
   | { readonly kind: 'slice'; readonly job: number; readonly pages: Uint32Array; readonly bytes: Uint8Array }
   | { readonly kind: 'finish'; readonly job: number }
@@ -24,7 +24,7 @@ export type PackAnswer =
   | {
       readonly kind: 'packed';
       readonly job: number;
-      readonly manifest: FlatManifest;
+      readonly manifest: PackedManifest;
       readonly hashes: Uint8Array;
       readonly counts: PackingCounts;
     }
@@ -43,7 +43,8 @@ function perform(order: PackOrder): void {
   if (order.kind === 'begin') {
     const send = (name: string, ciphertext: Uint8Array) => answer({ kind: 'chunk', job, name, ciphertext });
     const { bytes, salt } = order;
-    const parent = order.parent === null ? null : { ...order.parent, manifest: unflatten(order.parent.manifest) };
+    const parent =
+      order.parent === null ? null : { ...order.parent, manifest: unpackManifest(order.parent.manifest, null) };
     jobs.set(job, new Packing({ bytes, salt, parent }, ({ ref, ciphertext }) => send(ref.name, ciphertext)));
     return;
   }
@@ -57,7 +58,7 @@ function perform(order: PackOrder): void {
   jobs.delete(job);
   if (order.kind === 'forget') return;
   const { manifest, index, counts } = packing.finish();
-  answer({ kind: 'packed', job, manifest: flatten(manifest), hashes: index.hashes, counts });
+  answer({ kind: 'packed', job, manifest: packManifest(manifest), hashes: index.hashes, counts });
 }
 
 port.on('message', (order: PackOrder) => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Manifest, pageBytes } from '../chunks/layout.js';
+import { packManifest } from '../chunks/packedmanifest.js';
 import { assert } from '../kernel/assert.js';
 import { secondMs } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
@@ -15,7 +16,6 @@ import {
   manifestBytesMax,
   pendingMax,
 } from './control.js';
-import { packManifest } from './pagemap.js';
 import type { Access, SparseFs, SparseFsMetrics } from './sparsefs.js';
 
 /**

@@ -1,5 +1,5 @@
+import type { PackedManifest } from '../chunks/packedmanifest.js';
 import { mib } from '../kernel/units.js';
-import type { PackedManifest } from './pagemap.js';
 import type { Access, SparseFsMetrics } from './sparsefs.js';
 
 /**

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import { type Manifest, type PageRun, pageBytes, pagesPerChunk } from '../chunks/layout.js';
+import { packManifest } from '../chunks/packedmanifest.js';
 import { InvariantError } from '../kernel/assert.js';
-import { PageMap, packManifest } from './pagemap.js';
+import { PageMap } from './pagemap.js';
 import { AccessLog, PageSet } from './pageset.js';
 import { testChunk } from './testchunks.js';
 

@@ -1,45 +1,5 @@
-import { type ChunkRef, chunkBytes, type Manifest, pageBytes, pagesPerChunk } from '../chunks/layout.js';
-import { assert } from '../kernel/assert.js';
-
-/** A manifest as it travels between processes: few large buffers instead of many small objects. */
-export interface PackedManifest {
-  readonly bytes: number;
-  /** By chunk: 32 bytes of name. */
-  readonly names: Buffer;
-  /** By chunk: 32 bytes of key. */
-  readonly keys: Buffer;
-  /** By chunk: stored size, size. */
-  readonly sizes: Uint32Array;
-  /** By run: page, count, chunk, slot. */
-  readonly runs: Uint32Array;
-}
-
-const hashBytes = 32;
-
-/** Throws AssertionError when the runs are not ascending or leave their chunks or the file: who made it is wrong. */
-export function packManifest(manifest: Manifest): PackedManifest {
-  const { chunks } = manifest;
-  const names = Buffer.alloc(chunks.length * hashBytes);
-  const keys = Buffer.alloc(chunks.length * hashBytes);
-  const sizes = new Uint32Array(chunks.length * 2);
-  chunks.forEach((chunk, index) => {
-    assert(names.write(chunk.name, index * hashBytes, 'hex') === hashBytes, 'a chunk has no proper name');
-    assert(chunk.key.copy(keys, index * hashBytes) === hashBytes, 'a chunk has no proper key');
-    assert(chunk.bytes > 0 && chunk.bytes <= chunkBytes && chunk.bytes % pageBytes === 0, 'a chunk has no proper size');
-    sizes[index * 2] = chunk.storedBytes;
-    sizes[index * 2 + 1] = chunk.bytes;
-  });
-  const runs = new Uint32Array(manifest.runs.length * 4);
-  let end = 0;
-  manifest.runs.forEach(({ page, count, chunk, slot }, index) => {
-    assert(page >= end && count > 0 && count <= pagesPerChunk, 'page runs are not in order');
-    end = page + count;
-    assert(slot >= 0 && (slot + count) * pageBytes <= (chunks[chunk]?.bytes ?? 0), 'a page run leaves its chunk');
-    runs.set([page, count, chunk, slot], index * 4);
-  });
-  assert(end * pageBytes <= manifest.bytes, 'a page run leaves its file');
-  return { bytes: manifest.bytes, names, keys, sizes, runs };
-}
+import type { ChunkRef } from '../chunks/layout.js';
+import { hashBytes, type PackedManifest } from '../chunks/packedmanifest.js';
 
 /** Where a stretch of pages comes from. `chunk` −1: they are zero. */
 export interface Stretch {
