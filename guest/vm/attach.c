@@ -161,6 +161,27 @@ static int renew_boot_id(void)
 	return 0;
 }
 
+/* A program that looks its own host name up finds it. */
+static int set_host_name(const char *name)
+{
+	static const char path[] = "/hosts";
+	static bool shown;
+	FILE *file;
+
+	if (sethostname(name, strlen(name)) < 0)
+		return errno;
+	file = fopen(path, "we");
+	if (file == NULL)
+		return errno;
+	fprintf(file, "127.0.0.1 localhost\n127.0.0.1 %s\n127.0.0.1 sandbox.localdomain sandbox\n", name);
+	if (fclose(file) != 0)
+		return EIO;
+	if (!shown && mount(path, SANDBOX_ROOT "/etc/hosts", NULL, MS_BIND, NULL) < 0)
+		return errno;
+	shown = true;
+	return 0;
+}
+
 int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entropy, size_t bytes, const char **what)
 {
 	int error = 0;
@@ -185,8 +206,7 @@ int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entro
 	}
 	if (error == 0 && host_name[0] != '\0') {
 		*what = "host name";
-		if (sethostname(host_name, strlen(host_name)) < 0)
-			error = errno;
+		error = set_host_name(host_name);
 	}
 	return error;
 }

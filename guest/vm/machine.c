@@ -15,6 +15,8 @@
 #include "agent.h"
 
 #define PORT_NAME "hearth"
+/* `sandboxHostname` of src/worker/sandbox/process/skeleton.ts. */
+#define HOST_NAME "169.254.100.6"
 /* Drivers find their devices while they are loaded; a machine that needs longer is broken. */
 enum { DEVICE_MS_MAX = 10000 };
 static bool machine;
@@ -182,6 +184,9 @@ int machine_boot(void)
 	wait_for("/dev/vda");
 	must_mount("/dev/vda", SANDBOX_ROOT, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
 	make_devices();
+	/* Until a restore gives it another: what /etc/hosts in the image has. */
+	if (sethostname(HOST_NAME, sizeof HOST_NAME - 1) < 0)
+		fail("host name");
 	group_open();
 	network_up();
 	make_process_namespace();

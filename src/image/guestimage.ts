@@ -12,7 +12,7 @@ import { makeRoot, rootPackages } from './root.js';
 import { defaultImageDirectory, WorkFolder } from './workfolder.js';
 
 /** Of what this code makes out of the same inputs: to be counted up with every change of it. */
-const recipe = 4;
+const recipe = 5;
 
 /**
  * Console for messages of a dying machine; a panic ends it. No mitigations: they keep apart what the machine as a

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -83,12 +83,22 @@ export class WorkFolder {
     await mkdir(unfinished);
     try {
       await make(unfinished);
+      await this.publish(unfinished);
       await rename(unfinished, path);
     } finally {
       await rm(unfinished, { recursive: true, force: true });
     }
     await this.forgetOld(kind);
     return path;
+  }
+
+  /** Machines' monitors are other users than who builds, whose umask may be tight. */
+  private async publish(directory: string): Promise<void> {
+    await chmod(directory, 0o755);
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      if ((await stat(path)).isFile()) await chmod(path, 0o644);
+    }
   }
 
   private async forgetOld(kind: string): Promise<void> {

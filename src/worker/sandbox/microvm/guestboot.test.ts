@@ -207,6 +207,8 @@ describe('a virtual machine with the guest image', { skip: lacking ? `${lacking}
     const clockMs = Date.UTC(2040, 1, 1);
     await link.resume({ entropy: randomBytes(64), clockMs, hostName: 'another' });
     assert.equal(await run('return os.hostname()'), 'another');
+
+    assert.match(String(await read('/etc/hosts')), /^127.0.0.1 another$/m);
     const now = Number(await run('return Date.now()'));
     assert.ok(now >= clockMs && now < clockMs + 60_000, String(now));
     assert.notEqual(await read('/proc/sys/kernel/random/boot_id'), before);
