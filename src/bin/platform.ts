@@ -47,6 +47,7 @@ import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
+import type { SharedCache } from './snapshotplane.js';
 import { SnapshotReports } from './snapshotreports.js';
 import { startDiagnosis } from './startdiagnosis.js';
 
@@ -65,6 +66,8 @@ export interface PlatformOptions {
   readonly organizationId?: string;
   /** The queues that event source mappings read. Default: none. */
   readonly queues?: SqsClient;
+  /** The snapshot cache of the zone (L2), for microVMs. Default: none. */
+  readonly sharedCache?: SharedCache;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
   readonly accountConcurrency?: number;
   /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
@@ -120,7 +123,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
-  const opened = await openDriver(options.isolation, folder);
+  const opened = await openDriver(options.isolation, folder, options.sharedCache ?? null);
   const { driver, snapshots } = opened;
 
   const store = new LmdbEnvironment(folder.store);
@@ -157,11 +160,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     accountConcurrency,
     ...(options.objects === undefined ? {} : { objects: options.objects }),
     ...(options.organizationId === undefined ? {} : { organizationId: options.organizationId }),
-    prepareRuntime: (runtime) =>
-      runtimes.add(runtime, progressOf(runtime)).then(
-        () => null,
-        (error: Error) => error.message,
-      ),
+    prepareRuntime: async (runtime) => {
+      try {
+        await runtimes.add(runtime, progressOf(runtime));
+        await driver.prepare?.(await runtimes.launch(runtime));
+        return null;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
     codeUrl: (caller, sha256Hex) => codeUrls.urlFor(`${caller.account}/${caller.region}/${sha256Hex}`),
     functionUrl: (id, region) => `http://${id}.lambda-url.${region}.localhost:${port}/`,
   });

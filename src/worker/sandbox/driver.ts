@@ -162,6 +162,8 @@ export interface SandboxDriver {
     /** Of the function it is for; absent for a spare, which then serves only functions up to `spareMemoryMibMax`. */
     readonly memoryMib?: number;
   }): Promise<Box>;
+  /** Makes ahead what the first boot of a runtime would have to wait for. Absent: nothing. Rejects with DriverError. */
+  prepare?(runtime: RuntimeLaunch): Promise<void>;
   createScratch(mib: number): Promise<Scratch>;
   /** Kills every box and removes everything of this driver from the machine. */
   close(): Promise<void>;

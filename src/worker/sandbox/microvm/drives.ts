@@ -31,11 +31,13 @@ export class Drives {
   readonly #emptyPath: string;
   #made = 0;
 
+  /** `age`: a file system that had to be started again finds the drives of the one before. */
   constructor(
     private readonly fs: SparseFs,
     private readonly scratches: Scratches,
     private readonly rootPath: string,
     private readonly folder: string,
+    private readonly age: number,
   ) {
     this.#emptyPath = join(folder, 'empty');
     const file = openSync(this.#emptyPath, 'w', 0o600);
@@ -47,7 +49,7 @@ export class Drives {
   async make({ runtimePath, code, layers }: DriveContents): Promise<MachineDrives> {
     this.#made += 1;
     const names = { code: `code-${this.#made}`, layers: `layers-${this.#made}` };
-    const scratchPath = join(this.folder, `scratch-${this.#made}`);
+    const scratchPath = join(this.folder, `scratch-${this.age}-${this.#made}`);
     const expose = (name: string, manifest: Manifest | null) =>
       this.fs.expose(name, imageDriveBytes, manifest === null ? null : onDrive(manifest), 'stream');
     const made = await Promise.allSettled([

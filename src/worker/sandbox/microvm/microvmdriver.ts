@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { platformScope } from '../../../chunks/keyring.js';
 import type { GuestImage, RuntimeImage } from '../../../image/image.js';
 import { assert } from '../../../kernel/assert.js';
 import type { Clock } from '../../../kernel/ports/clock.js';
 import type { CodeImages } from '../../../snapshot/codeimages.js';
+import type { LayerWish } from '../../../snapshot/layers/messages.js';
 import { LayerService } from '../../../snapshot/layers/service.js';
 import type { LoadedSnapshot, SnapshotStore } from '../../../snapshot/store.js';
 import type { SparseFs } from '../../../sparsefs/sparsefs.js';
@@ -64,6 +65,7 @@ export class MicroVmDriver implements SandboxDriver {
   /** Images of runtimes as they were last started. */
   readonly #runtimes = new Map<string, MachineRuntime>();
   #age: Promise<Age> | null = null;
+  #ages = 0;
   #closing: Promise<void> | null = null;
 
   private constructor(private readonly options: MicroVmOptions) {
@@ -89,6 +91,8 @@ export class MicroVmDriver implements SandboxDriver {
 
   /** Rejects with DriverError, which says what this machine lacks. */
   static async open(options: MicroVmOptions): Promise<MicroVmDriver> {
+    // What a platform before left when it was killed is nobody's.
+    rmSync(options.folder, { recursive: true, force: true });
     mkdirSync(options.folder, { recursive: true, mode: 0o711 });
     const driver = new MicroVmDriver(options);
     await driver.#place();
@@ -126,6 +130,12 @@ export class MicroVmDriver implements SandboxDriver {
       release();
       throw error instanceof DriverError ? error : new DriverError((error as Error).message);
     }
+  }
+
+  /** Has the layer that functions of this runtime start from: made first where it is missing, which takes seconds. */
+  async prepare(launch: RuntimeLaunch): Promise<void> {
+    const image = launch.mounts.length === 0 ? null : await this.#runtime(launch);
+    await this.#layers.take(this.#wish(await this.#place(), memoryClassesMib[0], launch, image));
   }
 
   createScratch(mib: number): Promise<Scratch> {
@@ -181,10 +191,7 @@ export class MicroVmDriver implements SandboxDriver {
   ): Promise<Running> {
     for (let attempt = 1; ; attempt++) {
       const place = await this.#place();
-      const wish =
-        launch.command === null || image === null
-          ? MachineWorkshop.osWish(place, memoryClassMib)
-          : this.#workshop.runtimeWish(place, memoryClassMib, { launch, image });
+      const wish = this.#wish(place, memoryClassMib, launch, image);
       const record = await this.#layers.take(wish);
       try {
         const snapshot = await this.options.store.load(record);
@@ -196,6 +203,11 @@ export class MicroVmDriver implements SandboxDriver {
         if ((await this.#place()) === place) this.#layers.broken(wish);
       }
     }
+  }
+
+  #wish(place: MachinePlace, memoryClassMib: number, launch: RuntimeLaunch, image: MachineRuntime | null): LayerWish {
+    if (launch.command === null || image === null) return MachineWorkshop.osWish(place, memoryClassMib);
+    return this.#workshop.runtimeWish(place, memoryClassMib, { launch, image });
   }
 
   #restore(
@@ -227,7 +239,7 @@ export class MicroVmDriver implements SandboxDriver {
     try {
       const fs = await options.openFs();
       const memories = new MemoryImages(fs, options.store, () => options.clock.monotonicMs());
-      const drives = new Drives(fs, this.#scratches, options.image.rootPath, options.folder);
+      const drives = new Drives(fs, this.#scratches, options.image.rootPath, options.folder, ++this.#ages);
       const { vmm, image, renews = true } = options;
       const age = { fs, place: { vmm, image, drives, memories, renews } };
       begun = this.#age;
