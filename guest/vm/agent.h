@@ -93,7 +93,8 @@ void group_open(void);
 /* In a child: enters the group of the programs. */
 void group_enter(void);
 int group_limit(uint32_t memory_mib);
-void group_freeze(bool frozen);
+/* Returns when every program stands still: 0, or the error; nothing is frozen then. */
+int group_freeze(bool frozen);
 bool group_out_of_memory(void);
 uint64_t group_peak_bytes(void);
 

@@ -78,10 +78,13 @@ static void attach(const uint8_t *body, size_t bytes)
 
 static void quiesce(void)
 {
-	group_freeze(true);
-	machine_sync();
-	is_quiet = true;
-	done(REQUEST_QUIESCE, 0, "");
+	int error = group_freeze(true);
+
+	if (error == 0) {
+		machine_sync();
+		is_quiet = true;
+	}
+	done(REQUEST_QUIESCE, error, "programs do not stop");
 }
 
 static void resume(const uint8_t *body, size_t bytes)
@@ -100,7 +103,8 @@ static void resume(const uint8_t *body, size_t bytes)
 	}
 	/* Programs that would go on with the old random numbers stay frozen: the worker ends the machine. */
 	if (error == 0) {
-		group_freeze(false);
+		what = "programs do not go on";
+		error = group_freeze(false);
 		is_quiet = false;
 	}
 	done(REQUEST_RESUME, error, what);
@@ -132,6 +136,8 @@ void control_bytes(const uint8_t *bytes, uint32_t count)
 {
 	size_t at = 0;
 
+	if (count == 0)
+		return;
 	if (held + count > CONTROL_BYTES_MAX + DATA_BYTES_MAX) {
 		errno = EMSGSIZE;
 		fail("a control message is too long");

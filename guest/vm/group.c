@@ -9,8 +9,8 @@
 #define GROUP GROUPS "/programs"
 /* As in Lambda's execution environment: processes and threads. */
 #define PIDS_MAX "1024"
-/* Freezing takes a trip through every thread; one that sleeps in a driver is frozen already. */
-enum { FREEZE_MS_MAX = 1000 };
+/* Freezing takes a trip through every thread: milliseconds. As long as the worker waits for an answer. */
+enum { FREEZE_MS_MAX = 15000 };
 
 static int peak = -1, events = -1;
 
@@ -74,21 +74,30 @@ static uint64_t number(int fd, const char *name)
 	return strtoull(at, NULL, 10);
 }
 
-void group_freeze(bool frozen)
+int group_freeze(bool frozen)
 {
 	uint64_t since = now_ms();
-	int fd;
+	int fd, error;
 
 	if (!in_machine())
-		return;
-	put(GROUP "/cgroup.freeze", frozen ? "1" : "0");
-	if (!frozen)
-		return;
+		return 0;
+	error = put(GROUP "/cgroup.freeze", frozen ? "1" : "0");
+	if (error != 0 || !frozen)
+		return error;
 	fd = open(GROUP "/cgroup.events", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
 	/* A group without processes is never reported as frozen, and needs not be. */
-	while (number(fd, "populated ") == 1 && number(fd, "frozen ") == 0 && now_ms() - since < FREEZE_MS_MAX)
+	while (number(fd, "populated ") == 1 && number(fd, "frozen ") == 0) {
+		if (now_ms() - since > FREEZE_MS_MAX) {
+			put(GROUP "/cgroup.freeze", "0");
+			error = ETIMEDOUT;
+			break;
+		}
 		usleep(500);
+	}
 	close(fd);
+	return error;
 }
 
 bool group_out_of_memory(void)

@@ -153,7 +153,10 @@ export class GuestLink {
   async quiesce(): Promise<void> {
     const answer = this.#ask(linkRequest.quiesce, Buffer.alloc(0));
     this.#switch.sleep();
-    await answer;
+    await answer.catch((error) => {
+      this.#switch.wake();
+      throw error;
+    });
   }
 
   /** After `quiesce`: the link's part of a snapshot. Throws DriverError when this sandbox cannot be saved now. */
