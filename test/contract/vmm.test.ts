@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -267,6 +276,20 @@ for (const [name, open] of Object.entries(monitors)) {
       killed.freeze();
       killed.thaw();
       killed.limit(128);
+    });
+
+    point('ends, and does not hang, when its memory image fails', async (say) => {
+      const memoryPath = join(folder, 'failing');
+      copyFileSync(image.path, memoryPath);
+      chmodSync(memoryPath, 0o666);
+      const [machine] = await restore('failing', { memoryPath });
+      // Pages that cannot be had any more: as if the file system had lost its server.
+      truncateSync(memoryPath, 0);
+      machine.resume().catch(() => {});
+      const { reason } = await machine.exited;
+      say(reason);
+      assert.notEqual(reason, 'killed');
+      await machine.kill();
     });
 
     point('prepares restores, where that saves time', async (say) => {

@@ -33,12 +33,12 @@ test('a boot is told everything by descriptors', () => {
     '-blockdev',
     'driver=raw,node-name=drive0,size=1048576,read-only=on,cache.no-flush=on,discard=unmap,' +
       'file.driver=file,file.filename=/dev/fdset/20,file.locking=off,file.cache.no-flush=on,file.discard=unmap',
-    ...['-device', 'virtio-blk-pci,drive=drive0,write-cache=on'],
+    ...['-device', 'virtio-blk-pci,drive=drive0,write-cache=on,rerror=report,werror=report'],
     ...['-add-fd', 'fd=21,set=21'],
     '-blockdev',
     'driver=raw,node-name=drive1,size=10737418240,read-only=off,cache.no-flush=on,discard=unmap,' +
       'file.driver=file,file.filename=/dev/fdset/21,file.locking=off,file.cache.no-flush=on,file.discard=unmap',
-    ...['-device', 'virtio-blk-pci,drive=drive1,write-cache=on'],
+    ...['-device', 'virtio-blk-pci,drive=drive1,write-cache=on,rerror=report,werror=report'],
     ...['-netdev', 'user,id=net0,ipv6=off,net=10.0.3.0/24,host=10.0.3.2,dns=10.0.3.3,dhcpstart=10.0.3.15'],
     ...['-device', 'virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:00:03:15'],
     ...['-kernel', '/proc/self/fd/11', '-initrd', '/proc/self/fd/12', '-append'],

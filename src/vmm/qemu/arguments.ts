@@ -126,7 +126,8 @@ function driveArguments(index: number, { bytes, readOnly }: MachineShape['drives
     // Many machines read the same image, hence no locks. A drive does not outlive its machine: flushing is for nothing.
     `driver=raw,node-name=drive${index},size=${bytes},read-only=${readOnly ? 'on' : 'off'},cache.no-flush=on,discard=unmap,` +
       `file.driver=file,file.filename=/dev/fdset/${fd},file.locking=off,file.cache.no-flush=on,file.discard=unmap`,
-    ...['-device', `virtio-blk-pci,drive=drive${index},write-cache=on`],
+    // Errors are the guest's: it must not stop, and wait for someone to make room.
+    ...['-device', `virtio-blk-pci,drive=drive${index},write-cache=on,rerror=report,werror=report`],
   ];
 }
 

@@ -174,5 +174,6 @@ export class QemuMachine implements Machine {
 /** The end of a monitor in words. */
 export function describe(how: string, seat: Seat): string {
   const words = seat.errors.toString().trim();
-  return `monitor ended with ${how}${words ? `: ${words}` : ''}`;
+  const memory = seat.cgroup.oomKills() > 0 ? ' at its memory limit' : '';
+  return `monitor ended with ${how}${memory}${words ? `: ${words}` : ''}`;
 }
