@@ -60,6 +60,15 @@ function processesThatSee(folder: string): string[] {
     });
 }
 
+/** `R`, `S`, `D`, …; null when there is no such process. */
+function stateOf(pid: number): string | null {
+  try {
+    return /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** What the kernel says of a file whose server has gone. */
 const connectionEnded = ({ code = '' }: NodeJS.ErrnoException) => ['EIO', 'ENOTCONN', 'ECONNABORTED'].includes(code);
 
@@ -115,7 +124,8 @@ async function run(command: string, ...args: string[]): Promise<string> {
 
 /** Touches pages of a private writable mapping, as a monitor does, and prints the first byte of each. */
 const mapProgram = `
-import mmap, os, sys
+import mmap, os, signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: None)
 fd = os.open(sys.argv[1], os.O_RDWR)
 size = os.fstat(fd).st_size
 memory = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
@@ -392,6 +402,26 @@ describe('when the server or its owner dies', { skip, ...deadline }, () => {
       await fs.close();
     });
   }
+
+  it('who waits for a chunk can be killed, and is not disturbed by other signals', deadline, async (context) => {
+    if (python === null) return context.skip('no python3 to map a file with');
+    const composition = { readMsMax: 300_000 };
+    const fs = await SparseFsClient.open({ directory: join(folder, 'killed'), program, composition });
+    const path = await fs.expose('memory', silent.bytes, silent);
+    // A page fault: the kernel lets nobody leave it before the answer, not even when killed.
+    const reader = spawn(python, ['-c', mapProgram, path, 'plain', '0'], { stdio: 'ignore' });
+    try {
+      const ended = new Promise<string | null>((resolve) => reader.once('exit', (_, signal) => resolve(signal)));
+      assert.ok(await until(async () => (await fs.metrics()).tiers.memory!.hits > 0), 'it asked for nothing');
+      reader.kill('SIGUSR1');
+      assert.ok(await until(() => stateOf(reader.pid!) === 'D'), 'it does not wait as in a page fault');
+      reader.kill('SIGKILL');
+      assert.equal(await ended, 'SIGKILL');
+    } finally {
+      reader.kill('SIGKILL');
+      await fs.close();
+    }
+  });
 
   it('a server that cannot start is an error, and nothing is left', deadline, async () => {
     const directory = join(folder, 'none');

@@ -1,6 +1,7 @@
 import { pageBytes } from '../chunks/layout.js';
+import { DriverError } from '../worker/sandbox/driver.js';
 import { PageMap } from './pagemap.js';
-import { type AccessLog, PageSet } from './pageset.js';
+import type { AccessLog, PageSet } from './pageset.js';
 import { rootNode } from './protocol.js';
 
 /** One file: an inode of its own, so that the kernel never shares its cached pages with another's. */
@@ -15,8 +16,8 @@ export class SparseFile {
   withdrawn = false;
   /** While recording. */
   log: AccessLog | null = null;
-  /** Pages that the kernel has got or asked for since it knows the inode: they need not be pushed. */
-  readonly given: PageSet;
+  /** While pages are being pushed: those that the kernel has got or asked for meanwhile. */
+  given: PageSet | null = null;
   /** The kernel opened the file: it has the inode. A mere answer to its look-up may not have reached it yet. */
   known = false;
   private readonly waiting: (() => void)[] = [];
@@ -27,7 +28,6 @@ export class SparseFile {
     readonly bytes: number,
   ) {
     this.pages = bytes / pageBytes;
-    this.given = new PageSet(this.pages);
   }
 
   opened(): void {
@@ -44,9 +44,12 @@ export class SparseFile {
   /** The kernel dropped the inode and its pages with it. */
   forgotten(): void {
     this.known = false;
-    this.given.clear();
+    this.given?.clear();
   }
 }
+
+/** More are refused: three a sandbox, for as many sandboxes as a worker has, and what waits to be forgotten. */
+const filesMax = 16_384;
 
 /** The files of one mount: one folder. Node ids are never used again. */
 export class FileTable {
@@ -54,7 +57,9 @@ export class FileTable {
   private readonly byNode = new Map<number, SparseFile>();
   private nextNode = rootNode + 1;
 
+  /** Throws DriverError when there are too many. */
   add(name: string, bytes: number): SparseFile {
+    if (this.byNode.size >= filesMax) throw new DriverError(`the sparse file system has ${filesMax} files already`);
     const file = new SparseFile(this.nextNode, name, bytes);
     this.nextNode += 1;
     this.byName.set(name, file);
@@ -83,9 +88,5 @@ export class FileTable {
     if (file.lookups > 0) return;
     file.forgotten();
     if (file.withdrawn) this.byNode.delete(node);
-  }
-
-  get size(): number {
-    return this.byNode.size;
   }
 }

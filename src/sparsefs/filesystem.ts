@@ -2,10 +2,12 @@ import type { TierCounters } from '../chunks/latency.js';
 import { type ChunkReader, type ChunkRef, pageBytes } from '../chunks/layout.js';
 import { secondMs } from '../kernel/units.js';
 import type { FuseDevice, RequestHandler } from './device.js';
+import { isBeingKilled } from './dying.js';
 import { FileTable, type SparseFile } from './files.js';
 import {
   decodeForget,
   decodeInit,
+  decodeInterrupt,
   decodeName,
   decodeRead,
   encodeAttributes,
@@ -40,6 +42,8 @@ const zeros = Buffer.alloc((readPagesMax + 1) * pageBytes);
 interface PendingRead {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
+  /** The thread that waits; 0 when it is none of ours to see. */
+  readonly pid: number;
   readonly startedMs: number;
   readonly file: SparseFile;
   /** Pages that hold what was asked for, and how many bytes of the first come before it. */
@@ -47,6 +51,8 @@ interface PendingRead {
   readonly count: number;
   readonly skipped: number;
   readonly bytes: number;
+  /** A signal reached the thread. */
+  interrupted: boolean;
 }
 
 /** `bytes` of these pages, after the first `skipped`; null when there are fewer. */
@@ -133,8 +139,8 @@ export class FileSystem implements RequestHandler {
       case opcode.batchForget:
         for (const one of decodeForget(header, message)) this.files.forget(one.node, one.lookups);
         return null;
-      // A signal reached who waits for a read. It gets its answer in time; an error would be a fault in its memory.
       case opcode.interrupt:
+        this.interrupt(decodeInterrupt(message));
         return null;
       case opcode.setattr:
       case opcode.write:
@@ -166,8 +172,19 @@ export class FileSystem implements RequestHandler {
       if (count > 1 && !request.direct) return errno.EIO;
       for (let page = first; page < first + count; page += 1) file.log.add(page);
     }
-    const { uniqueLow, uniqueHigh } = header;
-    const pending: PendingRead = { uniqueLow, uniqueHigh, startedMs, file, first, count, skipped, bytes };
+    const { uniqueLow, uniqueHigh, pid } = header;
+    const pending: PendingRead = {
+      uniqueLow,
+      uniqueHigh,
+      pid,
+      startedMs,
+      file,
+      first,
+      count,
+      skipped,
+      bytes,
+      interrupted: false,
+    };
     const whole = this.stretch(file, first, count);
     if (whole !== null && !(whole instanceof Promise)) {
       this.finish(pending, [whole]);
@@ -214,13 +231,32 @@ export class FileSystem implements RequestHandler {
       this.refuse(pending, new Error(`a chunk of ${file.name} is shorter than it should be`));
       return;
     }
-    for (let page = first; page < first + count; page += 1) file.given.add(page);
+    for (let page = first; file.given !== null && page < first + count; page += 1) file.given.add(page);
     this.device.answer(pending.uniqueLow, pending.uniqueHigh, parts);
     this.options.reads.hit(bytes, performance.now() - pending.startedMs);
   }
 
   private fail(pending: PendingRead, error: unknown): void {
     if (this.pending.delete(pending)) this.refuse(pending, error);
+  }
+
+  /**
+   * A signal reached a thread that waits for a read. Unless it is being killed it goes on waiting: an error would be a
+   * fault in its memory. If it is, now or later, it cannot die before its answer; the kernel says so only once.
+   */
+  private interrupt({ low, high }: { readonly low: number; readonly high: number }): void {
+    for (const pending of this.pending) {
+      if (pending.uniqueLow !== low || pending.uniqueHigh !== high) continue;
+      pending.interrupted = true;
+      this.release(pending);
+      return;
+    }
+  }
+
+  private release(pending: PendingRead): void {
+    if (!pending.interrupted || !isBeingKilled(pending.pid)) return;
+    this.pending.delete(pending);
+    this.device.refuse(pending.uniqueLow, pending.uniqueHigh, errno.EINTR);
   }
 
   private refuse(pending: PendingRead, error: unknown): void {
@@ -239,8 +275,7 @@ export class FileSystem implements RequestHandler {
     const dueMs = performance.now() - this.options.readMsMax;
     for (const pending of this.pending) {
       if (pending.startedMs <= dueMs) this.fail(pending, new Error('a chunk did not come within the deadline'));
-      // In order of their start: the rest is younger.
-      else break;
+      else this.release(pending);
     }
     if (this.pending.size > 0 || this.sweeper === null) return;
     clearInterval(this.sweeper);

@@ -1,6 +1,7 @@
 import { type ChunkReader, pageBytes, pagesPerChunk } from '../chunks/layout.js';
 import { secondMs } from '../kernel/units.js';
 import type { SparseFile } from './files.js';
+import { PageSet } from './pageset.js';
 import { batchPagesMax, type StoredRun, type StoringThread } from './storing.js';
 
 /** Chunks of one batch: 8 MiB at most are held for it. */
@@ -66,27 +67,39 @@ export class Prefetching {
   }
 
   private async run(descriptor: number, file: SparseFile, pages: Uint32Array): Promise<void> {
-    // What the kernel was given before, it may have dropped when memory was short.
-    file.given.clear();
+    // What the kernel was given before now, it may have dropped when memory was short.
+    const given = new PageSet(file.pages);
+    file.given = given;
     const batches: Batch[] = [];
     const known = this.known(file);
+    const used = new Set<number>();
+    const stored: Promise<void>[] = [];
     let next = 0;
     const fill = () => {
       while (batches.length < batchesAhead && next < pages.length && !file.withdrawn) {
         const length = this.batchLength(file, pages, next);
-        batches.push(this.begin(file, pages.slice(next, next + length)));
+        batches.push(this.begin(file, pages.slice(next, next + length), given));
         next += length;
       }
     };
-    const used = new Set<number>();
     fill();
     const isKnown = await known;
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
-      if (isKnown) this.pages += await this.store(descriptor, file, batch);
-      else await Promise.all(batch.chunks.values());
+      const plain = await bytesOf(batch.chunks);
       for (const chunk of batch.chunks.keys()) used.add(chunk);
       fill();
+      if (!isKnown) continue;
+      // In order, but without waiting for the kernel: the next batch is put together meanwhile.
+      const place = await this.storing.place();
+      const taken = this.storing.store(place, descriptor, file.node, this.runs(file, batch.pages, plain, given));
+      stored.push(
+        taken.then((count) => {
+          this.pages += count;
+        }),
+      );
     }
+    await Promise.all(stored);
+    if (file.given === given) file.given = null;
     this.others.add(() => this.rest(file, used));
   }
 
@@ -113,11 +126,11 @@ export class Prefetching {
     return end - from;
   }
 
-  private begin(file: SparseFile, pages: Uint32Array): Batch {
+  private begin(file: SparseFile, pages: Uint32Array, given: PageSet): Batch {
     const chunks = new Map<number, Promise<Buffer | null>>();
     for (const page of pages) {
       const { chunk } = file.map.locate(page, 1);
-      if (chunk < 0 || chunks.has(chunk) || file.given.has(page)) continue;
+      if (chunk < 0 || chunks.has(chunk) || given.has(page)) continue;
       chunks.set(
         chunk,
         this.reader.read(file.map.chunk(chunk), 'prefetch').catch(() => null),
@@ -127,18 +140,21 @@ export class Prefetching {
   }
 
   /** Neighbouring pages from one place are one message; pages that the kernel has by now are left out. */
-  private async store(descriptor: number, file: SparseFile, { pages, chunks }: Batch): Promise<number> {
-    const plain = new Map<number, Buffer | null>();
-    for (const [chunk, bytes] of chunks) plain.set(chunk, await bytes);
+  private runs(
+    file: SparseFile,
+    pages: Uint32Array,
+    plain: ReadonlyMap<number, Buffer | null>,
+    given: PageSet,
+  ): StoredRun[] {
     const runs: StoredRun[] = [];
     for (let index = 0; index < pages.length; ) {
       const page = pages[index]!;
-      let length = 1;
-      while (pages[index + length] === page + length && !file.given.has(page + length)) length += 1;
-      if (page >= file.pages || file.given.has(page)) {
+      if (page >= file.pages || given.has(page)) {
         index += 1;
         continue;
       }
+      let length = 1;
+      while (pages[index + length] === page + length && !given.has(page + length)) length += 1;
       const found = file.map.locate(page, Math.min(length, file.pages - page));
       index += found.count;
       const bytes = found.chunk < 0 ? zeros : plain.get(found.chunk);
@@ -146,9 +162,9 @@ export class Prefetching {
       if (bytes === undefined || bytes === null || bytes.length < (found.slot + found.count) * pageBytes) continue;
       const at = found.slot * pageBytes;
       runs.push({ page, bytes: bytes.subarray(at, at + found.count * pageBytes) });
-      for (let given = page; given < page + found.count; given += 1) file.given.add(given);
+      for (let pushed = page; pushed < page + found.count; pushed += 1) given.add(pushed);
     }
-    return runs.length === 0 ? 0 : await this.storing.store(descriptor, file.node, runs);
+    return runs;
   }
 
   /** The chunks that no recorded page needs, into L1. */
@@ -164,6 +180,14 @@ export class Prefetching {
     };
     await Promise.all(Array.from({ length: backgroundChunks }, one));
   }
+}
+
+async function bytesOf(
+  chunks: ReadonlyMap<number, Promise<Buffer | null>>,
+): Promise<ReadonlyMap<number, Buffer | null>> {
+  const plain = new Map<number, Buffer | null>();
+  for (const [chunk, bytes] of chunks) plain.set(chunk, await bytes);
+  return plain;
 }
 
 const zeros = Buffer.alloc(Math.max(batchPagesMax, pagesPerChunk) * pageBytes);

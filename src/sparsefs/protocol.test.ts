@@ -4,6 +4,7 @@ import {
   decodeForget,
   decodeHeader,
   decodeInit,
+  decodeInterrupt,
   decodeName,
   decodeRead,
   encodeAttributes,
@@ -32,6 +33,7 @@ function request(code: number, node: number, body: readonly number[] | string): 
   head.writeUInt32LE(0x11, 8);
   head.writeUInt32LE(0x80000000, 12);
   head.writeUInt32LE(node, 16);
+  head.writeUInt32LE(77, 32);
   return Buffer.concat([head, contents]);
 }
 
@@ -45,6 +47,7 @@ it('decodes a header, and nothing that is not whole', deadline, () => {
     uniqueLow: 0x11,
     uniqueHigh: 0x80000000,
     node: 1,
+    pid: 77,
   });
   assert.equal(decodeName(message), 'name');
   assert.equal(decodeHeader(message.subarray(0, 44)), null);
@@ -83,6 +86,11 @@ it('decodes reads, also past the page cache', deadline, () => {
   assert.deepEqual(decodeRead(message), { offset: 2 * 2 ** 32 + 0x1000, bytes: 131072, direct: false });
   message.writeUInt32LE(direct | 2, 40 + 32);
   assert.equal(decodeRead(message).direct, true);
+});
+
+it('decodes which request is given up', deadline, () => {
+  const message = request(opcode.interrupt, 0, [0x12, 0x80000001]);
+  assert.deepEqual(decodeInterrupt(message), { low: 0x12, high: 0x80000001 });
 });
 
 it('decodes what the kernel forgets, alone and in batches', deadline, () => {

@@ -37,7 +37,7 @@ const notifyInvalidateEntry = 3;
 const notifyStore = 4;
 
 /** Linux error numbers that we answer with. */
-export const errno = { ENOENT: 2, EIO: 5, EACCES: 13, EINVAL: 22, EROFS: 30, ENOSYS: 38 } as const;
+export const errno = { ENOENT: 2, EINTR: 4, EIO: 5, EACCES: 13, EINVAL: 22, EROFS: 30, ENOSYS: 38 } as const;
 
 export const rootNode = 1;
 export const inHeaderBytes = 40;
@@ -80,6 +80,8 @@ export interface RequestHeader {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
   readonly node: number;
+  /** Thread that asks; 0 if it is of a process namespace that we do not see. */
+  readonly pid: number;
 }
 
 /** Node ids are ours and count from 1, so 2^53 is no limit. */
@@ -103,6 +105,7 @@ export function decodeHeader(message: Buffer): RequestHeader | null {
     uniqueLow: message.readUInt32LE(8),
     uniqueHigh: message.readUInt32LE(12),
     node: readUnsigned(message, 16),
+    pid: message.readUInt32LE(32),
   };
 }
 
@@ -212,6 +215,11 @@ export function decodeRead(message: Buffer): ReadRequest {
     bytes: message.readUInt32LE(at + 16),
     direct: (message.readUInt32LE(at + 32) & direct) !== 0,
   };
+}
+
+/** Identifies the request that need not be answered any more. */
+export function decodeInterrupt(message: Buffer): { readonly low: number; readonly high: number } {
+  return { low: message.readUInt32LE(inHeaderBytes), high: message.readUInt32LE(inHeaderBytes + 4) };
 }
 
 export interface Forgotten {

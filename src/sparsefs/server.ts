@@ -109,7 +109,7 @@ export class SparseFsServer {
         this.fill(file, new PageMap(request.manifest));
         // Whatever the kernel keeps of it is zero pages, and those read until now.
         if (file.lookups > 0) await mount.device.notify(encodeInvalidateInode(file.node));
-        file.given.clear();
+        file.given?.clear();
         return {};
       }
       case 'withdraw': {
@@ -182,7 +182,9 @@ export function serveOwner(compose: Compose): void {
   });
   const perform = async (request: ControlRequest): Promise<Omit<ControlAnswer, 'id'>> => {
     if (request.kind === 'open') {
-      const { readMsMax: deadlineMs, ...plane } = await compose(request.composition);
+      const { readMsMax: deadlineMs, ...plane } = await compose(request.composition).catch((error: unknown) => {
+        throw new DriverError(`the chunk tiers cannot be opened: ${(error as Error).message}`);
+      });
       server = await SparseFsServer.open({
         directory: request.directory,
         plane,

@@ -50,13 +50,18 @@ export class StoringThread {
     this.worker.on('error', onFailure);
   }
 
+  /** A free place for a batch; whoever asks waits in order. */
+  place(): Promise<ArrayBuffer> {
+    const place = this.free.pop();
+    return place === undefined ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve(place);
+  }
+
   /**
-   * Resolves with the number of pages the kernel took once the batch has been written; runs are copied before the first
-   * turn of the loop only if a batch is free. At most `batchPagesMax` pages.
+   * Copies the runs (at most `batchPagesMax` pages) into the place and sends it off. Resolves with the number of pages
+   * that the kernel took.
    */
-  async store(descriptor: number, node: number, runs: readonly StoredRun[]): Promise<number> {
-    const buffer = this.free.pop() ?? (await new Promise<ArrayBuffer>((resolve) => this.waiting.push(resolve)));
-    const target = Buffer.from(buffer);
+  store(place: ArrayBuffer, descriptor: number, node: number, runs: readonly StoredRun[]): Promise<number> {
+    const target = Buffer.from(place);
     const lengths = new Uint32Array(runs.length);
     let at = 0;
     runs.forEach(({ page, bytes }, index) => {
@@ -65,11 +70,10 @@ export class StoringThread {
       lengths[index] = storeHeadBytes + bytes.length;
       at += lengths[index];
     });
-    const job: StoreJob = { descriptor, buffer, lengths };
-    const taken = await new Promise<number>((resolve) => {
-      this.sent.push(resolve);
-      this.worker.postMessage(job, [buffer]);
+    const job: StoreJob = { descriptor, buffer: place, lengths };
+    return new Promise((resolve) => {
+      this.sent.push((taken) => resolve(taken / pageBytes));
+      this.worker.postMessage(job, [place]);
     });
-    return taken / pageBytes;
   }
 }
