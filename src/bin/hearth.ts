@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { projectRoot } from '../adapters/projectroot.js';
 import { accounts } from './cli/accounts.js';
+import { cacheMember } from './cli/cachemember.js';
 import { deploy } from './cli/deploy.js';
 import { doctor } from './cli/doctor.js';
 import { down } from './cli/down.js';
@@ -42,6 +43,7 @@ await yargs(hideBin(process.argv))
   .command(image)
   .command(snapshots)
   .command(accounts)
+  .command(cacheMember)
   .command(env)
   .completion('completion', 'Print a completion script: source <(hearth completion)')
   .example('hearth up', 'start a platform on 127.0.0.1:4566')

@@ -4,6 +4,7 @@ import type { SnapshotStore } from '../snapshot/store.js';
 import type { IsolationGrade, SandboxDriver } from '../worker/sandbox/driver.js';
 import type { MachineSnapshots } from '../worker/sandbox/microvm/machinesnapshots.js';
 import type { DataFolder } from './datafolder.js';
+import type { SharedCache } from './snapshotplane.js';
 
 /** Snapshots of the driver in force. */
 export interface SnapshotParts {
@@ -24,7 +25,11 @@ export interface OpenedDriver {
 const progress = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Opens the driver of the grade asked for, or rejects with DriverError: never a weaker one than asked for. */
-export async function openDriver(grade: IsolationGrade, folder: DataFolder): Promise<OpenedDriver> {
+export async function openDriver(
+  grade: IsolationGrade,
+  folder: DataFolder,
+  sharedCache: SharedCache | null,
+): Promise<OpenedDriver> {
   if (grade === 'microvm') {
     const { openMicroVm } = await import('./microvm.js');
     const runFolder = join(folder.run, 'microvm');
@@ -32,6 +37,7 @@ export async function openDriver(grade: IsolationGrade, folder: DataFolder): Pro
       snapshotFolder: folder.snapshots,
       runFolder,
       progress,
+      sharedCache,
     });
     return { driver, snapshots: { store, images, machines: driver.snapshots }, close };
   }

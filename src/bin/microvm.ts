@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { RealClock } from '../adapters/embedded/clock.js';
 import { fileKeyStore, Keyring } from '../chunks/keyring.js';
-import { ManifestStore } from '../chunks/manifeststore.js';
 import { Origin } from '../chunks/origin.js';
 import { Packer } from '../chunks/packer.js';
 import { TieredReader } from '../chunks/tieredreader.js';
@@ -21,7 +20,8 @@ import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
-import type { SparseFsComposition } from './sparsefsserver.js';
+import { collectedStore, MemberList, type SharedCache } from './snapshotplane.js';
+import type { SparseFsChange, SparseFsComposition } from './sparsefsserver.js';
 
 /** L1 in memory of the process that answers page faults: the working sets of some ten functions. */
 const memoryBytesMax = 256 * mib;
@@ -36,6 +36,8 @@ export interface MicroVmPlatformOptions {
   /** What lives as long as the platform. */
   readonly runFolder: string;
   readonly progress: (text: string) => void;
+  /** L2. Default: none; this worker's own caches, then the origin. */
+  readonly sharedCache?: SharedCache | null;
   /** False only to show what clones share otherwise. */
   readonly renews?: boolean;
 }
@@ -59,9 +61,10 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   const blob = new EmbeddedBlob(originFolder);
   const origin = new Origin(blob);
   const reader = new TieredReader({ memoryBytesMax: ownMemoryBytesMax, tiers: [origin] });
-  const packer = new Packer(origin, reader);
   const keyring = await Keyring.open(fileKeyStore(join(snapshotFolder, 'keyring')));
-  const plane = new Plane({ blob, keyring, packer, reader, manifests: new ManifestStore(blob, keyring) });
+  const { chunks, manifests, collector } = collectedStore(blob, keyring, clock);
+  const packer = new Packer(chunks, reader);
+  const plane = new Plane({ blob, keyring, packer, reader, manifests });
   const store = new SnapshotStore(plane);
   const images = new CodeImages(plane, join(runFolder, 'images'), {
     needed: (account) => store.needed(account),
@@ -69,12 +72,22 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   });
   const kvm = await probeKvm({ kernelPath: image.kernelPath, cacheDirectory: defaultImageDirectory() });
   const vmm = await QemuVmm.open({ stateDirectory: runFolder, accelerator: kvm.usable ? 'kvm' : 'tcg' });
-  const composition: SparseFsComposition = {
+  const sharedCache = options.sharedCache ?? null;
+  let fs: SparseFsClient | null = null;
+  const members =
+    sharedCache === null
+      ? null
+      : new MemberList(sharedCache, (list) => {
+          const change: SparseFsChange = { members: list };
+          // One that is just ending is started again with the new list.
+          fs?.adjust(change).catch(() => {});
+        });
+  const composition = (): SparseFsComposition => ({
     memoryBytesMax,
     disk: { folder: join(snapshotFolder, 'l1'), bytesMax: diskBytesMax },
-    l2: null,
+    l2: members === null ? null : { members: members.addresses, secret: sharedCache!.secret },
     origin: { folder: originFolder },
-  };
+  });
   try {
     const driver = await MicroVmDriver.open({
       vmm,
@@ -82,27 +95,34 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
       runtimeImage: (launch) => runtimeImage(launch).catch(asDriverError),
       store,
       images,
-      openFs: () =>
-        SparseFsClient.open({
+      openFs: async () => {
+        fs = await SparseFsClient.open({
           directory: join(runFolder, 'sparsefs'),
           program: fileURLToPath(new URL('./sparsefsserver.js', import.meta.url)),
-          composition,
-        }),
+          composition: composition(),
+        });
+        return fs;
+      },
       folder: join(runFolder, 'drives'),
       clock,
       progress,
       renews: options.renews ?? true,
     });
+    // Who writes meanwhile waits for the first root, a few milliseconds.
+    void collector.start();
     return {
       driver,
       store,
       images,
       close: async () => {
+        members?.close();
         await packer.close();
+        await collector.close();
         await blob.close();
       },
     };
   } catch (error) {
+    members?.close();
     await vmm.close();
     await packer.close();
     throw error;

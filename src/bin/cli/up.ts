@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import colours from 'picocolors';
 import { DataFolder } from '../datafolder.js';
+import { cacheOptions, sharedCacheOf } from './cachemembers.js';
 import { connect } from './client.js';
 import { runDemo } from './demo.js';
 import { clientVariables } from './env.js';
@@ -44,7 +45,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    sqsOptions(s3Options(commonOptions(command)))
+    cacheOptions(sqsOptions(s3Options(commonOptions(command))))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -104,6 +105,7 @@ export const up = defineCommand({
     }
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
+    const sharedCache = sharedCacheOf(options);
     const running = folder.platform();
     if (running !== null) {
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
@@ -118,6 +120,7 @@ export const up = defineCommand({
       sparesPerRuntime: options.spares,
       ...(objects === null ? {} : { objects }),
       ...(queues === null ? {} : { queues }),
+      ...(sharedCache === null ? {} : { sharedCache }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(streamMbps === undefined ? {} : { streamMbps }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),

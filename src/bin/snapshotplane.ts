@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { KeptChunks } from '../chunks/collection/keptchunks.js';
+import { Protection } from '../chunks/collection/protection.js';
+import { RootStore } from '../chunks/collection/rootstore.js';
+import { Collector } from '../chunks/collection/service.js';
+import type { Keyring } from '../chunks/keyring.js';
+import { watchMembers } from '../chunks/l2/members.js';
+import type { Member } from '../chunks/l2/placement.js';
+import { ManifestStore } from '../chunks/manifeststore.js';
+import { Origin } from '../chunks/origin.js';
+import type { ChunkStore } from '../chunks/tier.js';
+import type { Blob } from '../kernel/ports/blob.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import type { MemberAddress } from './sparsefsserver.js';
+
+/** L2 as a platform was told of it. */
+export interface SharedCache {
+  readonly members: readonly Member[];
+  /** Where the list came from, to be read again when it changes; null: it does not. */
+  readonly file: string | null;
+  readonly secret: Buffer;
+}
+
+/** Where chunks, manifests and roots lie, with what keeps them from being collected too early. */
+export interface CollectedStore {
+  readonly chunks: ChunkStore;
+  readonly manifests: ManifestStore;
+  readonly collector: Collector;
+}
+
+/** Composes writing and collecting over one blob store. Collection has yet to be started. */
+export function collectedStore(blob: Blob, keyring: Keyring, clock: Clock): CollectedStore {
+  const roots = new RootStore(blob);
+  const protection = new Protection(roots, { id: randomUUID() });
+  const manifests = new ManifestStore(blob, keyring, protection);
+  const collector = new Collector({
+    store: roots,
+    manifests,
+    clock,
+    onRound: ({ failure }) => {
+      if (failure !== null) process.stderr.write(`collection of unused chunks: ${failure}; tried again in a minute\n`);
+    },
+  });
+  return { chunks: new KeptChunks(new Origin(blob), protection), manifests, collector };
+}
+
+/** The list of L2's members as it is now, and what follows it when it changes. */
+export class MemberList {
+  #members: readonly Member[];
+  readonly #end: () => void;
+
+  constructor(cache: SharedCache, onChange: (members: readonly MemberAddress[]) => void) {
+    this.#members = cache.members;
+    const changed = (members: readonly Member[]) => {
+      this.#members = members;
+      onChange(this.addresses);
+    };
+    const trouble = (message: string) => process.stderr.write(`members of the shared cache: ${message}\n`);
+    this.#end = cache.file === null ? () => {} : watchMembers(cache.file, cache.members, changed, trouble);
+  }
+
+  get addresses(): MemberAddress[] {
+    return this.#members.map(({ id, url }) => ({ id, url: url.href }));
+  }
+
+  close(): void {
+    this.#end();
+  }
+}
