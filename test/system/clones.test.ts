@@ -9,6 +9,7 @@ import { makeInvocation, makeSpec, World } from '../../src/worker/fake/world.js'
 import { MachineRuntimes } from '../../src/worker/runtimes/catalog.js';
 import { reexecInMountNamespace } from '../../src/worker/sandbox/reexec.js';
 import { type Draws, nodeDraws, pythonDraws, repeated } from './draws.js';
+import { microVmProblem } from './microvms.js';
 import { keepSnapshots, seedSnapshots } from './snapshotseed.js';
 
 // No two clones of one snapshot draw the same value, from any generator; and each does where nothing is renewed, so
@@ -37,19 +38,13 @@ const functions: readonly { readonly runtime: RuntimeName; readonly handler: str
   { runtime: 'python3.11', handler: 'app.handler' },
 ];
 
-async function open(renewed: boolean): Promise<{ readonly parts: MicroVmParts } | { readonly reason: string }> {
+async function open(renewed: boolean): Promise<MicroVmParts> {
   const data = join(folder, renewed ? 'renewed' : 'unrenewed');
   seedSnapshots(data);
-  try {
-    const runFolder = join(data, 'run');
-    mkdirSync(runFolder, { recursive: true });
-    const progress = () => {};
-    return {
-      parts: await openMicroVm({ snapshotFolder: join(data, 'snapshots'), runFolder, progress, renews: renewed }),
-    };
-  } catch (error) {
-    return { reason: (error as Error).message };
-  }
+  const runFolder = join(data, 'run');
+  mkdirSync(runFolder, { recursive: true });
+  const progress = () => {};
+  return await openMicroVm({ snapshotFolder: join(data, 'snapshots'), runFolder, progress, renews: renewed });
 }
 
 /** What clones of one snapshot of the function drew. */
@@ -81,8 +76,8 @@ async function drawn(world: World, index: number, count: number): Promise<Draws[
   return found;
 }
 
-const first = await open(true);
-const skip = 'reason' in first && `no virtual machines here: ${first.reason}`;
+const problem = microVmProblem();
+const skip = problem !== null && `no virtual machines here: ${problem}`;
 
 for (const renewed of [true, false]) {
   describe(renewed ? `${clones} clones of one snapshot` : 'clones that are not renewed', { skip }, () => {
@@ -90,9 +85,7 @@ for (const renewed of [true, false]) {
     let world: World;
 
     before(async () => {
-      const opened = renewed ? first : await open(false);
-      assert.ok('parts' in opened);
-      parts = opened.parts;
+      parts = await open(renewed);
       const runtimes = new MachineRuntimes({ dataDirectory: folder });
       const limits = { memoryMib: 8192, sandboxesMax: 8, sparesPerRuntime: 0 };
       world = new World(parts.driver, { runtimes, reseeding: renewed, ...limits }, code);

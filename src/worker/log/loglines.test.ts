@@ -52,7 +52,32 @@ test('platform lines, as recorded from the service', () => {
     report({ durationMs: 11.48, status: 'error', errorType: 'Runtime.InvalidEntrypoint' }),
     `REPORT RequestId: ${requestId}\tDuration: 11.48 ms\tBilled Duration: 12 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: error\tError Type: Runtime.InvalidEntrypoint\n`,
   );
+  assert.equal(
+    format({ kind: 'restore-start' }),
+    'RESTORE_START Runtime Version: python:3.13.v11\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:ab\n',
+  );
+  const restore = { kind: 'restore-report', restoreMs: 511.25 } as const;
+  assert.equal(
+    format({ ...restore, status: 'success', errorType: null }),
+    'RESTORE_REPORT Restore Duration: 511.25 ms\n',
+  );
+  assert.equal(
+    format({ ...restore, status: 'timeout', errorType: null }),
+    'RESTORE_REPORT Restore Duration: 511.25 ms\tStatus: timeout\n',
+  );
+  assert.equal(
+    format({ ...restore, status: 'error', errorType: 'Runtime.ExitError' }),
+    'RESTORE_REPORT Restore Duration: 511.25 ms\tStatus: error\tError Type: Runtime.ExitError\n',
+  );
+  assert.equal(
+    report({ durationMs: 2338.66, restore: { restoreMs: 398.97, billedMs: 182 } }),
+    `REPORT RequestId: ${requestId}\tDuration: 2338.66 ms\tBilled Duration: 2521 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tRestore Duration: 398.97 ms\tBilled Restore Duration: 182 ms\t\n`,
+  );
   const init = { kind: 'init-report', phase: 'init' } as const;
+  assert.equal(
+    format({ ...init, snapStart: true, initMs: 9908.09, status: 'success', errorType: null }),
+    'INIT_REPORT Init Duration: 9908.09 ms\tPhase: init\n',
+  );
   assert.equal(
     format({ ...init, initMs: 150.79, status: 'error', errorType: 'Runtime.ExitError' }),
     'INIT_REPORT Init Duration: 150.79 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError\n',

@@ -77,6 +77,20 @@ test('every variable of the developer guide is there', () => {
   }
 });
 
+test('what starts from a snapshot asks for its credentials, and knows no log stream', () => {
+  const made = functionEnvironment(
+    spec('python3.12'),
+    { ...sandbox, initializationType: 'snap-start' },
+    { uri: 'http://127.0.0.1:9001/2021-04-23/credentials', token: 't' },
+  );
+  assert.equal(made.AWS_LAMBDA_INITIALIZATION_TYPE, 'snap-start');
+  assert.equal(made.AWS_CONTAINER_CREDENTIALS_FULL_URI, 'http://127.0.0.1:9001/2021-04-23/credentials');
+  assert.equal(made.AWS_CONTAINER_AUTHORIZATION_TOKEN, 't');
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_LAMBDA_LOG_GROUP_NAME', 'AWS_LAMBDA_LOG_STREAM_NAME']) {
+    assert.equal(made[name], undefined, name);
+  }
+});
+
 test('the user replaces defaults, never what is reserved', () => {
   const made = functionEnvironment(
     spec('nodejs20.x', { LANG: 'de_DE.UTF-8', MINE: '1', AWS_REGION: 'nowhere' }),

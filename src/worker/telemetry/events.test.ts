@@ -113,3 +113,34 @@ test('log lines: text, or objects where the function logs JSON and the schema kn
   assert.equal(told(logEvent(1, '12\n', 'extension', true))[0].record, '12\n');
   assert.deepEqual(told(logEvent(1, line, 'extension', true), { types: ['platform', 'function'] }), []);
 });
+
+test('a restore: three events, and its figures in the first report', () => {
+  const spelling = new EventSpelling();
+  const [start] = told(spelling.platform({ kind: 'restore-start' }, factsAt(1000)));
+  assert.deepEqual(
+    [start.type, start.record],
+    [
+      'platform.restoreStart',
+      { runtimeVersion: 'nodejs:22.v1', runtimeVersionArn: 'arn', functionName: 'f', functionVersion: '$LATEST' },
+    ],
+  );
+  const failed = { kind: 'restore-report', restoreMs: 15.19, status: 'error', errorType: 'Runtime.ExitError' } as const;
+  const record = { status: 'error', errorType: 'Runtime.ExitError' };
+  assert.deepEqual(
+    told(spelling.platform(failed, factsAt(1000))).map((event) => [event.type, event.record]),
+    [
+      ['platform.restoreRuntimeDone', record],
+      ['platform.restoreReport', { ...record, metrics: { durationMs: 15.19 } }],
+    ],
+  );
+  const restore = { restoreMs: 70.87, billedMs: 13 };
+  const [report] = told(spelling.platform({ kind: 'report', requestId, figures: figures({ restore }) }, factsAt(1040)));
+  const { restoreDurationMs, billedRestoreDurationMs, billedDurationMs } = report.record.metrics;
+  assert.deepEqual([restoreDurationMs, billedRestoreDurationMs, billedDurationMs], [70.87, 13, 26]);
+});
+
+test('the init of a publication is of type snap-start', () => {
+  const spelling = new EventSpelling();
+  const [start] = told(spelling.platform({ kind: 'init-start', snapStart: true }, factsAt(1000)));
+  assert.equal(start.record.initializationType, 'snap-start');
+});
