@@ -39,7 +39,7 @@ test('exactly the pages that were written to are named', { timeout: 60_000 }, as
       child.once('exit', () => reject(new Error('the program ended')));
     });
     const start = findMemory(child.pid!, pages * pageBytes);
-    assert.deepEqual([...changedPages(child.pid!, start, pages * pageBytes)], written);
+    assert.deepEqual([...(await changedPages(child.pid!, start, pages * pageBytes))], written);
     assert.throws(() => findMemory(child.pid!, (pages + 1) * pageBytes), DriverError);
   } finally {
     child.kill('SIGKILL');

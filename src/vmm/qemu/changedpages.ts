@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { assert } from '../../kernel/assert.js';
 import { DriverError } from '../../worker/sandbox/driver.js';
@@ -30,18 +31,19 @@ export function findMemory(pid: number, memoryBytes: number): number {
  * Numbers of the pages that are no longer those of the file mapped there, ascending. The mapping is private: the first
  * write to a page gives the process an anonymous copy of it, and the kernel tells which pages are anonymous.
  */
-export function changedPages(pid: number, start: number, memoryBytes: number): Uint32Array {
+export async function changedPages(pid: number, start: number, memoryBytes: number): Promise<Uint32Array> {
   assert(endianness() === 'LE', 'the upper half of an entry is its second word');
   const pages = memoryBytes / pageBytes;
   const words = new Uint32Array(2 * entriesAtOnce);
   const bytes = Buffer.from(words.buffer);
   const found = new Uint32Array(pages);
   let count = 0;
-  const fd = openSync(`/proc/${pid}/pagemap`, 'r');
+  // Piece by piece: the map of 10 GiB has 20 MiB, and others want the processor, too.
+  const file = await open(`/proc/${pid}/pagemap`, 'r');
   try {
     for (let first = 0; first < pages; first += entriesAtOnce) {
       const wanted = Math.min(entriesAtOnce, pages - first) * entryBytes;
-      const got = readSync(fd, bytes, 0, wanted, (start / pageBytes + first) * entryBytes);
+      const { bytesRead: got } = await file.read(bytes, 0, wanted, (start / pageBytes + first) * entryBytes);
       if (got !== wanted)
         throw new DriverError(`the monitor's memory ended: ${got} of ${wanted} bytes of its page map`);
       for (let at = 0; at < wanted / entryBytes; at += 1) {
@@ -50,7 +52,7 @@ export function changedPages(pid: number, start: number, memoryBytes: number): U
       }
     }
   } finally {
-    closeSync(fd);
+    await file.close();
   }
   return found.slice(0, count);
 }

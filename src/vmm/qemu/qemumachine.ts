@@ -98,7 +98,7 @@ export class QemuMachine implements Machine {
     try {
       this.memoryStart ??= findMemory(pid, memoryBytes);
       this.memoryFd ??= openSync(`/proc/${pid}/mem`, 'r');
-      const pages = changedPages(pid, this.memoryStart, memoryBytes);
+      const pages = await changedPages(pid, this.memoryStart, memoryBytes);
       const memory = { path: `/proc/${pid}/mem`, offset: this.memoryStart };
       return { state, pages, memory, read: (first, count) => this.read(first, count) };
     } catch (error) {
