@@ -8,11 +8,11 @@ import { type GuestImage, ImageError, type ImageProgress } from './image.js';
 import { makeInitrd } from './initrd.js';
 import { takeKernel, wantedModules } from './kernel.js';
 import { type DebianPackage, downloadPackages, resolveMeta, resolvePackages } from './packages.js';
-import { makeRoot, rootPackages } from './root.js';
+import { machineAuthorities, makeRoot, rootPackages } from './root.js';
 import { defaultImageDirectory, WorkFolder } from './workfolder.js';
 
 /** Of what this code makes out of the same inputs: to be counted up with every change of it. */
-const recipe = 5;
+const recipe = 6;
 
 /**
  * Console for messages of a dying machine; a panic ends it. No mitigations: they keep apart what the machine as a
@@ -139,10 +139,11 @@ async function buildParts(folder: WorkFolder, onProgress: (progress: ImageProgre
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const kernelPackage = await resolveMeta(`linux-image-cloud-${architecture}`);
   const packages = await resolvePackages(rootPackages);
+  const authorities = await machineAuthorities();
   const current: Current = {
     recipe,
     kernelKey: keyOf(describe([kernelPackage]), wantedModules.join(' ')),
-    rootKey: keyOf(describe(packages), rootPackages.join(' ')),
+    rootKey: keyOf(describe(packages), rootPackages.join(' '), authorities ?? ''),
     packages: packages.map(({ file }) => file),
   };
   if (partsExist(folder, current)) return current;
@@ -151,7 +152,9 @@ async function buildParts(folder: WorkFolder, onProgress: (progress: ImageProgre
   await downloadPackages([kernelPackage, ...packages], downloads, fetched);
   const pathOf = ({ file }: DebianPackage) => join(downloads, file);
   await folder.make('kernel', current.kernelKey, (directory) => takeKernel(pathOf(kernelPackage), directory));
-  await folder.make('root', current.rootKey, (directory) => makeRoot(packages.map(pathOf), directory, onProgress));
+  await folder.make('root', current.rootKey, (directory) =>
+    makeRoot(packages.map(pathOf), directory, authorities, onProgress),
+  );
   // Only on the way: what was made of them stays.
   await rm(downloads, { recursive: true });
   await mkdir(folder.path, { recursive: true });

@@ -159,7 +159,7 @@ test('the same packages give the same root image', options, async () => {
   for (const directory of [newFolder(), newFolder()]) {
     const phases = new Set<string>();
     const files = packages.map(({ file }) => join(downloads, file));
-    await makeRoot(files, directory, ({ phase }) => phases.add(phase));
+    await makeRoot(files, directory, null, ({ phase }) => phases.add(phase));
     assert.deepEqual(readdirSync(directory), ['root.erofs']);
     assert.deepEqual([...phases], ['unpack', 'compile', 'pack']);
     hashes.push(await hashFile(join(directory, 'root.erofs')));

@@ -52,10 +52,19 @@ const unwanted = [
 /** The rest of `/etc` sets up a machine. */
 const etcKept = /^(ld\.so\.conf(\.d)?|services|protocols|mime\.types|ssl|alternatives)$/;
 
-/** Makes `root.erofs` in `directory` out of packages. The same packages give the same bytes. */
+/**
+ * The certificate authorities this machine trusts, as in the `process` driver's sandboxes: behind a company's proxy
+ * nothing else reaches the world. Null: Debian's.
+ */
+export async function machineAuthorities(): Promise<Buffer | null> {
+  return readFile('/etc/ssl/certs/ca-certificates.crt').catch(() => null);
+}
+
+/** Makes `root.erofs` in `directory` out of packages. The same packages and authorities give the same bytes. */
 export async function makeRoot(
   files: readonly string[],
   directory: string,
+  authorities: Buffer | null,
   onProgress: (progress: ImageProgress) => void,
 ): Promise<void> {
   const root = join(directory, 'root');
@@ -68,7 +77,7 @@ export async function makeRoot(
   for (const name of unwanted) await rm(join(root, 'usr/share', name), { recursive: true, force: true });
   await rm(join(root, 'var'), { recursive: true, force: true });
   for (const point of mountPoints) await mkdir(join(root, point), { recursive: true });
-  await makeEtc(root);
+  await makeEtc(root, authorities);
   // Lambda's `sh` is bash, and bootstraps count on it; Debian chooses these with links of its own.
   await link('bash', join(root, 'usr/bin/sh'));
   await link('gawk', join(root, 'usr/bin/awk'));
@@ -88,7 +97,7 @@ async function link(target: string, path: string): Promise<void> {
   await symlink(target, path);
 }
 
-async function makeEtc(root: string): Promise<void> {
+async function makeEtc(root: string, own: Buffer | null): Promise<void> {
   const etc = join(root, 'etc');
   for (const name of await readdir(etc)) {
     if (!etcKept.test(name)) await rm(join(etc, name), { recursive: true });
@@ -97,10 +106,10 @@ async function makeEtc(root: string): Promise<void> {
   await writeFile(join(etc, 'resolv.conf'), `nameserver ${guestNetwork.nameServer}\n`);
   await symlink('/usr/share/zoneinfo/UTC', join(etc, 'localtime'));
   await mkdir(join(etc, 'ssl/certs'), { recursive: true });
-  const authorities = join(root, 'usr/share/ca-certificates/mozilla');
-  const names = (await readdir(authorities)).filter((name) => name.endsWith('.crt')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(authorities, name), 'utf8')));
-  await writeFile(join(etc, 'ssl/certs/ca-certificates.crt'), texts.join(''));
+  const usual = join(root, 'usr/share/ca-certificates/mozilla');
+  const names = (await readdir(usual)).filter((name) => name.endsWith('.crt')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(usual, name), 'utf8')));
+  await writeFile(join(etc, 'ssl/certs/ca-certificates.crt'), own ?? texts.join(''));
   await rm(join(root, 'usr/share/ca-certificates'), { recursive: true });
   const openssl = join(root, 'usr/lib/ssl');
   if (existsSync(openssl)) await link('/etc/ssl/certs/ca-certificates.crt', join(openssl, 'cert.pem'));
