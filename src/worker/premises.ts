@@ -101,6 +101,7 @@ export class Premises {
       if (client !== null) link.hearClient();
       return link;
     } catch (error) {
+      if (this.#around.closing()) throw error;
       options.snapshots?.lost(this.#spec, error instanceof Error ? error.message : String(error));
       return null;
     }

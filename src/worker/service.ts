@@ -195,6 +195,7 @@ class Worker implements WorkerService {
       box: async (spec, held) =>
         (held ? null : this.#spares.take(spec.runtime)) ?? this.#spares.boot(spec.runtime, held),
       boxId,
+      closing: () => this.#closing !== null,
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
       settle: (action) => {
         this.#settling.push(action);

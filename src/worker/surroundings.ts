@@ -14,6 +14,8 @@ export interface Surroundings {
   box(spec: FunctionSpec, held: boolean): Promise<BoxLink>;
   /** For a box that is restored instead. */
   boxId(): string;
+  /** Everything ends: what fails now says nothing. */
+  closing(): boolean;
   arm(sandbox: LiveSandbox, atMs: number): void;
   /**
    * Runs at the end of this turn of the event loop. What a runtime wrote to its pipes before its answer is ready when
