@@ -1,7 +1,7 @@
 import { ChunkError } from './chunkerror.js';
 import { storedBytesMax } from './codec.js';
 import { type ChunkRef, type Manifest, type PageRun, pageBytes, pagesPerChunk } from './layout.js';
-import { VarintReader, VarintWriter } from './varint.js';
+import { sign, unsign, VarintReader, VarintWriter } from './varint.js';
 import { zstd } from './zstd.js';
 
 /** First byte of an encoded manifest: the format's version. */
@@ -30,15 +30,18 @@ export function encodeManifest(manifest: Manifest): Buffer {
   let page = 0;
   let chunk = 0;
   let slot = 0;
+  const numbers = new Uint32Array(manifest.runs.length * 4);
+  let at = 0;
   for (const run of manifest.runs) {
-    writer.number(run.page - page);
-    writer.number(run.count);
-    writer.signed(run.chunk - chunk);
-    writer.signed(run.slot - slot);
+    numbers[at++] = run.page - page;
+    numbers[at++] = run.count;
+    numbers[at++] = sign(run.chunk - chunk);
+    numbers[at++] = sign(run.slot - slot);
     page = run.page + run.count;
     chunk = run.chunk;
     slot = run.slot + run.count;
   }
+  writer.numbers(numbers);
   return Buffer.concat([Buffer.of(format), zstd.compress(writer.finish())]);
 }
 
@@ -67,11 +70,12 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   let page = 0;
   let chunk = 0;
   let slot = 0;
-  for (let left = reader.number(); left > 0; left--) {
-    page += reader.number();
-    const count = reader.number();
-    chunk += reader.signed();
-    slot += reader.signed();
+  const numbers = reader.numbers(reader.number() * 4);
+  for (let at = 0; at < numbers.length; at += 4) {
+    page += numbers[at]!;
+    const count = numbers[at + 1]!;
+    chunk += unsign(numbers[at + 2]!);
+    slot += unsign(numbers[at + 3]!);
     const held = chunks[chunk];
     check(held !== undefined && slot >= 0 && count > 0 && (slot + count) * pageBytes <= held.bytes);
     check(page + count <= pages);
