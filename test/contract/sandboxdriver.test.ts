@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { openMicroVm } from '../../src/bin/microvm.js';
 import { DriverError, type SandboxDriver } from '../../src/worker/sandbox/driver.js';
 import { NoneDriver } from '../../src/worker/sandbox/none/nonedriver.js';
 import { ProcessDriver } from '../../src/worker/sandbox/process/processdriver.js';
@@ -13,6 +14,14 @@ reexecInMountNamespace();
 const drivers: Record<string, (stateDirectory: string) => Promise<SandboxDriver>> = {
   process: (stateDirectory) => ProcessDriver.open({ stateDirectory }),
   none: (stateDirectory) => NoneDriver.open({ stateDirectory }),
+  microvm: async (stateDirectory) => {
+    const snapshotFolder = join(stateDirectory, '..', 'snapshots');
+    const runFolder = join(stateDirectory, 'microvm');
+    const { driver, close } = await openMicroVm({ snapshotFolder, runFolder, progress: () => {} });
+    const end = driver.close.bind(driver);
+    driver.close = () => end().then(close);
+    return driver;
+  },
 };
 
 for (const [name, open] of Object.entries(drivers)) {

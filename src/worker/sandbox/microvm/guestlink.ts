@@ -12,8 +12,11 @@ const answerMsMax = 20 * secondMs;
 const entropyBytesMin = 32;
 const entropyBytesMax = 512;
 
+/** Of two names of one number the first counts: SIGABRT, not SIGIOT. */
 const signalNames = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 
 /** Everything about the link that is not in the guest's memory; as JSON. */

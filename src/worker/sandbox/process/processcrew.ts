@@ -24,8 +24,11 @@ export interface CrewPlace {
   readonly mounts: Mounts;
 }
 
+/** Of two names of one number the first counts: SIGABRT, not SIGIOT. */
 const signalNames = new Map(
-  Object.entries(osConstants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(osConstants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 
 /** Programs of one box, which its agent starts and supervises. */
