@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../src/adapters/projectroot.js';
 import { type Figure, met, type Scenario } from './scenario.js';
+import { cachereplay } from './scenarios/cachereplay.js';
 import { cold } from './scenarios/cold.js';
 import { deploy } from './scenarios/deploy.js';
 import { scale } from './scenarios/scale.js';
@@ -13,7 +14,7 @@ import { simulator } from './scenarios/simulator.js';
 import { sparsefs } from './scenarios/sparsefs.js';
 import { warm } from './scenarios/warm.js';
 
-const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator, sparsefs];
+const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator, sparsefs, cachereplay];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
