@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtKernel } from '../image/guestimage.js';
@@ -7,6 +7,9 @@ import { type KvmVerdict, probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import type { GradeProbe } from '../worker/sandbox/probe.js';
+
+/** The smallest machine there is. */
+const memoryMib = 128;
 
 /** What virtual machines this machine can run. */
 export interface MachineReport {
@@ -32,10 +35,19 @@ export async function machineReport(): Promise<MachineReport> {
     const vmm = await QemuVmm.open({ stateDirectory: folder, accelerator });
     const { identity } = vmm;
     const protections = vmm.protections();
-    await vmm.close();
+    try {
+      await startOne(vmm, folder);
+    } finally {
+      await vmm.close();
+    }
     const how = kvm?.usable ? 'KVM' : `emulated${kvm === null ? ' until KVM is tried' : ''}`;
     const next = kernel === null ? '; the guest image is not built: hearth image build' : '';
-    const grade: GradeProbe = { grade: 'microvm', usable: true, detail: `QEMU, ${how}${next}`, protections };
+    const grade: GradeProbe = {
+      grade: 'microvm',
+      usable: true,
+      detail: `QEMU, ${how}; a monitor was started in its jail${next}`,
+      protections,
+    };
     return { grade, accelerator, identity, kvm, kernel };
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
@@ -44,6 +56,16 @@ export async function machineReport(): Promise<MachineReport> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** `usable` is seen, not concluded. */
+async function startOne(vmm: QemuVmm, folder: string): Promise<void> {
+  const memoryPath = join(folder, 'memory');
+  writeFileSync(memoryPath, '');
+  chmodSync(memoryPath, 0o666);
+  truncateSync(memoryPath, memoryMib * 1024 * 1024);
+  const shape = { memoryMib, processors: 1, drives: [], network: true };
+  await (await vmm.prepare({ id: 'doctor', shape, drivePaths: [], memoryPath })).dispose();
 }
 
 /** What, and its value. */

@@ -222,10 +222,11 @@ for (const [name, open] of Object.entries(monitors)) {
         await delay(400);
         return total() - first;
       };
-      assert.ok((await used()) > 2);
+      while ((await used()) === 0); // The test's deadline ends it.
       machine.freeze();
       machine.freeze();
-      await delay(100);
+      // On a busy machine the last thread stops when it gets its turn.
+      while ((await used()) > 0);
       assert.equal(await used(), 0);
       machine.thaw();
       assert.equal(await talk.ask('echo again'), 'again');
