@@ -11,7 +11,7 @@ import { CountingReader, file, MemoryBlob, originOf, page, temporaryFolder } fro
 import type { ChunkStore } from './tier.js';
 import { unpack } from './unpack.js';
 
-const timeout = 60_000;
+const timeout = 120_000;
 const salt = Buffer.alloc(32, 7);
 
 function world(t: test.TestContext) {
@@ -170,7 +170,7 @@ test('whatever the contents, a child restores to its own and stores only what is
       const fresh = new Set(after.filter((each) => each !== null && !known.has(each)));
       assert.equal(second.report.uniqueBytes, fresh.size * pageBytes);
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
 

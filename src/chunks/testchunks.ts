@@ -16,9 +16,14 @@ export function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
-/** A page whose contents its label gives: half of it random-like, half compressible. */
+const pages = new Map<number | string, Buffer>();
+
+/** A page whose contents its label gives: half of it random-like, half compressible. Not to be changed. */
 export function page(label: number | string): Buffer {
+  const known = pages.get(label);
+  if (known !== undefined) return known;
   const bytes = Buffer.alloc(pageBytes, `${label} `);
+  pages.set(label, bytes);
   for (let at = 0; at < pageBytes / 2; at += 32) bytes.set(createHash('sha256').update(`${label}.${at}`).digest(), at);
   return bytes;
 }
