@@ -145,20 +145,20 @@ static void obey(void)
 
 bool link_receive(void)
 {
-	for (;;) {
+	bool linked = true;
+
+	/* The port gives a page at a time. What is left after a full buffer makes it readable again: others get a turn. */
+	while (in_end < sizeof in) {
 		ssize_t count = read(port, in + in_end, sizeof in - in_end);
-		if (count < 0) {
-			if (errno == EINTR)
-				continue;
-			if (errno == EAGAIN)
-				return true;
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0 && errno != EAGAIN)
 			fail("read from the link");
-		}
-		if (count == 0)
-			return false;
+		linked = count != 0;
+		if (count <= 0)
+			break;
 		in_end += (size_t)count;
-		obey();
-		/* Others get their turn; what is left makes the port readable again. */
-		return true;
 	}
+	obey();
+	return linked;
 }

@@ -22,6 +22,9 @@ struct stream {
 
 enum { STREAMS_MAX = STREAM_POLLS / 2 };
 static struct stream streams[STREAMS_MAX];
+/* Whose the descriptors of the latest `stream_polls` are. */
+static struct stream *owners[STREAM_POLLS];
+static size_t polled;
 
 struct stream *stream_find(uint32_t id)
 {
@@ -224,28 +227,36 @@ size_t stream_polls(struct pollfd *polls)
 {
 	bool space = link_has_room();
 
+	polled = 0;
 	for (size_t i = 0; i < STREAMS_MAX; i += 1) {
 		struct stream *stream = &streams[i];
-		bool reads = stream->used && stream->in >= 0 && stream->credit > 0 && space && !stream->connecting;
-		bool writes = stream->used && stream->out >= 0 && (stream->connecting || stream->held_start < stream->held_end);
-		polls[2 * i] = (struct pollfd){ reads ? stream->in : -1, POLLIN, 0 };
-		polls[2 * i + 1] = (struct pollfd){ writes ? stream->out : -1, POLLOUT, 0 };
+		if (!stream->used)
+			continue;
+		if (stream->out >= 0 && (stream->connecting || stream->held_start < stream->held_end)) {
+			owners[polled] = stream;
+			polls[polled++] = (struct pollfd){ stream->out, POLLOUT, 0 };
+		}
+		if (stream->in >= 0 && stream->credit > 0 && space && !stream->connecting) {
+			owners[polled] = stream;
+			polls[polled++] = (struct pollfd){ stream->in, POLLIN, 0 };
+		}
 	}
-	return STREAM_POLLS;
+	return polled;
 }
 
 void stream_pump(const struct pollfd *polls)
 {
-	for (size_t i = 0; i < STREAMS_MAX; i += 1) {
-		struct stream *stream = &streams[i];
+	for (size_t i = 0; i < polled; i += 1) {
+		struct stream *stream = owners[i];
+		bool out = polls[i].events == POLLOUT;
 		/* A frame read in between may have ended it, or put another in its place. */
-		if (polls[2 * i + 1].fd >= 0 && polls[2 * i + 1].revents && stream->used && stream->out == polls[2 * i + 1].fd)
-			drain(stream);
-		if (polls[2 * i].fd < 0 || !stream->used || stream->in != polls[2 * i].fd)
+		if (!stream->used || (out ? stream->out : stream->in) != polls[i].fd)
 			continue;
-		if (polls[2 * i].revents && link_has_room() && stream->credit > 0)
+		if (out && polls[i].revents)
+			drain(stream);
+		else if (!out && polls[i].revents && link_has_room() && stream->credit > 0)
 			fill(stream);
-		else if (!polls[2 * i].revents)
+		else if (!out && !polls[i].revents)
 			stream->dry = true;
 	}
 }
