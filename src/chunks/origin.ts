@@ -1,4 +1,5 @@
 import type { Blob } from '../kernel/ports/blob.js';
+import { isChunk } from './codec.js';
 import type { Urgency } from './layout.js';
 import type { ChunkStore, ChunkTier } from './tier.js';
 
@@ -22,8 +23,11 @@ export class Origin implements ChunkTier, ChunkStore {
   }
 
   async add(name: string, bytes: Buffer): Promise<boolean> {
-    // An object of another size is damaged for sure: writing it again heals it.
-    if ((await this.#blob.size(key(name))) === bytes.length) return false;
+    // One that is damaged is written again: who stores a thing once more may do so because it could not be read.
+    if ((await this.#blob.size(key(name))) === bytes.length) {
+      const there = await this.#blob.get(key(name));
+      if (there !== null && isChunk(name, bytes.length, there)) return false;
+    }
     await this.#blob.put(key(name), bytes);
     return true;
   }

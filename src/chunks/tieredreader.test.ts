@@ -278,6 +278,10 @@ test('real disk over a real origin: flipped and torn files are fetched again and
   const third = reader([restarted, origin]);
   for (const { ref } of chunks) await third.read(ref, 'fault');
   assert.equal(blob.gets, gets, 'all from the disk again');
-  blob.objects.set(`chunks/${chunks[0]!.ref.name}`, Buffer.from('short'));
-  assert.equal(await origin.add(chunks[0]!.ref.name, chunks[0]!.ciphertext), true, 'a damaged object is written again');
+  const { ref, ciphertext } = chunks[0]!;
+  for (const damaged of [Buffer.from('short'), Buffer.from(ciphertext).fill(0, 9, 12)]) {
+    blob.objects.set(`chunks/${ref.name}`, damaged);
+    assert.equal(await origin.add(ref.name, ciphertext), true, 'a damaged object is written again');
+    assert.deepEqual(await reader([origin]).read(ref, 'fault'), plain(0));
+  }
 });
