@@ -1,3 +1,4 @@
+import { getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../kernel/assert.js';
 import { openChunk } from './codec.js';
@@ -21,6 +22,9 @@ export type OpenAnswer =
 
 const port = parentPort;
 assert(port !== null, 'this file is the body of a worker thread');
+
+// The process that answers page faults runs ahead of the guests; what is opened here nobody waits for yet.
+if (getPriority() < 0) setPriority(0);
 
 port.on('message', ({ id, chunk, ciphertext }: OpenOrder) => {
   let answer: OpenAnswer;

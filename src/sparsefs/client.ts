@@ -6,7 +6,7 @@ import { packManifest } from '../chunks/packedmanifest.js';
 import { assert } from '../kernel/assert.js';
 import { secondMs } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
-import { insideMountNamespace } from '../worker/sandbox/namespace.js';
+import { insideMountNamespace, inUserNamespace } from '../worker/sandbox/namespace.js';
 import { findProgram } from '../worker/sandbox/programs.js';
 import {
   type ControlAnswer,
@@ -99,12 +99,11 @@ export class SparseFsClient implements SparseFs {
     if (!insideMountNamespace()) {
       throw new DriverError('the sparse file system mounts only in a mount namespace of its own: see namespace.ts');
     }
-    const setpriv = findProgram('setpriv');
-    if (setpriv === null) throw new DriverError('setpriv(1) is missing: install util-linux');
+    const command = serverCommand(options.program);
     await mkdir(options.directory, { recursive: true });
     // A session of its own: Ctrl-C is for the platform, whose VMs still need their memory to shut down. It ends with us
     // by its channel, and by a signal of the kernel if it is too busy to notice.
-    const child = spawn(setpriv, ['--pdeathsig', 'KILL', process.execPath, options.program], {
+    const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'ignore', options.onLine === undefined ? 'inherit' : 'pipe', 'ipc'],
       serialization: 'advanced',
       detached: true,
@@ -238,6 +237,23 @@ export class SparseFsClient implements SparseFs {
     }
     this.waiting.clear();
   }
+}
+
+/**
+ * Ahead of the guests, whose processors wait in page faults while it answers: on a busy machine that halves the slowest
+ * answers. The ten of `nice` is what desktop systems give to audio.
+ */
+const priority = '-10';
+
+function serverCommand(program: string): string[] {
+  const setpriv = findProgram('setpriv');
+  if (setpriv === null) throw new DriverError('setpriv(1) is missing: install util-linux');
+  const nice = process.getuid?.() === 0 && !inUserNamespace() ? findProgram('nice') : null;
+  return [
+    ...[setpriv, '--pdeathsig', 'KILL'],
+    ...(nice === null ? [] : [nice, '-n', priority]),
+    ...[process.execPath, program],
+  ];
 }
 
 /** Longest line of the server that is kept whole. */

@@ -48,7 +48,8 @@ export class FuseDevice {
     try {
       descriptor = openSync('/dev/fuse', 'r+');
     } catch (error) {
-      throw new DriverError(`cannot open /dev/fuse: ${(error as Error).message}`);
+      const { message } = error as Error;
+      throw new DriverError(`cannot open /dev/fuse (load the kernel's fuse module, or give us the device): ${message}`);
     }
     // allow_other: monitors run as other users. Without default_permissions the mode is not checked: one folder for
     // whoever can reach it. Writable, because monitors open memory read-write; writing is refused request by request.

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TierCounters } from '../chunks/latency.js';
@@ -164,11 +165,23 @@ export class SparseFsServer {
 /** Builds the chunk plane from what the owner sent along; rejects with DriverError when it cannot. */
 export type Compose = (composition: unknown) => Promise<ChunkPlane & { readonly readMsMax?: number }>;
 
+/** Halfway to "never": every VM of the worker needs this process, and each of them is larger. */
+const outOfMemoryScore = '-500';
+
+function sparedWhenMemoryIsShort(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', outOfMemoryScore);
+  } catch {
+    // Only root may; without, the kernel chooses by size.
+  }
+}
+
 /**
  * Serves the process that started this one, until either ends. The kernel aborts the mounts' connections when this
  * process ends, however it does.
  */
 export function serveOwner(compose: Compose): void {
+  sparedWhenMemoryIsShort();
   let server: SparseFsServer | null = null;
   const report = (error: unknown) => {
     process.stderr.write(`sparse file system: ${error instanceof Error ? error.message : String(error)}\n`);
