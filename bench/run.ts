@@ -11,10 +11,11 @@ import { cold } from './scenarios/cold.js';
 import { deploy } from './scenarios/deploy.js';
 import { scale } from './scenarios/scale.js';
 import { simulator } from './scenarios/simulator.js';
+import { snapshot } from './scenarios/snapshot.js';
 import { sparsefs } from './scenarios/sparsefs.js';
 import { warm } from './scenarios/warm.js';
 
-const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator, sparsefs, cachereplay];
+const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator, sparsefs, cachereplay, snapshot];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
