@@ -1,5 +1,6 @@
 import { chownSync, closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DriverError } from '../../worker/sandbox/driver.js';
 import type { MachineRequest } from '../vmm.js';
 import { descriptors, type MonitorKind, type MonitorStart, monitorArguments } from './arguments.js';
@@ -8,8 +9,8 @@ import { describe, monitorMib, QemuMachine } from './qemumachine.js';
 import { Qmp } from './qmp.js';
 import type { Seat, SeatPlace } from './seat.js';
 
-/** A monitor listens some 50 ms after its start; a machine that needs 20 s cannot run functions. */
-const startMsMax = 20_000;
+/** From the end of a monitor's connection to the end of its process. */
+const lastWordsMs = 1_000;
 /** Device state loads in some 10 ms. */
 const loadMsMax = 20_000;
 
@@ -52,7 +53,7 @@ export async function launch(place: LaunchPlace, seat: Seat, request: LaunchRequ
     const jail = { bwrap: place.bwrap, qemu: place.qemu, kvm: place.kind.accelerator === 'kvm' };
     const monitor = monitorArguments(place.kind, shape, request.start, place.slirp !== null);
     seat.run({ ...opened(place, request, memoryPath), command: jailCommand(jail, monitor) });
-    const qmp = new Qmp(seat.qmp, startMsMax);
+    const qmp = new Qmp(seat.qmp);
     const pid = await untilUp(seat, qmp);
     if (own) unlinkOwn(memoryPath);
     // Not before: bubblewrap sets up the loopback, and fails where slirp4netns did it first.
@@ -81,21 +82,29 @@ function opened(place: LaunchPlace, request: LaunchRequest, memoryPath: string):
   return { reads, writes };
 }
 
-/** Process id of the monitor once it takes commands. */
-async function untilUp(seat: Seat, qmp: Qmp): Promise<number> {
-  const failed = seat.ended.then((how) => {
+/** Process id of the monitor once it takes commands. Rejects with DriverError when it ends before, or is silent. */
+export async function untilUp(seat: Seat, qmp: Qmp): Promise<number> {
+  const failed = seat.ended.then((how): never => {
     throw new DriverError(describe(how, seat));
   });
   failed.catch(() => {});
-  const up = Promise.all([
-    seat.monitorPid(),
-    qmp.execute('qmp_capabilities', {}),
-    qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] }),
-  ]);
-  up.catch(() => {});
-  // A monitor that ends closes its connection first; what it said tells more.
-  const [pid] = await Promise.race([up.catch(() => failed), failed]);
-  return pid;
+  try {
+    const [pid] = await Promise.race([
+      Promise.all([
+        seat.monitorPid(),
+        qmp.execute('qmp_capabilities', {}),
+        qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] }),
+      ]),
+      failed,
+    ]);
+    return pid;
+  } catch (error) {
+    // A monitor that ends closes its connection first; what it said tells more.
+    const silent = delay(lastWordsMs, null, { ref: false }).then((): never => {
+      throw error;
+    });
+    return Promise.race([failed, silent]);
+  }
 }
 
 /** Gives a waiting monitor its device state. Rejects with DriverError when it does not take it. */

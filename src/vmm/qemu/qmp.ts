@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { DriverError } from '../../worker/sandbox/driver.js';
 
-/** A command of ours is answered within milliseconds; a monitor that is silent for 10 s hangs. */
-const answerMsMax = 10_000;
+/** A command is answered within milliseconds, the first some 50 ms after the start; one that is silent for 20 s hangs. */
+const answerMsMax = 20_000;
 /** Commands written and not answered: a machine has one user, which waits for its answers. */
 const pendingMax = 64;
 /** One line of the monitor. Its longest answer to what we ask is some hundred bytes. */
