@@ -4,7 +4,7 @@ import type { SnapshotStore } from '../snapshot/store.js';
 import type { IsolationGrade, SandboxDriver } from '../worker/sandbox/driver.js';
 import type { MachineSnapshots } from '../worker/sandbox/microvm/machinesnapshots.js';
 import type { DataFolder } from './datafolder.js';
-import type { SharedCache } from './snapshotplane.js';
+import type { SnapshotPlaces } from './snapshotplane.js';
 
 /** Snapshots of the driver in force. */
 export interface SnapshotParts {
@@ -28,7 +28,7 @@ const progress = (text: string) => process.stderr.write(`${text}\n`);
 export async function openDriver(
   grade: IsolationGrade,
   folder: DataFolder,
-  sharedCache: SharedCache | null,
+  where: SnapshotPlaces,
 ): Promise<OpenedDriver> {
   if (grade === 'microvm') {
     const { openMicroVm } = await import('./microvm.js');
@@ -37,7 +37,7 @@ export async function openDriver(
       snapshotFolder: folder.snapshots,
       runFolder,
       progress,
-      sharedCache,
+      ...where,
     });
     return { driver, snapshots: { store, images, machines: driver.snapshots }, close };
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { RealClock } from '../adapters/embedded/clock.js';
+import { S3Blob, type S3BlobOptions } from '../adapters/s3/blob.js';
 import { fileKeyStore, Keyring } from '../chunks/keyring.js';
 import { Origin } from '../chunks/origin.js';
 import { Packer } from '../chunks/packer.js';
@@ -36,6 +37,8 @@ export interface MicroVmPlatformOptions {
   /** What lives as long as the platform. */
   readonly runFolder: string;
   readonly progress: (text: string) => void;
+  /** Where chunks and manifests are instead of in the snapshot folder; no other platform uses it. Default: nowhere. */
+  readonly bucket?: S3BlobOptions | null;
   /** L2. Default: none; this worker's own caches, then the origin. */
   readonly sharedCache?: SharedCache | null;
   /** False only to show what clones share otherwise. */
@@ -58,7 +61,8 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   mkdirSync(snapshotFolder, { recursive: true, mode: 0o700 });
   const image = await guestImage({ onProgress: imageProgress(progress) }).catch(asDriverError);
   const originFolder = join(snapshotFolder, 'origin');
-  const blob = new EmbeddedBlob(originFolder);
+  const { bucket = null } = options;
+  const blob = bucket === null ? new EmbeddedBlob(originFolder) : new S3Blob(bucket);
   const origin = new Origin(blob);
   const reader = new TieredReader({ memoryBytesMax: ownMemoryBytesMax, tiers: [origin] });
   const keyring = await Keyring.open(fileKeyStore(join(snapshotFolder, 'keyring')));
@@ -86,7 +90,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
     memoryBytesMax,
     disk: { folder: join(snapshotFolder, 'l1'), bytesMax: diskBytesMax },
     l2: members === null ? null : { members: members.addresses, secret: sharedCache!.secret },
-    origin: { folder: originFolder },
+    origin: bucket === null ? { folder: originFolder } : { ...bucket, endpoint: bucket.endpoint.href },
   });
   try {
     const driver = await MicroVmDriver.open({

@@ -47,7 +47,7 @@ import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
-import type { SharedCache } from './snapshotplane.js';
+import type { SnapshotPlaces } from './snapshotplane.js';
 import { SnapshotReports } from './snapshotreports.js';
 import { startDiagnosis } from './startdiagnosis.js';
 
@@ -66,8 +66,8 @@ export interface PlatformOptions {
   readonly organizationId?: string;
   /** The queues that event source mappings read. Default: none. */
   readonly queues?: SqsClient;
-  /** The snapshot cache of the zone (L2), for microVMs. Default: none. */
-  readonly sharedCache?: SharedCache;
+  /** The snapshot cache of the zone (L2), and a bucket for snapshots, for microVMs. Default: none. */
+  readonly snapshotPlaces?: SnapshotPlaces;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
   readonly accountConcurrency?: number;
   /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
@@ -123,7 +123,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
-  const opened = await openDriver(options.isolation, folder, options.sharedCache ?? null);
+  const opened = await openDriver(options.isolation, folder, {
+    sharedCache: null,
+    bucket: null,
+    ...options.snapshotPlaces,
+  });
   const { driver, snapshots } = opened;
 
   const store = new LmdbEnvironment(folder.store);

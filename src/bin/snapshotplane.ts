@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { S3BlobOptions } from '../adapters/s3/blob.js';
 import { KeptChunks } from '../chunks/collection/keptchunks.js';
 import { Protection } from '../chunks/collection/protection.js';
 import { RootStore } from '../chunks/collection/rootstore.js';
@@ -19,6 +20,13 @@ export interface SharedCache {
   /** Where the list came from, to be read again when it changes; null: it does not. */
   readonly file: string | null;
   readonly secret: Buffer;
+}
+
+/** Where snapshots are beyond the data folder; null: nowhere. */
+export interface SnapshotPlaces {
+  readonly sharedCache: SharedCache | null;
+  /** Instead of the data folder. */
+  readonly bucket: S3BlobOptions | null;
 }
 
 /** Where chunks, manifests and roots lie, with what keeps them from being collected too early. */

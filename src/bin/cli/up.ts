@@ -7,6 +7,7 @@ import { runDemo } from './demo.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
 import { objectStoreOf, s3Options } from './s3.js';
+import { bucketOptions, snapshotBucketOf } from './snapshotbucket.js';
 import { queuesOf, sqsOptions } from './sqs.js';
 import { CommandError, Terminal } from './terminal.js';
 
@@ -45,7 +46,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    cacheOptions(sqsOptions(s3Options(commonOptions(command))))
+    bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command)))))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -105,7 +106,7 @@ export const up = defineCommand({
     }
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
-    const sharedCache = sharedCacheOf(options);
+    const snapshotPlaces = { sharedCache: sharedCacheOf(options), bucket: snapshotBucketOf(options) };
     const running = folder.platform();
     if (running !== null) {
       throw new CommandError(`${running.endpoint} (pid ${running.pid}) serves from ${folder.path} already`);
@@ -120,7 +121,7 @@ export const up = defineCommand({
       sparesPerRuntime: options.spares,
       ...(objects === null ? {} : { objects }),
       ...(queues === null ? {} : { queues }),
-      ...(sharedCache === null ? {} : { sharedCache }),
+      snapshotPlaces,
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(streamMbps === undefined ? {} : { streamMbps }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
