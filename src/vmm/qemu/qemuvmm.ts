@@ -130,7 +130,7 @@ export class QemuVmm implements Vmm {
     try {
       return await launch(this.place, this.seats.take(), request);
     } finally {
-      setImmediate(() => this.seats.refill());
+      this.seats.refillLater();
     }
   }
 
