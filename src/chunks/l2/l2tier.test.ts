@@ -271,12 +271,15 @@ describe('L2', { timeout: 120_000 }, () => {
     }
   });
 
-  it('many at once: every one right, in bounded turns', async () =>
+  it('many at once: every one right; more than may be under way are left to the origin', async () =>
     await withZone(6, async ({ tier }) => {
       const chunks = Array.from({ length: 40 }, () => chunk(100_000));
       for (const one of chunks) await tier.put(one.name, one.bytes);
-      const all = Array.from({ length: 400 }, (_, i) => read(tier, chunks[i % chunks.length]!));
-      assert.ok((await Promise.all(all)).every(Boolean));
+      for (let round = 0; round < 10; round += 1) {
+        assert.ok((await Promise.all(chunks.map((one) => read(tier, one)))).every(Boolean));
+      }
+      const all = await Promise.all(Array.from({ length: 400 }, (_, i) => read(tier, chunks[i % chunks.length]!)));
+      assert.equal(all.filter(Boolean).length, 64);
     }));
 });
 

@@ -5,7 +5,6 @@ import { Gathering, type Repair } from './gathering.js';
 import { MemberClient, type MemberCounts } from './memberclient.js';
 import { type Member, rank, shares } from './placement.js';
 import { cutStripes, encodeStripes, stripesPerChunk } from './stripes.js';
-import { Turns } from './turns.js';
 
 export interface L2Options {
   readonly members: readonly Member[];
@@ -27,10 +26,11 @@ export interface L2Status {
 /** Then the origin is asked. Long for a network of one zone (about 1 ms), short against a restore that hangs. */
 const getMsMax = secondMs;
 const putMsMax = 5 * secondMs;
-/** Chunks being fetched at once: with all five stripes of each, 40 MiB. */
+/**
+ * Chunks being fetched at once, with all five stripes of each 40 MiB; one more is null at once. The reader in front of the
+ * tiers lets half as many through, the most urgent first.
+ */
 const gettingMax = 64;
-/** More are not fetched from here; the origin serves them. */
-const waitingMax = 1_024;
 /** Chunks on their way to members, together with repairs. */
 const puttingBytesMax = 32 * mib;
 
@@ -49,8 +49,8 @@ export class L2Tier implements ChunkTier {
   readonly verified = true;
   readonly #secret: Buffer;
   readonly #getMsMax: number;
-  readonly #turns = new Turns(gettingMax, waitingMax);
   #clients: MemberClient[] = [];
+  #getting = 0;
   #puttingBytes = 0;
   readonly #putting = new Set<Promise<void>>();
   #repaired = 0;
@@ -74,15 +74,13 @@ export class L2Tier implements ChunkTier {
     for (const client of before) if (!this.#clients.includes(client)) client.close();
   }
 
-  async get(name: string, storedBytes: number, urgency: Urgency): Promise<Buffer | null> {
-    if (this.#clients.length === 0 || this.#closed) return null;
-    const startedMs = performance.now();
-    const end = await this.#turns.take(urgency, this.#getMsMax);
-    if (end === null) return null;
+  async get(name: string, storedBytes: number, _urgency: Urgency): Promise<Buffer | null> {
+    if (this.#clients.length === 0 || this.#closed || this.#getting >= gettingMax) return null;
+    this.#getting += 1;
     try {
-      return await this.#fetch(name, storedBytes, Math.max(1, this.#getMsMax - (performance.now() - startedMs)));
+      return await this.#fetch(name, storedBytes);
     } finally {
-      end();
+      this.#getting -= 1;
     }
   }
 
@@ -140,14 +138,14 @@ export class L2Tier implements ChunkTier {
     return found;
   }
 
-  #fetch(name: string, storedBytes: number, deadlineMs: number): Promise<Buffer | null> {
+  #fetch(name: string, storedBytes: number): Promise<Buffer | null> {
     const asked = this.#ask(name, performance.now());
     const gathering = new Gathering(name, storedBytes, asked.length);
     return new Promise((resolve) => {
       if (asked.length === 0) return resolve(null);
       let made: Buffer | null = null;
       const all = asked.map(async ({ client, trial }) => {
-        const answer = await client.get(name, storedBytes, deadlineMs, trial);
+        const answer = await client.get(name, storedBytes, this.#getMsMax, trial);
         const outcome = gathering.add(client, answer);
         if (outcome === null) {
           if (made === null && gathering.hopeless) resolve(null);
