@@ -81,6 +81,8 @@ void report_peak(void);
 
 /* machine.c, attach.c, network.c, group.c: only in a virtual machine; `machine_boot` was called then. */
 bool in_machine(void);
+/* A setting of the kernel; one that it does not have is left alone. */
+void write_text(const char *path, const char *text);
 /* Mounts, modules, network; returns the port. */
 int machine_boot(void);
 /* Returns 0 or an error; `what` then says of which part. */

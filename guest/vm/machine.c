@@ -33,7 +33,7 @@ static void must_mount(const char *source, const char *target, const char *type,
 		fail(target);
 }
 
-static void write_text(const char *path, const char *text)
+void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

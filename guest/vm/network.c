@@ -37,6 +37,8 @@ void network_up(void)
 
 	if (fd < 0)
 		fail("socket");
+	/* Off everywhere by the kernel's command line: eth0 has no IPv6, and would ask for it again and again. */
+	write_text("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "0");
 	bring_up(fd, &request);
 	memset(&request, 0, sizeof request);
 	strcpy(request.ifr_name, "eth0");

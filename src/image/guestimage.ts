@@ -16,13 +16,14 @@ const recipe = 6;
 
 /**
  * Console for messages of a dying machine; a panic ends it. No mitigations: they keep apart what the machine as a
- * whole, which is one function's, already keeps apart from others, and make an emulated processor slow. The rest are
- * devices that the machine does not have, and tests of clocks that an emulated processor fails.
+ * whole, which is one function's, already keeps apart from others, and make an emulated processor slow. The rest is
+ * about devices that the machine does not have, IPv6, which only its loopback speaks (guest/vm/network.c), and tests of
+ * clocks that an emulated processor fails.
  */
 const commandLine = [
   ...['console=ttyS0', 'quiet', 'loglevel=3', 'panic=-1', 'mitigations=off', 'no_timer_check', 'tsc=reliable'],
   ...['i8042.noaux', 'i8042.nomux', 'i8042.nopnp', '8250.nr_uarts=1', 'random.trust_cpu=on', 'cryptomgr.notests'],
-  ...['net.ifnames=0', 'ipv6.disable=1'],
+  ...['net.ifnames=0', 'ipv6.disable_ipv6=1'],
 ].join(' ');
 
 export interface GuestImageOptions {
@@ -71,7 +72,7 @@ export async function guestImage(options: GuestImageOptions = {}): Promise<Guest
     const complete = before !== null && partsExist(folder, before);
     const current = complete && options.refresh !== true ? before : await buildParts(folder, onProgress);
     const kernel = folder.part('kernel', current.kernelKey);
-    await folder.make('initrd', keyOf(current.kernelKey, agent), async (directory) => {
+    await folder.make('initrd', keyOf(current.kernelKey, current.rootKey, commandLine, agent), async (directory) => {
       await writeFile(join(directory, 'initrd'), await makeInitrd(kernel, agent));
       const parts = [join(kernel, 'kernel'), join(directory, 'initrd'), join(rootOf(folder, current), 'root.erofs')];
       const hashes = await Promise.all(parts.map(hashFile));
@@ -118,7 +119,7 @@ function partsExist(folder: WorkFolder, current: Current): boolean {
 async function find(folder: WorkFolder, agent: Buffer): Promise<GuestImage | null> {
   const current = await readCurrent(folder);
   if (current === null || !partsExist(folder, current)) return null;
-  const initrd = folder.part('initrd', keyOf(current.kernelKey, agent));
+  const initrd = folder.part('initrd', keyOf(current.kernelKey, current.rootKey, commandLine, agent));
   if (!existsSync(initrd)) return null;
   const kernel = folder.part('kernel', current.kernelKey);
   const rootPath = join(rootOf(folder, current), 'root.erofs');

@@ -194,6 +194,8 @@ describe('a virtual machine with the guest image', { skip: lacking ? `${lacking}
     await run(
       `return new Promise((resolve) => net.createServer((socket) => socket.end('inside')).listen(8080, '127.0.0.1', resolve))`,
     );
+    const six = `return new Promise((resolve, reject) => net.createServer().on('error', reject).listen(0, '::1', () => resolve('listens')))`;
+    assert.equal(await run(six), 'listens');
     const socket = await link.connect(8080);
     assert.equal((await new Promise<Buffer>((resolve) => socket.once('data', resolve))).toString(), 'inside');
     await assert.rejects(link.connect(8081), DriverError);
