@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileSource } from '../chunks/source.js';
-import type { Blob } from '../kernel/ports/blob.js';
 import { minuteMs } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { findProgram } from '../worker/sandbox/programs.js';
+import { accountOf, type ImageRecord, type Lineage, Lineages, lineageKey, type TreeOwner } from './lineages.js';
 import type { Plane, StoredFile } from './plane.js';
+
+export type { TreeOwner } from './lineages.js';
 
 /** An image of 250 MB of small files takes some seconds; a disk that hangs says so. */
 const makeMsMax = 2 * minuteMs;
@@ -17,28 +19,11 @@ const makingMax = 2;
 const cachedMax = 256;
 /** Images kept of one function: versions of older code have theirs made again. */
 const keptPerFunction = 16;
+/** Owners known to have a tree, some 100 bytes each; of one that is forgotten it is read again. */
+const claimedMax = 4_096;
 /** Images are the same whenever they are made: the time of a zip's oldest file, 1980. */
 const fileTimeS = 315_532_800;
 const fileSystemUuid = '00000000-0000-4000-8000-000000000000';
-
-const folder = 'images/';
-
-/** Whose tree it is: images are shared within an account only, and begin from the function's image before. */
-export interface TreeOwner {
-  readonly account: string;
-  /** `NAME` of a function, or what else a line of images belongs to. */
-  readonly lineage: string;
-}
-
-/** What is remembered of an image: which tree it is of, and its manifest. */
-interface ImageRecord {
-  readonly tree: string;
-  readonly manifest: string;
-  readonly createdMs: number;
-}
-
-/** Records of one lineage, the newest last. */
-type Lineage = readonly ImageRecord[];
 
 /**
  * Code and layers as read-only images (erofs, uncompressed: chunks are) in the chunk plane. Made once a tree; a new
@@ -47,7 +32,13 @@ type Lineage = readonly ImageRecord[];
 export class CodeImages {
   readonly #images = new Map<string, Promise<StoredFile>>();
   readonly #waiting: (() => void)[] = [];
+  readonly #lineages: Lineages;
+  /** Which owner is known to have which tree: `KEY TREE`. */
+  readonly #claimed = new Set<string>();
   #making = 0;
+  /** Look-ups and creations under way; none begins while images are removed. */
+  #finding = 0;
+  #removing: Promise<void> | null = null;
   #temporaries = 0;
 
   constructor(
@@ -58,7 +49,9 @@ export class CodeImages {
       readonly needed: (account: string) => Promise<ReadonlySet<string>>;
       readonly now: () => number;
     },
-  ) {}
+  ) {
+    this.#lineages = new Lineages(plane.parts.blob);
+  }
 
   /**
    * The image of a tree, made first if need be. A tree never changes once it has its name. Rejects with DriverError, or
@@ -71,9 +64,11 @@ export class CodeImages {
     if (known !== undefined) {
       this.#images.delete(key);
       this.#images.set(key, known);
+      // Another function's, perhaps, which may be deleted.
+      await this.#claim(owner, tree, await known);
       return known;
     }
-    const image = this.#find(directory, tree, owner);
+    const image = this.#exclusively(() => this.#find(directory, tree, owner));
     this.#images.set(key, image);
     image.catch(() => this.#images.delete(key));
     const [oldest] = this.#images.keys();
@@ -81,12 +76,52 @@ export class CodeImages {
     return image;
   }
 
+  /**
+   * A guest could not read this tree's image: if something of it is gone or damaged, it is made again by the next `of`.
+   * Does not reject.
+   */
+  async examine(directory: string, owner: TreeOwner): Promise<void> {
+    try {
+      const tree = await identityOf(directory);
+      const { manifest } = await this.of(directory, owner);
+      try {
+        for (const chunk of manifest.chunks) await this.plane.parts.reader.read(chunk, 'background');
+      } catch {
+        this.#images.delete(`${owner.account}\n${tree}`);
+        const key = lineageKey(owner);
+        this.#claimed.delete(`${key} ${tree}`);
+        const kept = (await this.#lineages.read(key)).filter((one) => one.tree !== tree);
+        await this.#lineages.write(key, kept);
+      }
+    } catch {
+      // Neither tree nor image can be had: whoever wants it hears of it.
+    }
+  }
+
+  /**
+   * Removes the images of all owners but those wanted (`lineageKey`; asked at the last moment). While images are looked
+   * for or made it removes none: call it again later.
+   */
+  async keepOnly(isWanted: (key: string) => boolean): Promise<void> {
+    for (const key of await this.#lineages.keys()) {
+      if (this.#finding > 0 || this.#removing !== null) return;
+      if (isWanted(key)) continue;
+      this.#removing = this.#remove(key).finally(() => {
+        this.#removing = null;
+      });
+      await this.#removing;
+    }
+  }
+
   async #find(directory: string, tree: string, owner: TreeOwner): Promise<StoredFile> {
     const { manifests } = this.plane.parts;
-    const kept = (await this.#lineage(owner)).find((one) => one.tree === tree);
+    const kept = (await this.#lineages.read(lineageKey(owner))).find((one) => one.tree === tree);
     if (kept !== undefined) {
       const manifest = await manifests.get(owner.account, kept.manifest).catch(() => null);
-      if (manifest !== null) return { name: kept.manifest, manifest };
+      if (manifest !== null) {
+        this.#setClaimed(owner, tree);
+        return { name: kept.manifest, manifest };
+      }
     }
     if (this.#making >= makingMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#making += 1;
@@ -119,47 +154,67 @@ export class CodeImages {
     }
   }
 
+  /** What a new image is a child of. */
   async #newest(owner: TreeOwner): Promise<(StoredFile & { scope: string }) | null> {
-    const last = (await this.#lineage(owner)).at(-1);
+    const last = (await this.#lineages.read(lineageKey(owner))).at(-1);
     if (last === undefined) return null;
     const manifest = await this.plane.parts.manifests.get(owner.account, last.manifest).catch(() => null);
     return manifest === null ? null : { name: last.manifest, manifest, scope: owner.account };
   }
 
-  async #lineage(owner: TreeOwner): Promise<Lineage> {
-    const bytes = await this.#blob.get(keyOf(owner));
-    return bytes === null ? [] : (JSON.parse(Buffer.from(bytes).toString('utf8')) as Lineage);
+  async #claim(owner: TreeOwner, tree: string, image: StoredFile): Promise<void> {
+    if (this.#claimed.has(`${lineageKey(owner)} ${tree}`)) return;
+    await this.#exclusively(async () => {
+      const lineage = await this.#lineages.read(lineageKey(owner));
+      if (lineage.some((one) => one.tree === tree)) this.#setClaimed(owner, tree);
+      else await this.#remember(owner, { tree, manifest: image.name, createdMs: this.options.now() });
+    }).catch(() => {}); // Should its other owner go, it is made again.
+  }
+
+  #setClaimed(owner: TreeOwner, tree: string): void {
+    this.#claimed.add(`${lineageKey(owner)} ${tree}`);
+    if (this.#claimed.size > claimedMax) this.#claimed.delete(this.#claimed.keys().next().value!);
   }
 
   async #remember(owner: TreeOwner, record: ImageRecord): Promise<void> {
-    const before = await this.#lineage(owner);
+    const key = lineageKey(owner);
+    const before = await this.#lineages.read(key);
     const all = [...before.filter(({ tree }) => tree !== record.tree), record];
-    const kept = all.slice(-keptPerFunction);
-    await this.#blob.put(keyOf(owner), Buffer.from(JSON.stringify(kept)));
+    await this.#lineages.write(key, all.slice(-keptPerFunction));
+    this.#setClaimed(owner, record.tree);
     const gone = all.slice(0, -keptPerFunction);
-    if (gone.length > 0) await this.#drop(owner.account, gone);
+    if (gone.length > 0) await this.#drop(owner.account, key, gone);
+  }
+
+  /** While nothing is removed. */
+  async #exclusively<T>(find: () => Promise<T>): Promise<T> {
+    while (this.#removing !== null) await this.#removing;
+    this.#finding += 1;
+    try {
+      return await find();
+    } finally {
+      this.#finding -= 1;
+    }
+  }
+
+  async #remove(key: string): Promise<void> {
+    const lineage = await this.#lineages.read(key);
+    await this.#lineages.remove(key);
+    await this.#drop(accountOf(key), key, lineage);
   }
 
   /** Removes manifests that neither another image nor a snapshot has. */
-  async #drop(account: string, gone: Lineage): Promise<void> {
+  async #drop(account: string, key: string, gone: Lineage): Promise<void> {
+    for (const { tree } of gone) this.#claimed.delete(`${key} ${tree}`);
     const needed = new Set(await this.options.needed(account));
-    for (const key of await this.#blob.list(`${folder}${account}/`)) {
-      const bytes = await this.#blob.get(key);
-      if (bytes === null) continue;
-      for (const { manifest } of JSON.parse(Buffer.from(bytes).toString('utf8')) as Lineage) needed.add(manifest);
+    for (const other of await this.#lineages.keysOf(account)) {
+      for (const { manifest } of await this.#lineages.read(other)) needed.add(manifest);
     }
-    for (const { manifest } of gone) {
-      if (!needed.has(manifest)) await this.plane.parts.manifests.delete(account, manifest);
-    }
+    const unneeded = gone.filter(({ manifest }) => !needed.has(manifest));
+    // First from memory: nobody is given what is about to go.
+    for (const { tree } of unneeded) this.#images.delete(`${account}\n${tree}`);
+    for (const { manifest } of unneeded) await this.plane.parts.manifests.delete(account, manifest);
   }
-
-  get #blob(): Blob {
-    return this.plane.parts.blob;
-  }
-}
-
-function keyOf({ account, lineage }: TreeOwner): string {
-  return `${folder}${account}/${createHash('sha256').update(lineage).digest('hex').slice(0, 32)}`;
 }
 
 /**

@@ -23,7 +23,6 @@ export interface CapturedMachine {
 /** A snapshot as a restore needs it. */
 export interface LoadedSnapshot {
   readonly record: SnapshotRecord;
-  readonly name: string;
   readonly memory: Manifest;
   readonly device: Buffer;
   readonly link: Buffer;
@@ -96,12 +95,23 @@ export class SnapshotStore {
       this.#cache.set(name, known);
       return known;
     }
-    const loading = this.#load(name, record);
+    const loading = this.#load(record);
     this.#cache.set(name, loading);
     loading.catch(() => this.#cache.delete(name));
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > cachedMax && oldest !== undefined) this.#cache.delete(oldest);
     return loading;
+  }
+
+  /** Why a snapshot cannot be restored: a chunk that no tier has intact, say. Reads all of it. Null: it can. */
+  async damage(record: SnapshotRecord): Promise<string | null> {
+    try {
+      const { memory } = await this.#load(record);
+      for (const chunk of memory.chunks) await this.#plane.parts.reader.read(chunk, 'background');
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** Of one account and of the platform. */
@@ -148,13 +158,13 @@ export class SnapshotStore {
     return found.flatMap((bytes) => (bytes === null ? [] : [JSON.parse(Buffer.from(bytes).toString('utf8'))]));
   }
 
-  async #load(name: string, record: SnapshotRecord): Promise<LoadedSnapshot> {
+  async #load(record: SnapshotRecord): Promise<LoadedSnapshot> {
     const { account, deviceBytes, linkBytes } = record;
     const [memory, state] = await Promise.all([
       this.#plane.parts.manifests.get(account, record.memory),
       this.#plane.readBytes(account, record.state, deviceBytes + linkBytes),
     ]);
-    return { record, name, memory, device: state.subarray(0, deviceBytes), link: state.subarray(deviceBytes) };
+    return { record, memory, device: state.subarray(0, deviceBytes), link: state.subarray(deviceBytes) };
   }
 
   /** Names of the manifests that an account's snapshots need. */

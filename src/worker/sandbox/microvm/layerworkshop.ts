@@ -29,6 +29,8 @@ export interface WorkshopOptions {
   readonly place: () => Promise<MachinePlace>;
   /** The layer that a runtime's is made from. */
   readonly osLayer: (memoryClassMib: number) => Promise<LoadedSnapshot>;
+  /** It could not be restored: it is made again. */
+  readonly osBroken: (memoryClassMib: number) => Promise<void>;
   readonly nowMs: () => number;
   readonly progress: (text: string) => void;
 }
@@ -82,17 +84,27 @@ export class MachineWorkshop implements LayerWorkshop {
     const running =
       runtime === undefined
         ? await within(bootMsMax, 'the guest did not boot', bootMachine(place, id, shape))
-        : await restoreMachine(place, id, shape, await this.options.osLayer(memoryMib), {
-            runtime: runtime.image,
-            code: null,
-            layers: null,
-            tenant: platformScope,
-          });
+        : await this.#fromOs(id, memoryMib, runtime.image);
     try {
       if (runtime !== undefined) await loadRuntime(running, runtime);
       return await this.#save(wish, running, memoryMib, runtime ?? null);
     } finally {
       await endRunning(running);
+    }
+  }
+
+  /** An OS layer that cannot be restored is made again, once. */
+  async #fromOs(id: string, memoryMib: number, runtime: MachineRuntime): Promise<Running> {
+    for (let attempt = 1; ; attempt++) {
+      const place = await this.options.place();
+      try {
+        const os = await this.options.osLayer(memoryMib);
+        const contents = { runtime, code: null, layers: null, tenant: platformScope };
+        return await restoreMachine(place, id, shapeOf(memoryMib, place.image.rootBytes), os, contents);
+      } catch (error) {
+        if (attempt === 2) throw error;
+        await this.options.osBroken(memoryMib);
+      }
     }
   }
 

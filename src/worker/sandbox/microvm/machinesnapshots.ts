@@ -42,6 +42,7 @@ export class MachineSnapshots implements FunctionSnapshots {
     if (!(box instanceof MicroVmBox) || box.attached === null) throw new DriverError('the box is bound to no function');
     const { running, attached } = box;
     const { code, layers, scratch } = attached;
+    if (attached.account !== account) throw new DriverError('the code is kept for another account than the snapshot');
     const captured = await captureRunning(running, scratch.path);
     try {
       const identity = {
@@ -106,11 +107,19 @@ export class MachineSnapshots implements FunctionSnapshots {
           scratch.path = path;
         },
       });
-      return this.world.box(boxId, running, { code: code!, layers, scratch, memoryMib });
+      return this.world.box(boxId, running, {
+        ...{ code: code!, layers, scratch, memoryMib },
+        account: record.account,
+      });
     } catch (error) {
       release();
       throw error instanceof DriverError ? error : new DriverError((error as Error).message);
     }
+  }
+
+  /** It cannot be restored any more: to whoever asks, it is gone. */
+  forget(id: string): void {
+    this.#records.delete(id);
   }
 
   async drop(id: string): Promise<void> {

@@ -28,6 +28,8 @@ export interface BoxWorld {
   readonly scratches: Scratches;
   /** Called once, when nothing of the box is left. */
   readonly released: () => void;
+  /** Its machine ended though nobody wanted that. */
+  readonly died: () => void;
 }
 
 /** What is attached to a bound box; a snapshot of it restores with the same. */
@@ -36,6 +38,8 @@ export interface Attached {
   readonly layers: StoredFile | null;
   readonly scratch: DriveScratch;
   readonly memoryMib: number;
+  /** Account that code and layers are kept for. */
+  readonly account: string;
 }
 
 /** A box of the `microvm` driver: one virtual machine. */
@@ -71,6 +75,7 @@ export class MicroVmBox implements Box {
       if (this.#crew === null) this.#end(exit);
     });
     machine.exited.then(() => {
+      if (this.#cleaned === null) world.died();
       this.#end({ code: null, signal: 'SIGKILL', outOfMemory: false });
       this.kill().catch(() => {}); // Whoever waits for `kill` gets the error.
     });
@@ -116,9 +121,16 @@ export class MicroVmBox implements Box {
       layers === null ? null : drives.fillLayers(layers.manifest),
       scratches.bringTo(drives.scratchPath, scratch),
     ]);
-    this.#attached = { code, layers, scratch, memoryMib };
+    this.#attached = { code, layers, scratch, memoryMib, account: codeOwner(binding.owner).account };
     const attached = link.attach({ code: true, layers: layers !== null, scratch: true, memoryMib });
-    await alive(machine, within(attachMsMax, 'the guest did not mount its drives', attached));
+    try {
+      await alive(machine, within(attachMsMax, 'the guest did not mount its drives', attached));
+    } catch (error) {
+      // The sandbox fails; the next one shall not.
+      void images.examine(binding.codeDirectory, codeOwner(binding.owner));
+      if (binding.layersDirectory !== null) void images.examine(binding.layersDirectory, layersOwner(binding.owner));
+      throw error;
+    }
   }
 
   start(command: readonly string[], environment: Readonly<Record<string, string>>, keepsChannel = false): void {

@@ -18,7 +18,7 @@ import {
   type Scratch,
 } from '../driver.js';
 import { Drives } from './drives.js';
-import { MachineWorkshop } from './layerworkshop.js';
+import { endRunning, MachineWorkshop } from './layerworkshop.js';
 import { MachineSnapshots } from './machinesnapshots.js';
 import { MemoryImages } from './memoryimages.js';
 import { MicroVmBox } from './microvmbox.js';
@@ -74,7 +74,8 @@ export class MicroVmDriver implements SandboxDriver {
     this.#workshop = new MachineWorkshop({
       store,
       place: () => this.#place(),
-      osLayer: async (mib) => store.load(await this.#layers.take(MachineWorkshop.osWish(await this.#place(), mib))),
+      osLayer: async (mib) => store.load(await this.#layers.take(await this.#osWish(mib))),
+      osBroken: async (mib) => this.#layers.broken(await this.#osWish(mib)),
       nowMs: () => clock.nowMs(),
       progress,
     });
@@ -123,7 +124,7 @@ export class MicroVmDriver implements SandboxDriver {
         }
         return this.#box(boxId, running, null);
       } catch (error) {
-        await running.machine.kill();
+        await endRunning(running);
         throw error;
       }
     } catch (error) {
@@ -167,19 +168,38 @@ export class MicroVmDriver implements SandboxDriver {
   }
 
   #box(id: string, running: Running, attached: ConstructorParameters<typeof MicroVmBox>[3]): MicroVmBox {
-    const released = () => this.#boxes.delete(id);
-    const box = new MicroVmBox(
-      id,
-      running,
-      { images: this.options.images, scratches: this.#scratches, released },
-      attached,
-    );
+    const { images } = this.options;
+    const world = {
+      images,
+      scratches: this.#scratches,
+      released: () => void this.#boxes.delete(id),
+      died: () => void this.#examine(running),
+    };
+    const box = new MicroVmBox(id, running, world, attached);
     this.#boxes.set(id, box);
     if (this.#closing !== null) {
       void box.kill();
       throw new DriverError('the driver is closed');
     }
     return box;
+  }
+
+  /**
+   * A machine ended by itself: perhaps because its memory could not be read. What it was restored from is looked
+   * through, and made again when something of it is gone or damaged.
+   */
+  async #examine({ from }: Running): Promise<void> {
+    if (from === null || this.#closing !== null) return;
+    const { record } = from;
+    const problem = await this.options.store.damage(record);
+    if (problem === null || this.#closing !== null) return;
+    this.options.progress(`snapshot ${record.id} is damaged: ${problem}`);
+    if (record.layer === 'function') this.snapshots.forget(record.id);
+    else this.#layers.broken({ slot: record.id, key: record.basis });
+  }
+
+  async #osWish(memoryClassMib: number): Promise<LayerWish> {
+    return MachineWorkshop.osWish(await this.#place(), memoryClassMib);
   }
 
   /** A machine from the layer that it needs; a layer that cannot be restored is made again, once. */
