@@ -321,9 +321,9 @@ test('writers, deleters and collectors in any order, dying at any moment: nothin
 
 /** `first`: the seed to begin with, which showed it when this was written. */
 const faults: Readonly<Record<string, Sights & { readonly first: number }>> = {
-  'writers that do not see sweeps': { ...good, writers: (blob) => new BlindToSweeps(blob), first: 3 },
+  'writers that do not see sweeps': { ...good, writers: (blob) => new BlindToSweeps(blob), first: 14 },
   'writers that do not see a root expire': { ...good, writers: (blob) => new BlindToExpiry(blob), first: 1 },
-  'a collector without a second look': { ...good, collector: (blob) => new NoSecondLook(blob), first: 72 },
+  'a collector without a second look': { ...good, collector: (blob) => new NoSecondLook(blob), first: 100 },
   'a collector that ignores marks': { ...good, collector: (blob) => new BlindToMarks(blob), first: 1 },
 };
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { minuteMs } from '../../kernel/units.js';
+import { secondMs } from '../../kernel/units.js';
 import { ChunkError } from '../chunkerror.js';
 import type { ManifestKeeper } from '../manifeststore.js';
 import { activeOf } from './machine.js';
@@ -15,8 +15,8 @@ export interface ProtectionOptions {
   readonly pause?: () => Promise<unknown>;
 }
 
-/** A sweep deletes at most some hundred chunks; at S3's 20 ms each that is seconds. */
-const waitMsMax = minuteMs;
+/** A sweep deletes at most some hundred chunks; at S3's 20 ms each that is seconds. Below a packer's deadline for a put. */
+const waitMsMax = 25 * secondMs;
 const pauseMs = 50;
 /** Names in one mark: 32 KiB. */
 const markNamesMax = 1_024;

@@ -5,6 +5,8 @@ import type { CollectionState } from './messages.js';
 
 const stateKey = 'roots/state';
 const nameBytes = 32;
+/** Lists being read: S3 answers after some 20 ms, and a writer may be waiting for the sweep. */
+const readsAtOnce = 16;
 /** Before anybody collected. */
 const noState: CollectionState = { roots: [], sweep: null, nextSweep: 1 };
 
@@ -73,9 +75,13 @@ export class RootStore {
 
   /** Takes every name that a root protects (of chunks, and of the manifests themselves) out of `names`. */
   async spare(generation: number, names: Set<string>): Promise<void> {
-    for (const key of await this.blob.list(rootPrefix(generation))) {
+    const keys = await this.blob.list(rootPrefix(generation));
+    const spareOne = async (key: string) => {
       for (const name of await this.#names(key)) names.delete(name);
       names.delete(key.slice(key.lastIndexOf('/') + 1));
+    };
+    for (let from = 0; from < keys.length; from += readsAtOnce) {
+      await Promise.all(keys.slice(from, from + readsAtOnce).map(spareOne));
     }
   }
 
