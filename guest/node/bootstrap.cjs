@@ -89,7 +89,7 @@ function hookFailed(frameType, errorType, title, error, status) {
 
 /** Everything the runtime does after a restore is done once now, so that a clone finds it in memory, and compiled. */
 function pause() {
-  uniqueness().reseed();
+  uniqueness().prepare();
   sendText(frame.paused, '');
 }
 
@@ -170,7 +170,7 @@ async function warm() {
   Module.createRequire(join(__dirname, 'index.mjs'))('node:fs');
   await Promise.all([import('data:text/javascript,'), require('node:fs/promises').readFile(__filename)]);
   // This process will be cloned as it is now: by its driver's word, which is no variable of the function.
-  if (process.env.HEARTH_SNAPSHOTS) uniqueness().reseed();
+  if (process.env.HEARTH_SNAPSHOTS) uniqueness().prepare();
 }
 
 patchStreams();

@@ -16,6 +16,10 @@ let c = 0;
 let counter = 1;
 let owned = false;
 let addon = null;
+/** Somebody may have made Node draw ahead: not before code of the function ran, or `prepare`. */
+let drawsAhead = false;
+/** The buffer behind crypto.randomInt, if it was found. */
+let integers = null;
 
 function next() {
   const sum = (a + b + counter) | 0;
@@ -59,18 +63,51 @@ function loadAddon() {
   addon = module.exports;
 }
 
-/** Values that were drawn ahead from the generator as it was are used up; what comes then is new. */
-function drain() {
+/**
+ * The buffer that `crypto.randomInt` takes its values from, or null: found by looking whose bytes are read, and believed
+ * when zeros in it come out again (one that is used up is filled anew first, so two values are looked at).
+ */
+function integerBuffer() {
+  const integer = () => crypto.randomInt(2 ** 48 - 1);
+  const { readUIntBE } = Buffer.prototype;
+  let found = null;
+  Buffer.prototype.readUIntBE = function (offset, bytes) {
+    if (this.length === integersAhead * 6) found = this;
+    return readUIntBE.call(this, offset, bytes);
+  };
+  try {
+    integer();
+  } finally {
+    Buffer.prototype.readUIntBE = readUIntBE;
+  }
+  if (found === null) return null;
+  const shows = () => {
+    found.fill(0);
+    return integer() === 0;
+  };
+  return shows() || shows() ? found : null;
+}
+
+/** Values that were drawn ahead are drawn anew or used up; what comes then is new. */
+function renewDrawnAhead() {
   for (let i = 0; i < uuidsAhead; i += 1) crypto.randomUUID();
-  for (let i = 0; i < integersAhead; i += 1) crypto.randomInt(2);
+  if (integers !== null) crypto.randomFillSync(integers);
+  else for (let i = 0; i < integersAhead; i += 1) crypto.randomInt(2);
+}
+
+/** To be called before this process is saved: all of it is in memory then, and compiled, and a clone renews itself faster. */
+function prepare() {
+  integers ??= integerBuffer();
+  drawsAhead = true;
+  reseed();
 }
 
 /** New seeds for everything. Throws when OpenSSL's generators cannot be reached: nobody may go on then. */
 function reseed() {
   loadAddon();
   addon();
-  drain();
+  if (drawsAhead) renewDrawnAhead();
   if (owned) seedMathRandom();
 }
 
-module.exports = { ownMathRandom, reseed };
+module.exports = { ownMathRandom, prepare, reseed };

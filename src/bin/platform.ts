@@ -144,6 +144,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const runtimes = new MachineRuntimes({
     dataDirectory: folder.path,
     tokenSecret: credentials.urlSecret,
+    cloned: driver.snapshots !== null,
     credentials: (spec) => {
       const role = config.roleOf(spec);
       return role === null ? null : sessions.issue({ account: spec.account, functionName: spec.functionName, role });

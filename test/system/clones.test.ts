@@ -86,7 +86,7 @@ for (const renewed of [true, false]) {
 
     before(async () => {
       parts = await open(renewed);
-      const runtimes = new MachineRuntimes({ dataDirectory: folder });
+      const runtimes = new MachineRuntimes({ dataDirectory: folder, cloned: true });
       const limits = { memoryMib: 8192, sandboxesMax: 8, sparesPerRuntime: 0 };
       world = new World(parts.driver, { runtimes, reseeding: renewed, ...limits }, code);
     });

@@ -38,6 +38,8 @@ export interface RuntimesOptions {
    * stay the same while they live. Default: one for the life of this object.
    */
   readonly tokenSecret?: Buffer;
+  /** Runtimes that wait for their function are saved, and every sandbox is a clone. Default: each starts for itself. */
+  readonly cloned?: boolean;
 }
 
 /** SDKs ask again before this is over; a session has ten hours left when it is given out. */
@@ -65,15 +67,22 @@ export class MachineRuntimes implements Runtimes {
   readonly #directory: string;
   readonly #credentials: (spec: FunctionSpec) => FunctionCredentials | null;
   readonly #tokenSecret: Buffer;
+  readonly #cloned: boolean;
   /** What was found; a runtime that was not is looked for again the next time. */
   readonly #found = new Map<RuntimeName, Promise<FoundRuntime | null>>();
   readonly #versions = new Map<RuntimeName, string>();
   readonly #adding = new Map<RuntimeName, Promise<void>>();
 
-  constructor({ dataDirectory, credentials = () => null, tokenSecret = randomBytes(32) }: RuntimesOptions) {
+  constructor({
+    dataDirectory,
+    credentials = () => null,
+    tokenSecret = randomBytes(32),
+    cloned = false,
+  }: RuntimesOptions) {
     this.#directory = join(dataDirectory, 'runtimes');
     this.#credentials = credentials;
     this.#tokenSecret = tokenSecret;
+    this.#cloned = cloned;
   }
 
   async list(): Promise<readonly RuntimeDescription[]> {
@@ -105,7 +114,11 @@ export class MachineRuntimes implements Runtimes {
       await adding;
       found = await this.#find(name);
     }
-    if (found !== null) return found.launch;
+    if (found !== null) {
+      const { launch } = found;
+      // Our bootstraps prepare for it; nothing of this variable is left when code of a function runs.
+      return this.#cloned ? { ...launch, environment: { ...launch.environment, HEARTH_SNAPSHOTS: '1' } } : launch;
+    }
     const { status, detail } = await this.#describe(name);
     const how = status === 'installable' ? `add it with: hearth runtimes add ${name}` : detail;
     throw new RuntimeUnavailable(`runtime ${name} is not on this machine; ${how}`);

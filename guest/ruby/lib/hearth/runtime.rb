@@ -47,6 +47,7 @@ module Hearth
       # A wrapper may have put its own handler before the function's: tracing layers do.
       name = init['inherited'] ? ENV.fetch('_HANDLER', init['handler']) : init['handler']
       ENV.replace(init['env']) unless init['inherited']
+      ENV.delete('HEARTH_SNAPSHOTS')
       Dir.chdir(init['taskRoot'])
       prepare_paths(init['taskRoot'])
       Output.patch
