@@ -13,7 +13,7 @@ describe('the jail of a monitor', { timeout: 60_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'hearth-jail-'));
     let vmm: QemuVmm;
     try {
-      vmm = await QemuVmm.open({ stateDirectory: join(folder, 'state') });
+      vmm = await QemuVmm.open({ stateDirectory: join(folder, 'state'), machinesMax: 2 });
     } catch (error) {
       rmSync(folder, { recursive: true });
       if (!(error instanceof DriverError)) throw error;
@@ -29,6 +29,7 @@ describe('the jail of a monitor', { timeout: 60_000 }, () => {
       const boot = (id: string) =>
         vmm.boot({ id, shape, drivePaths: [drive], kernelPath, initrdPath: kernelPath, commandLine: '' });
       await Promise.all([boot('one'), boot('two')]);
+      await assert.rejects(boot('three'), /2 machines exist/);
       const monitors = descendants(process.pid).filter((pid) => /^qemu/.test(read(pid, 'comm')));
       assert.equal(monitors.length, 2);
       for (const pid of monitors) {

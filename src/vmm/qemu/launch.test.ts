@@ -45,6 +45,16 @@ describe('a monitor that does not come up', { timeout: 60_000 }, () => {
     });
   });
 
+  it('has the end of its console kept', async () => {
+    const program = 'i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i + 1)); done; echo the end >&2';
+    await withProgram(['/bin/sh', '-c', program], async (seat) => {
+      await assert.rejects(untilUp(seat, new Qmp(seat.qmp)), /the end/);
+      const text = seat.console.toString();
+      assert.equal(text.length, 16_384);
+      assert.ok(text.endsWith('line 3999\n'));
+    });
+  });
+
   it('is not waited for when it takes no device state', async () => {
     await withProgram(['/bin/sh', '-c', 'exec 4>&-; sleep 1; kill -9 $$'], async (seat) => {
       await assert.rejects(loadState(new Qmp(seat.qmp, 300), seat, Buffer.alloc(100_000)), { name: 'DriverError' });

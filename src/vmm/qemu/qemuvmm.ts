@@ -40,6 +40,8 @@ export interface QemuVmmOptions {
   readonly stateDirectory?: string;
   /** `kvm` only where `probeKvm` saw it boot a kernel. Default: `tcg`. */
   readonly accelerator?: Accelerator;
+  /** Machines alive at once. Default and most: 512. */
+  readonly machinesMax?: number;
 }
 
 /** Virtual machines by QEMU: one jailed process each, spoken to over QMP. */
@@ -57,6 +59,7 @@ export class QemuVmm implements Vmm {
     private readonly cgroups: Cgroups,
     private readonly janitor: Janitor,
     private readonly networkDetail: string,
+    private readonly countMax: number,
   ) {
     this.accelerator = kind.accelerator;
     this.identity = identityOf(kind);
@@ -92,7 +95,7 @@ export class QemuVmm implements Vmm {
         cgroups,
         ...monitorUsers(kind.accelerator),
       };
-      return new QemuVmm(kind, place, cgroups, janitor, network.detail);
+      return new QemuVmm(kind, place, cgroups, janitor, network.detail, options.machinesMax ?? machinesMax);
     } catch (error) {
       await janitor.finish();
       throw error;
@@ -153,8 +156,9 @@ export class QemuVmm implements Vmm {
     const { id } = request;
     if (this.closing) throw new DriverError('the virtual machine monitor is closed');
     if (this.machines.has(id)) throw new DriverError(`machine ${id} exists`);
-    if (this.machines.size >= machinesMax)
-      throw new DriverError(`${machinesMax} machines exist: no more in one worker`);
+    if (this.machines.size >= this.countMax) {
+      throw new DriverError(`${this.countMax} machines exist: no more in one worker`);
+    }
     const released = () => this.machines.delete(id);
     const machine = make(released);
     this.machines.set(id, machine);

@@ -199,10 +199,11 @@ export class Seat {
     this.child.kill('SIGKILL');
     try {
       await Promise.all([this.network?.stop(), this.cgroup.remove(), pid === undefined ? null : this.ended]);
+      // Not when something of it is left: nobody else may be the user of that.
+      if (this.uid !== null) this.place.userIds?.giveBack(this.uid);
     } finally {
       for (const stream of this.child.stdio) stream?.destroy();
       closeSync(this.stateOutFd);
-      if (this.uid !== null) this.place.userIds?.giveBack(this.uid);
     }
   }
 }
