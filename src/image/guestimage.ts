@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { nativeProgram } from '../worker/sandbox/programs.js';
 import { fileBytes, hashFile } from './erofs.js';
 import { type GuestImage, ImageError, type ImageProgress } from './image.js';
@@ -65,7 +65,10 @@ export async function guestImage(options: GuestImageOptions = {}): Promise<Guest
   const agent = await readFile(agentPath);
   if (options.refresh !== true) {
     const found = await find(folder, agent);
-    if (found !== null) return found;
+    if (found !== null) {
+      await folder.used(...[found.kernelPath, found.initrdPath, found.rootPath].map(dirname));
+      return found;
+    }
   }
   return folder.locked(async () => {
     const before = await readCurrent(folder);

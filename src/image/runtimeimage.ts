@@ -96,7 +96,7 @@ function keyOf(nodes: readonly Node[]): string {
 async function find(folder: WorkFolder, key: string, nodes: readonly Node[]): Promise<RuntimeImage> {
   const there = await describe(folder.part('runtime', key));
   if (there !== null) {
-    await folder.used('runtime', key);
+    await folder.used(folder.part('runtime', key));
     return there;
   }
   return folder.locked(async () => {

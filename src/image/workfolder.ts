@@ -69,10 +69,10 @@ export class WorkFolder {
     return join(this.path, `${kind}-${key.slice(0, 32)}`);
   }
 
-  /** It is not to go among the first. */
-  async used(kind: string, key: string): Promise<void> {
+  /** These parts are not to go among the first. */
+  async used(...parts: readonly string[]): Promise<void> {
     const now = new Date();
-    await utimes(this.part(kind, key), now, now).catch(() => {});
+    for (const part of parts) await utimes(part, now, now).catch(() => {}); // Somebody else's folder, perhaps.
   }
 
   /** Makes a part unless it is there: `make` fills a new folder. Returns its folder. Only while locked. */

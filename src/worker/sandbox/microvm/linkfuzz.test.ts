@@ -3,16 +3,20 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { projectRoot } from '../../../adapters/projectroot.js';
+import { GuestLink } from './guestlink.js';
 import {
   controlMessage,
   firstGuestStream,
   firstHostStream,
   linkFrame,
   linkFrameBytes,
+  linkReport,
   linkRequest,
+  windowBytes,
 } from './linkframes.js';
 import { TestAgent } from './testagent.js';
 
@@ -98,5 +102,51 @@ test('nothing that comes over the link makes the agent crash', { timeout: 200_00
       },
     ),
     { numRuns: 120 },
+  );
+});
+
+const reports = fc
+  .tuple(fc.constantFrom(...Object.values(linkReport), 0, 99), bytes(80))
+  .map(([type, body]) => linkFrameBytes(linkFrame.data, 0, controlMessage(type, body)));
+const floods = fc
+  .tuple(streams, fc.integer({ min: 1, max: 64 * 1024 }))
+  .map(([stream, length]) => linkFrameBytes(linkFrame.data, stream, Buffer.alloc(length)));
+const opens = streams.map((stream) => linkFrameBytes(linkFrame.open, stream, Buffer.from([0x29, 0x23])));
+const guests = fc.array(fc.oneof(frame, known, reports, floods, opens), { maxLength: 120 });
+
+test('nothing that a guest says makes the worker fail, or keep more than windows', { timeout: 120_000 }, () => {
+  fc.assert(
+    fc.property(
+      guests,
+      fc.boolean(),
+      fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1 }),
+      (said, reads, cuts) => {
+        let written = 0;
+        const port = new Duplex({
+          read() {},
+          write: (chunk: Buffer, _encoding, done) => {
+            written += chunk.length;
+            done();
+          },
+        });
+        const link = new GuestLink(port);
+        const sockets: Duplex[] = [link.channel, link.stdout as Duplex, link.stderr as Duplex];
+        link.runtimeApi.on('connection', (socket) => {
+          sockets.push(socket);
+          if (reads) socket.on('data', (data) => socket.write(data));
+        });
+        const all = Buffer.concat(said);
+        for (let at = 0, turn = 0; at < all.length && !port.destroyed; turn += 1) {
+          const end = at + cuts[turn % cuts.length]!;
+          port.emit('data', all.subarray(at, end));
+          at = end;
+        }
+        for (const socket of sockets) assert.ok(socket.readableLength <= windowBytes);
+        assert.ok(sockets.length <= 3 + 64 + 16);
+        assert.ok(written <= all.length + 64 * said.length);
+        link.close();
+      },
+    ),
+    { numRuns: 300 },
   );
 });

@@ -1,6 +1,6 @@
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { DriverError } from '../driver.js';
-import { dataBytesMax, type LinkFrame, linkFrame, windowBytes } from './linkframes.js';
+import { BrokenLinkError, dataBytesMax, type LinkFrame, linkFrame, windowBytes } from './linkframes.js';
 
 /** Bytes kept for a reader that does not read: less than half a window, so that the guest can always send more. */
 const readBytesMax = 64 * 1024;
@@ -67,10 +67,12 @@ export class LinkSocket extends Duplex {
     return this.#waiting !== null || this.#ending !== null || this.writableLength > 0;
   }
 
-  /** Data from the guest. */
+  /** Data from the guest. Throws BrokenLinkError when it sends what it has no credit for. */
   receive(bytes: Buffer): void {
     if (this.#gotEnd || this.destroyed) return;
     this.#owed += bytes.length;
+    // Whoever is in the guest cannot make us keep more.
+    if (this.#owed > windowBytes) throw new BrokenLinkError('more data than there was credit for');
     if (this.#remembers && this.#heardBytes <= heardBytesMax) {
       this.#heardBytes += bytes.length;
       if (this.#heardBytes > heardBytesMax) this.#heard = [];

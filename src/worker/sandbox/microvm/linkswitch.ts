@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { FrameReader } from '../../channel.js';
-import { DriverError } from '../driver.js';
 import {
   BrokenLinkError,
   controlMessage,
@@ -181,6 +180,7 @@ export class LinkSwitch implements LinkSender {
   }
 
   #frame(type: LinkFrame, stream: number, body: Buffer): void {
+    if (this.#over) return;
     if (stream === linkStream.control) {
       if (type === linkFrame.data) this.#reports.push(body);
       return;
@@ -207,7 +207,7 @@ export class LinkSwitch implements LinkSender {
     if (stream < firstGuestStream || stream % 2 === 1 || this.#sockets.has(stream)) {
       throw new BrokenLinkError(`a new stream ${stream}`);
     }
-    if (this.#sockets.size > connectionsMax + firstGuestStream) throw new DriverError('too many connections');
+    if (this.#sockets.size > connectionsMax + firstGuestStream) throw new BrokenLinkError('too many connections');
     this.#events.onConnection(this.#add(stream, true, true));
   }
 }
