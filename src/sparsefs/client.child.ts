@@ -23,11 +23,11 @@ serveOwner(async (composition) => {
     reader: {
       // Every second chunk that was read is at hand: both ways of a fault are gone.
       cached: (chunk) => (chunk.key.readUInt32LE(4) % 2 === 0 ? (plain.get(chunk.name) ?? null) : null),
-      read: async (chunk) => {
+      read: async (chunk, urgency) => {
         read += 1;
         const kind = chunk.key[0];
         if (kind === behaviour.missing) throw new Error('no tier has it');
-        if (kind === behaviour.silent) await new Promise(() => {});
+        if (kind === behaviour.silent || (kind === behaviour.stuck && urgency === 'fault')) await new Promise(() => {});
         if (kind === behaviour.slow) await new Promise((resolve) => setTimeout(resolve, slowMs));
         return contents(chunk);
       },

@@ -410,6 +410,26 @@ describe('when the server or its owner dies', { skip, ...deadline }, () => {
     });
   }
 
+  it('a page that somebody waits for is not pushed: the server does not wait for itself', deadline, async () => {
+    const fs = await SparseFsClient.open({ directory: join(folder, 'stuck'), program, composition: {} });
+    const stuck = testManifest(2, [testChunk(1, 'stuck')], [{ page: 0, count: 2, chunk: 0, slot: 0 }]);
+    const path = await fs.expose('memory', stuck.bytes, stuck);
+    const server = fs.pid!;
+    await withFile(path, async (file) => {
+      const waiting = assert.rejects(readPage(file, 0), connectionEnded);
+      assert.ok(await until(async () => (await fs.metrics()).tiers.memory!.hits > 0), 'it asked for nothing');
+      fs.prefetch('memory', Uint32Array.of(0, 1));
+      assert.ok(await until(async () => (await fs.metrics()).prefetchedPages === 1));
+      assert.ok((await readPage(file, 1)).equals(testPage(1, 1)));
+      process.kill(server, 'SIGKILL');
+      assert.match(await fs.ended, /SIGKILL/);
+      await waiting;
+    });
+    assert.equal(stateOf(server), null);
+    assert.deepEqual(mountsBelow(folder), []);
+    await fs.close();
+  });
+
   it('who waits for a chunk can be killed, and is not disturbed by other signals', deadline, async (context) => {
     if (python === null) return context.skip('no python3 to map a file with');
     const composition = { readMsMax: 300_000 };

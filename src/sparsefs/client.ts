@@ -87,6 +87,7 @@ export class SparseFsClient implements SparseFs {
       child.once('error', () => resolve());
     });
     this.ended = gone.then(async () => {
+      // What it was about to mount when it was ended.
       await unmount(this.directory);
       return this.reason;
     });
@@ -177,9 +178,6 @@ export class SparseFsClient implements SparseFs {
 
   async close(): Promise<void> {
     this.fail('it was closed');
-    // Whatever is still mapped fails from here on; the kernel frees every page that waits for an answer.
-    await unmount(this.directory);
-    this.child.kill('SIGKILL');
     const late = new Promise<string>((resolve) => setTimeout(resolve, exitMsMax, 'late').unref());
     if ((await Promise.race([this.ended, late])) === 'late') this.child.unref();
     for (const access of accesses) await rmdir(join(this.directory, access)).catch(() => {});
@@ -223,11 +221,16 @@ export class SparseFsClient implements SparseFs {
 
   private expire(): void {
     this.fail(`it did not answer for ${this.answerMsMax} ms`);
-    this.child.kill('SIGKILL');
   }
 
+  /**
+   * Whatever ended it: nothing of it goes on. Its thread that pushes pages may wait for one that is locked until a read
+   * is answered, and could not die: so the kernel is made to give up all reads first. What is mapped fails from then on.
+   */
   private fail(reason: string): void {
     if (this.broken !== null) return;
+    this.child.kill('SIGKILL');
+    void unmount(this.directory);
     this.broken = new DriverError(`the sparse file system's server is gone: ${reason}`);
     this.reason = reason;
     clearInterval(this.pinger);

@@ -4,6 +4,7 @@ import { secondMs } from '../kernel/units.js';
 import type { FuseDevice, RequestHandler } from './device.js';
 import { isBeingKilled } from './dying.js';
 import { FileTable, type SparseFile } from './files.js';
+import { PageSet } from './pageset.js';
 import {
   decodeForget,
   decodeInit,
@@ -172,6 +173,8 @@ export class FileSystem implements RequestHandler {
       if (count > 1 && !request.direct) return errno.EIO;
       for (let page = first; page < first + count; page += 1) file.log.add(page);
     }
+    // Locked until the answer: pushing them would only wait.
+    for (let page = first; file.given !== null && page < first + count; page += 1) file.given.add(page);
     const { uniqueLow, uniqueHigh, pid } = header;
     const pending: PendingRead = {
       uniqueLow,
@@ -201,6 +204,16 @@ export class FileSystem implements RequestHandler {
     return null;
   }
 
+  /** Follows which pages the kernel has or waits for, from now on: those need not be pushed. */
+  follow(file: SparseFile): PageSet {
+    const given = new PageSet(file.pages);
+    for (const { file: waiting, first, count } of this.pending) {
+      for (let page = first; waiting === file && page < first + count; page += 1) given.add(page);
+    }
+    file.given = given;
+    return given;
+  }
+
   /** The pages when they come from one place; null when from several. */
   private stretch(file: SparseFile, first: number, count: number): Buffer | Promise<Buffer> | null {
     const found = file.map.locate(first, count);
@@ -224,14 +237,13 @@ export class FileSystem implements RequestHandler {
   }
 
   private finish(pending: PendingRead, pages: readonly Buffer[]): void {
-    const { file, first, count, skipped, bytes } = pending;
+    const { file, skipped, bytes } = pending;
     const parts = cut(pages, skipped, bytes);
     // A chunk shorter than its manifest says would move everything behind it.
     if (parts === null) {
       this.refuse(pending, new Error(`a chunk of ${file.name} is shorter than it should be`));
       return;
     }
-    for (let page = first; file.given !== null && page < first + count; page += 1) file.given.add(page);
     this.device.answer(pending.uniqueLow, pending.uniqueHigh, parts);
     this.options.reads.hit(bytes, performance.now() - pending.startedMs);
   }

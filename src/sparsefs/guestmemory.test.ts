@@ -95,6 +95,7 @@ describe('memory of virtual machines in the sparse file system', suite, () => {
     await fs.record('recorded');
     const machine = await restore('recorded', path);
     await answers(machine);
+    await machine.pause();
     touched = await fs.recorded('recorded');
     const { reads } = await fs.metrics();
     await machine.kill();

@@ -1,7 +1,7 @@
 import { type ChunkReader, pageBytes, pagesPerChunk } from '../chunks/layout.js';
 import { secondMs } from '../kernel/units.js';
 import type { SparseFile } from './files.js';
-import { PageSet } from './pageset.js';
+import type { PageSet } from './pageset.js';
 import { batchPagesMax, type StoredRun, type StoringThread } from './storing.js';
 
 /** Chunks of one batch: 8 MiB at most are held for it. */
@@ -16,6 +16,12 @@ const runningMax = 16;
 const waitingMax = 1_024;
 /** How long the kernel may take to look the file up: a monitor that starts opens its memory within a second. */
 const knownMsMax = 10 * secondMs;
+
+/** A mount. */
+export interface PrefetchTarget {
+  readonly device: { readonly descriptor: number };
+  readonly files: { follow(file: SparseFile): PageSet };
+}
 
 interface Batch {
   /** Ascending within the batch. */
@@ -62,14 +68,14 @@ export class Prefetching {
     private readonly storing: StoringThread,
   ) {}
 
-  start(descriptor: number, file: SparseFile, pages: Uint32Array): void {
-    this.recorded.add(() => this.run(descriptor, file, pages));
+  /** `target`: where the file is. */
+  start(target: PrefetchTarget, file: SparseFile, pages: Uint32Array): void {
+    this.recorded.add(() => this.run(target, file, pages));
   }
 
-  private async run(descriptor: number, file: SparseFile, pages: Uint32Array): Promise<void> {
+  private async run(target: PrefetchTarget, file: SparseFile, pages: Uint32Array): Promise<void> {
     // What the kernel was given before now, it may have dropped when memory was short.
-    const given = new PageSet(file.pages);
-    file.given = given;
+    const given = target.files.follow(file);
     const batches: Batch[] = [];
     const known = this.known(file);
     const used = new Set<number>();
@@ -91,7 +97,12 @@ export class Prefetching {
       if (!isKnown) continue;
       // In order, but without waiting for the kernel: the next batch is put together meanwhile.
       const place = await this.storing.place();
-      const taken = this.storing.store(place, descriptor, file.node, this.runs(file, batch.pages, plain, given));
+      const taken = this.storing.store(
+        place,
+        target.device.descriptor,
+        file.node,
+        this.runs(file, batch.pages, plain, given),
+      );
       stored.push(
         taken.then((count) => {
           this.pages += count;

@@ -133,7 +133,7 @@ export class SparseFsServer {
       }
       case 'prefetch': {
         const { mount, file } = this.find(request.name);
-        this.prefetching.start(mount.device.descriptor, file, request.pages);
+        this.prefetching.start(mount, file, request.pages);
         return {};
       }
       case 'metrics':

@@ -3,8 +3,8 @@ import { type ChunkRef, chunkBytes, type Manifest, type PageRun, pageBytes } fro
 
 /** Chunks whose contents follow from their number, so that a server of another process has the same; for tests. */
 
-/** How the tests' chunk reader treats a chunk: in the first byte of its key. */
-export const behaviour = { present: 0, missing: 1, silent: 2, slow: 3 } as const;
+/** How the tests' chunk reader treats a chunk: in the first byte of its key. `stuck`: silent for faults only. */
+export const behaviour = { present: 0, missing: 1, silent: 2, slow: 3, stuck: 4 } as const;
 export const slowMs = 300;
 
 export function testChunk(index: number, kind: keyof typeof behaviour = 'present'): ChunkRef {
