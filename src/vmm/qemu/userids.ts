@@ -1,4 +1,4 @@
-import { assert } from '../../kernel/assert.js';
+import { DriverError } from '../../worker/sandbox/driver.js';
 
 /** First user id of monitors: right above those of the `process` driver's boxes, which end at 2,104,900,000. */
 const uidBase = 2_105_000_000;
@@ -12,8 +12,10 @@ export class UserIds {
 
   constructor(private readonly count: number) {}
 
+  /** Throws DriverError when none is free. */
   take(): number {
-    assert(this.taken.size < this.count, 'more monitors than machines');
+    // Monitors that the kernel does not let go of keep theirs.
+    if (this.taken.size >= this.count) throw new DriverError(`all ${this.count} user ids of monitors are taken`);
     const first = uidBase + (process.pid % ownersMax) * this.count;
     for (;;) {
       const uid = first + (this.next++ % this.count);
