@@ -1,6 +1,7 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './command.js';
+import { hashFile } from './erofs.js';
 import { ImageError } from './image.js';
 
 /** A package as the machine's package lists have it now. */
@@ -70,8 +71,9 @@ export async function resolvePackages(wanted: readonly string[]): Promise<readon
 /** The newest package that `meta` stands for: `linux-image-cloud-amd64` → `linux-image-6.1.0-56-cloud-amd64`. */
 export async function resolveMeta(meta: string): Promise<DebianPackage> {
   return withLists(async () => {
-    const [name] = readGraph(await runCommand(['apt-cache', 'depends', meta])).get(meta) ?? [];
-    if (name === undefined) throw new ImageError(`the package lists have no ${meta}`);
+    const text = await runCommand(['apt-cache', 'depends', meta]).catch(() => '');
+    const [name] = readGraph(text).get(meta) ?? [];
+    if (name === undefined) throw new ImageError(`the package lists have no ${meta}: guest images are made on Debian`);
     return (await describe([name]))[0]!;
   });
 }
@@ -91,6 +93,16 @@ async function describe(names: readonly string[]): Promise<readonly DebianPackag
   return found.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
+/** A download that was cut short leaves part of a file under its name; that goes. */
+async function isWhole({ file, bytes, hash }: DebianPackage, directory: string): Promise<boolean> {
+  const path = join(directory, file);
+  const info = await stat(path).catch(() => null);
+  if (info === null) return false;
+  if (info.size === bytes && hash === `SHA256:${await hashFile(path)}`) return true;
+  await rm(path);
+  return false;
+}
+
 /** Fetches and verifies packages (apt does) into a folder, those that are not there yet; none is installed. */
 export async function downloadPackages(
   packages: readonly DebianPackage[],
@@ -98,8 +110,8 @@ export async function downloadPackages(
   onProgress: (fraction: number) => void,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const have = new Set(await readdir(directory));
-  const missing = packages.filter(({ file }) => !have.has(file));
+  const missing: DebianPackage[] = [];
+  for (const one of packages) if (!(await isWhole(one, directory))) missing.push(one);
   if (missing.length === 0) return;
   const total = missing.reduce((sum, { bytes }) => sum + bytes, 0);
   const measure = async () => {
