@@ -7,9 +7,8 @@ import { ChunkError } from './chunkerror.js';
 import { chunkBytes, type Manifest, pageBytes } from './layout.js';
 import { Packer, type PackResult } from './packer.js';
 import { bufferSource, fileSource, type PageSource } from './source.js';
-import { CountingReader, file, MemoryBlob, originOf, page, temporaryFolder } from './testchunks.js';
+import { CountingReader, file, MemoryBlob, originOf, page, temporaryFolder, unpack } from './testchunks.js';
 import type { ChunkStore } from './tier.js';
-import { unpack } from './unpack.js';
 
 const timeout = 120_000;
 const salt = Buffer.alloc(32, 7);

@@ -51,9 +51,9 @@ export interface PackResult {
 }
 
 export interface PackerOptions {
-  /** One chunk to the store; then the packing fails. S3 answers a put within seconds or not at all. */
+  /** One chunk to the store; then the packing fails. */
   readonly putDeadlineMs?: number;
-  /** Packings at once; others wait. Two share the thread: one compresses while the other stores. */
+  /** Packings at once; others wait. */
   readonly jobsMax?: number;
   /** Packings that wait; one more is refused with ChunkError (`busy`). */
   readonly waitingMax?: number;
@@ -61,15 +61,26 @@ export interface PackerOptions {
   readonly waitMsMax?: number;
 }
 
+export const packerDefaults = {
+  /** S3 answers a put within seconds or not at all. */
+  putDeadlineMs: 30 * secondMs,
+  /** Two share the thread: one compresses while the other stores. */
+  jobsMax: 2,
+  /** A platform that publishes more versions at once has them refused, and tries again. */
+  waitingMax: 256,
+  /** Two at a time, each 1 s for 100 MB: the 256th has its turn before. */
+  waitMsMax: 10 * minuteMs,
+} satisfies PackerOptions;
+
 /** Pages of a slice: one chunk's worth, about 6 ms of the thread's time. */
 const slicePages = 128;
 /** Slices on their way to the thread, per packing: it never idles, and memory stays below 2 MiB. */
-const slicesInFlightMax = 3;
+export const slicesInFlightMax = 3;
 /** Chunks on their way to the store, per packing: at 512 KiB each 4 MiB, and enough to hide a store's round trip. */
-const putsInFlightMax = 8;
+export const putsInFlightMax = 8;
 
 /** Without a sign of life from thread and store: 64 slices' work of other packings and a put's deadline lie below it. */
-const stallMsMax = 60 * secondMs;
+export const stallMsMax = 60 * secondMs;
 
 interface Job {
   /** Name of the parent's manifest. */
@@ -107,11 +118,11 @@ export class Packer {
   constructor(store: ChunkStore, reader: ChunkReader | null, options: PackerOptions = {}) {
     this.#store = store;
     this.#reader = reader;
-    this.#putDeadlineMs = options.putDeadlineMs ?? 30 * secondMs;
-    this.#jobsMax = options.jobsMax ?? 2;
-    this.#waitingMax = options.waitingMax ?? 256;
-    // Two at a time, each 1 s for 100 MB: the 256th has its turn before.
-    this.#waitMsMax = options.waitMsMax ?? 10 * minuteMs;
+    const { putDeadlineMs, jobsMax, waitingMax, waitMsMax } = { ...packerDefaults, ...options };
+    this.#putDeadlineMs = putDeadlineMs;
+    this.#jobsMax = jobsMax;
+    this.#waitingMax = waitingMax;
+    this.#waitMsMax = waitMsMax;
   }
 
   /** Rejects when the source, the store or the parent fails; chunks stored until then are named by nobody. */

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Blob } from '../kernel/ports/blob.js';
-import type { ChunkReader, ChunkRef, Urgency } from './layout.js';
+import type { ChunkReader, ChunkRef, Manifest, PageRun, Urgency } from './layout.js';
 import { pageBytes } from './layout.js';
 import { Origin } from './origin.js';
 import { TieredReader } from './tieredreader.js';
@@ -75,5 +76,30 @@ export class CountingReader implements ChunkReader {
   async read(chunk: ChunkRef, urgency: Urgency): Promise<Buffer> {
     this.reads++;
     return await this.reader.read(chunk, urgency);
+  }
+}
+
+/**
+ * Writes a manifest's file as a whole: zero pages stay holes. Replaces what is at `path`; rejects, leaving nothing
+ * there, with ChunkError when a chunk cannot be had, or with the file system's error.
+ */
+export async function unpack(manifest: Manifest, reader: ChunkReader, path: string): Promise<void> {
+  const runsOf: PageRun[][] = manifest.chunks.map(() => []);
+  for (const run of manifest.runs) runsOf[run.chunk]!.push(run);
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.truncate(manifest.bytes);
+    for (const [at, chunk] of manifest.chunks.entries()) {
+      const plaintext = await reader.read(chunk, 'prefetch');
+      for (const { page, count, slot } of runsOf[at]!) {
+        await file.write(plaintext, slot * pageBytes, count * pageBytes, page * pageBytes);
+      }
+    }
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
   }
 }

@@ -32,17 +32,17 @@ export interface TieredReaderOptions {
  * four. A fetch holds up to 1.1 MB (ciphertext and plaintext): 35 MB in all. What waits costs some 500 bytes: the
  * chunks of three guests of 10 GiB may.
  */
-const limitsDefault: GateLimits = { running: 32, prefetch: 24, background: 4, waiting: 65_536 };
+export const fetchLimits = { running: 32, prefetch: 24, background: 4, waiting: 65_536 } satisfies GateLimits;
 
 /** A fault ends in an invocation error after that: below the shortest hook limit (10 s). The others may wait their turn. */
-const deadlineMsDefault: Readonly<Record<Urgency, number>> = {
+export const fetchDeadlineMs = {
   fault: 8 * secondMs,
   prefetch: 30 * secondMs,
   background: 120 * secondMs,
-};
+} satisfies Record<Urgency, number>;
 
 /** Of chunks on their way into a cache tier, over all of them: one that would go beyond is not kept there. */
-const fillBytesMax = 64 * mib;
+export const fillBytesMax = 64 * mib;
 
 interface Fetch {
   readonly id: string;
@@ -73,8 +73,8 @@ export class TieredReader implements ChunkReader {
   constructor(options: TieredReaderOptions) {
     this.#memory = new MemoryTier(options.memoryBytesMax);
     this.#tiers = options.tiers;
-    this.#gate = new UrgencyGate(options.limits ?? limitsDefault);
-    this.#deadlineMs = options.deadlineMs ?? deadlineMsDefault;
+    this.#gate = new UrgencyGate(options.limits ?? fetchLimits);
+    this.#deadlineMs = options.deadlineMs ?? fetchDeadlineMs;
     this.#opening = options.opening ?? null;
     this.#onCorrupt = options.onCorrupt ?? (() => {});
     this.#counters = options.tiers.map(() => new TierCounters());
