@@ -2,7 +2,7 @@ import { DriverError } from '../../worker/sandbox/driver.js';
 
 /** First user id of monitors: right above those of the `process` driver's boxes, which end at 2,104,900,000. */
 const uidBase = 2_105_000_000;
-/** Platform processes told apart by their process number; uidBase + 50,000 × 512 stays below 2³¹. */
+/** Platform processes told apart by their process number; uidBase + 50,000 × 514 stays below 2³¹. */
 const ownersMax = 50_000;
 
 /** A user id of its own for each monitor, given back at its end. */

@@ -43,6 +43,7 @@ export async function cloudKernel(): Promise<string> {
   await downloadPackages([kernel], packages, () => {});
   await takeKernel(join(packages, kernel.file), unfinished);
   rmSync(packages, { recursive: true });
+  chmodSync(unfinished, 0o755); // For tests that others than root run here.
   try {
     renameSync(unfinished, kernelFolder);
   } catch (error) {
