@@ -49,6 +49,7 @@ import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
 import type { SnapshotPlaces } from './snapshotplane.js';
 import { SnapshotReports } from './snapshotreports.js';
+import { SnapshotUpkeep } from './snapshotupkeep.js';
 import { startDiagnosis } from './startdiagnosis.js';
 
 export interface PlatformOptions {
@@ -181,6 +182,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const layers = new LayerTrees({ folder: folder.layers, treeOf: (sha256Hex) => config.codeFolder(sha256Hex) });
   config.onVersionActive((spec) => layers.prepare(spec.layers));
   if (snapshots !== null) prepareImages(config, layers, snapshots.images);
+  const upkeep = snapshots === null ? null : new SnapshotUpkeep({ parts: snapshots, config, clock, onProblem: report });
   const sharedLibraries = new SharedLibraries();
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
@@ -291,6 +293,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   async.start();
   eventSources.start();
   keepSpares(config, worker);
+  upkeep?.start();
 
   return {
     endpoint,
@@ -302,6 +305,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await closed;
       await worker.close();
       await layers.close();
+      await upkeep?.close();
       await driver.close();
       await opened.close();
       await assignment.close();
@@ -334,6 +338,6 @@ function prepareImages(config: ConfigService, layers: LayerTrees, images: CodeIm
 
 /** Runtimes of functions that exist get spares: those in use at the start, and each whose function becomes active. */
 function keepSpares(config: ConfigService, worker: WorkerService): void {
-  config.onVersionActive(({ runtime }) => worker.prewarm(runtime));
-  for (const runtime of config.runtimesInUse()) worker.prewarm(runtime);
+  config.onVersionActive(({ runtime, account }) => worker.prewarm(runtime, account));
+  for (const { runtime, account } of config.runtimesInUse()) worker.prewarm(runtime, account);
 }

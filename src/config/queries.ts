@@ -16,7 +16,8 @@ import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
 import type { SnapshotKeeper } from './snapshotkeeping.js';
-import type { Resolved } from './table.js';
+import { wantsSnapshot } from './snapshots.js';
+import { type Resolved, snapshotId } from './table.js';
 import { aliasView, functionView, listedView, type RuntimeVersionArn, runtimeVersionArn } from './view.js';
 
 export type { Caller } from './access.js';
@@ -222,13 +223,24 @@ export class ConfigQueries {
     return [...this.engine.table.all()].length;
   }
 
-  /** Runtimes of all versions of all functions, of every account. */
-  runtimesInUse(): ReadonlySet<RuntimeName> {
-    const found = new Set<RuntimeName>();
-    for (const state of this.engine.table.all()) {
-      for (const record of state.versions.values()) found.add(record.settings.runtime);
+  /** Runtimes of all versions of all functions, of every account; some of them more than once. */
+  *runtimesInUse(): Generator<{ readonly account: AccountId; readonly runtime: RuntimeName }> {
+    for (const { record, versions } of this.engine.table.all()) {
+      for (const { settings } of versions.values()) yield { account: record.account, runtime: settings.runtime };
     }
-    return found;
+  }
+
+  /** All functions of every account, and the ids of the snapshots that their versions have or wait for. */
+  snapshotNeeds(): {
+    readonly functions: readonly { readonly account: AccountId; readonly functionName: string }[];
+    readonly snapshots: ReadonlySet<string>;
+  } {
+    const states = [...this.engine.table.all()];
+    const ids = states.flatMap(({ record, versions }) =>
+      [...versions.values()].filter(wantsSnapshot).map((version) => snapshotId({ ...version, id: record })),
+    );
+    const functions = states.map(({ record }) => ({ account: record.account, functionName: record.name }));
+    return { functions, snapshots: new Set(ids) };
   }
 
   /** Folder of the unpacked code of a spec; made again from the blob when missing. Throws when the code is gone. */

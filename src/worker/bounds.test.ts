@@ -18,7 +18,7 @@ test('a worker at its number of sandboxes starts no further one, and says so', a
 test('unless told otherwise, two spares wait for each runtime in use, each counted as 64 MiB', async () => {
   // The test world's own default is none.
   const world = new World(new FakeDriver(), { sparesPerRuntime: undefined as never });
-  world.worker.prewarm('nodejs20.x');
+  world.worker.prewarm('nodejs20.x', '123456789012');
   await world.worker.spared();
   assert.deepEqual(world.worker.capacity().spares, { 'nodejs20.x': 2 });
   assert.equal(world.worker.capacity().memoryUsedMib, 128);

@@ -262,7 +262,7 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
         // A figure for a first invocation that ends with its process.
         this.#peak.of(this.#link?.box, this.#now());
         this.#rest();
-        this.#around.wanted(this.spec.runtime);
+        this.#around.wanted(this.spec);
         this.#around.events.onReady(this.id);
         break;
       case 'idle':

@@ -189,7 +189,7 @@ test('idle sandboxes freeze after the grace and thaw before work', async () => {
 test('spares: booted, frozen, taken, refilled, not for start variables, dropped for memory', async () => {
   const driver = new FakeDriver();
   const world = new World(driver, { sparesPerRuntime: 2, memoryMib: 300 });
-  world.worker.prewarm('nodejs20.x');
+  world.worker.prewarm('nodejs20.x', '123456789012');
   await world.worker.spared();
   assert.equal(driver.boxes.length, 2);
   assert.ok(driver.boxes.every((box) => box.frozen));

@@ -123,8 +123,8 @@ export interface WorkerService {
   invoke(lease: Lease, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void;
   /** Ends a sandbox: now when idle, after its invocation when busy. Unknown ids are ignored. */
   stop(sandboxId: SandboxId, reason: StopReason): void;
-  /** Keeps spares of this runtime from now on (a function of it was created). Returns at once. */
-  prewarm(runtime: RuntimeName): void;
+  /** Keeps spares of this runtime from now on (the account has a function of it). Returns at once. */
+  prewarm(runtime: RuntimeName, account: string): void;
   /**
    * Initializes the function in a sandbox of its own and saves that as the snapshot `spec.snapshot`, replacing one that
    * there is. At most two at a time, beside the sandboxes that `memoryMib` is for; others wait. Null: sandboxes cannot
@@ -193,7 +193,8 @@ class Worker implements WorkerService {
       clock,
       events,
       box: async (spec, held) =>
-        (held ? null : this.#spares.take(spec.runtime)) ?? this.#spares.boot(spec.runtime, held),
+        (held ? null : this.#spares.take(spec.runtime, spec)) ??
+        this.#spares.boot(spec.runtime, held, { account: spec.account, memoryMib: spec.memoryMib }),
       boxId,
       closing: () => this.#closing !== null,
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
@@ -204,7 +205,7 @@ class Worker implements WorkerService {
       answer: (onEnd, outcome) => this.#answer(onEnd, outcome),
       logged: () => this.#logged(),
       idled: () => this.#freezeLater(),
-      wanted: (runtime) => this.prewarm(runtime),
+      wanted: ({ runtime, account }) => this.prewarm(runtime, account),
       gone: (sandbox, problem) => this.#gone(sandbox, problem),
     };
     this.#captures = new Captures(this.#around);
@@ -247,8 +248,8 @@ class Worker implements WorkerService {
     this.#sandboxes.get(sandboxId)?.order('stop');
   }
 
-  prewarm(runtime: RuntimeName): void {
-    if (this.#closing === null) this.#spares.want(runtime);
+  prewarm(runtime: RuntimeName, account: string): void {
+    if (this.#closing === null) this.#spares.want(runtime, account);
   }
 
   spared(): Promise<void> {

@@ -15,6 +15,18 @@ const refillDelayMs = 25;
 /** A box that has not said HELLO by then is killed. */
 const helloMsMax = 30 * secondMs;
 
+/** What a box is for. */
+export interface SpareUse {
+  readonly account: string;
+  readonly memoryMib: number;
+}
+
+/** Which spares: with a driver whose spares two accounts may not share, those of one account. */
+interface Kind {
+  readonly runtime: RuntimeName;
+  readonly account: string | null;
+}
+
 export interface SparesOptions {
   readonly driver: SandboxDriver;
   readonly launch: (runtime: RuntimeName) => Promise<RuntimeLaunch>;
@@ -30,9 +42,10 @@ export interface SparesOptions {
  */
 export class Spares {
   readonly #options: SparesOptions;
-  readonly #wanted = new Set<RuntimeName>();
-  readonly #waiting = new Map<RuntimeName, BoxLink[]>();
-  readonly #resting = new Map<RuntimeName, NodeJS.Timeout>();
+  /** By kind, as text. */
+  readonly #wanted = new Map<string, Kind>();
+  readonly #waiting = new Map<string, BoxLink[]>();
+  readonly #resting = new Map<string, NodeJS.Timeout>();
   #settled: (() => void)[] = [];
   #filling = false;
   #later: NodeJS.Timeout | null = null;
@@ -49,22 +62,29 @@ export class Spares {
     return count;
   }
 
+  /** By runtime. */
   counts(): Record<string, number> {
-    return Object.fromEntries(
-      [...this.#waiting].map(([runtime, links]) => [runtime, links.filter((link) => link.alive).length]),
-    );
+    const counts: Record<string, number> = {};
+    for (const [key, { runtime }] of this.#wanted) {
+      const alive = this.#waiting.get(key)!.filter((link) => link.alive).length;
+      counts[runtime] = (counts[runtime] ?? 0) + alive;
+    }
+    return counts;
   }
 
-  want(runtime: RuntimeName): void {
-    if (this.#options.perRuntime === 0 || this.#wanted.has(runtime)) return;
-    this.#wanted.add(runtime);
-    this.#waiting.set(runtime, []);
+  want(runtime: RuntimeName, account: string): void {
+    const kind = this.#kind(runtime, account);
+    const key = keyOf(kind);
+    if (this.#options.perRuntime === 0 || this.#wanted.has(key)) return;
+    this.#wanted.set(key, kind);
+    this.#waiting.set(key, []);
     this.#refill();
   }
 
-  /** A waiting box, running again, or null. */
-  take(runtime: RuntimeName): BoxLink | null {
-    const links = this.#waiting.get(runtime);
+  /** A waiting box that serves this function, running again, or null. */
+  take(runtime: RuntimeName, { account, memoryMib }: SpareUse): BoxLink | null {
+    if (memoryMib > this.#options.driver.spareMemoryMibMax) return null;
+    const links = this.#waiting.get(keyOf(this.#kind(runtime, account)));
     for (let link = links?.shift(); link !== undefined; link = links!.shift()) {
       if (!link.alive) continue;
       link.thaw();
@@ -78,14 +98,15 @@ export class Spares {
   /**
    * Boots a box now; rejects with DriverError. A managed runtime is starting then: what it is told waits in its channel.
    * `held`: for a function that no spare can serve, since its runtime must start with the function's variables; a managed
-   * runtime is then not started yet.
+   * runtime is then not started yet. `use`: what is known of the function it is for.
    */
-  async boot(runtime: RuntimeName, held = false): Promise<BoxLink> {
+  async boot(runtime: RuntimeName, held: boolean, use: Partial<SpareUse>): Promise<BoxLink> {
     const launch = await this.#options.launch(runtime);
     const waits = held && launch.command !== null;
     const box = await this.#options.driver.boot({
       boxId: this.#options.boxId(),
       runtime: waits ? { ...launch, command: null } : launch,
+      ...use,
     });
     return new BoxLink(box, launch.command !== null, waits ? launch : null);
   }
@@ -118,12 +139,16 @@ export class Spares {
     this.#settle();
   }
 
-  #missing(): RuntimeName | null {
+  #kind(runtime: RuntimeName, account: string): Kind {
+    return { runtime, account: this.#options.driver.sparesPerAccount ? account : null };
+  }
+
+  #missing(): Kind | null {
     if (this.#closed || !this.#options.fits(spareMemoryMib)) return null;
-    for (const [runtime, all] of this.#waiting) {
-      const links = all.filter((link) => link.alive);
-      this.#waiting.set(runtime, links);
-      if (links.length < this.#options.perRuntime && !this.#resting.has(runtime)) return runtime;
+    for (const [key, kind] of this.#wanted) {
+      const links = this.#waiting.get(key)!.filter((link) => link.alive);
+      this.#waiting.set(key, links);
+      if (links.length < this.#options.perRuntime && !this.#resting.has(key)) return kind;
     }
     return null;
   }
@@ -137,21 +162,23 @@ export class Spares {
 
   #refill(): void {
     if (this.#filling) return;
-    const runtime = this.#missing();
-    if (runtime === null) {
+    const kind = this.#missing();
+    if (kind === null) {
       this.#settle();
       return;
     }
     this.#filling = true;
     // A turn later: whoever took a spare is served first.
-    setImmediate(() => void this.#fill(runtime));
+    setImmediate(() => void this.#fill(kind));
   }
 
-  async #fill(runtime: RuntimeName): Promise<void> {
+  async #fill(kind: Kind): Promise<void> {
+    const { runtime, account } = kind;
+    const key = keyOf(kind);
     try {
-      const link = await this.boot(runtime);
+      const link = await this.boot(runtime, false, account === null ? {} : { account });
       await this.#greeted(link, runtime);
-      const links = this.#waiting.get(runtime);
+      const links = this.#waiting.get(key);
       if (this.#closed || links === undefined) await link.kill();
       else {
         links.push(link);
@@ -159,7 +186,7 @@ export class Spares {
       }
     } catch {
       // Reported when a function needs the runtime: its own boot fails with the same reason.
-      if (!this.#closed) this.#rest(runtime);
+      if (!this.#closed) this.#rest(key);
     }
     this.#filling = false;
     this.#refill();
@@ -174,13 +201,13 @@ export class Spares {
     throw new Error(`${runtime} did not start`);
   }
 
-  #rest(runtime: RuntimeName): void {
+  #rest(key: string): void {
     const timer = setTimeout(() => {
-      this.#resting.delete(runtime);
+      this.#resting.delete(key);
       this.#refill();
     }, retryMs);
     timer.unref();
-    this.#resting.set(runtime, timer);
+    this.#resting.set(key, timer);
   }
 
   #settle(): void {
@@ -188,4 +215,8 @@ export class Spares {
     this.#settled = [];
     for (const resolve of settled) resolve();
   }
+}
+
+function keyOf({ runtime, account }: Kind): string {
+  return account === null ? runtime : `${runtime} of ${account}`;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/ports/clock.js';
-import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
+import type { FunctionSpec } from '../wire/functionspec.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
 import type { BoxLink } from './boxlink.js';
 import type { LiveSandbox } from './livesandbox.js';
@@ -26,7 +26,7 @@ export interface Surroundings {
   answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void;
   logged(): void;
   idled(): void;
-  /** A function of this runtime works here: spares of it are worth having. */
-  wanted(runtime: RuntimeName): void;
+  /** This function works here: spares of its runtime are worth having. */
+  wanted(spec: FunctionSpec): void;
   gone(sandbox: LiveSandbox, problem: string | null): void;
 }

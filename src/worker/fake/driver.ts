@@ -166,6 +166,7 @@ export class FakeSnapshots implements FunctionSnapshots {
 export class FakeDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly sparesPerAccount = false;
   readonly snapshots: FakeSnapshots | null;
   readonly boxes: FakeBox[] = [];
   readonly scratches: { mib: number; disposed: boolean }[] = [];

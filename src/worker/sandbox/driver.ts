@@ -152,6 +152,8 @@ export interface SandboxDriver {
   readonly grade: IsolationGrade;
   /** Functions with more memory cannot take a spare. Infinite where memory is a limit only, not hardware. */
   readonly spareMemoryMibMax: number;
+  /** Spares hold memory that two accounts may not share: each account has spares of its own. */
+  readonly sparesPerAccount: boolean;
   /** Null where a sandbox cannot be saved. */
   readonly snapshots: FunctionSnapshots | null;
   protections(): readonly Protection[];
@@ -161,6 +163,8 @@ export interface SandboxDriver {
     readonly runtime: RuntimeLaunch;
     /** Of the function it is for; absent for a spare, which then serves only functions up to `spareMemoryMibMax`. */
     readonly memoryMib?: number;
+    /** Whose function it is for. Absent: nobody's in particular. */
+    readonly account?: string;
   }): Promise<Box>;
   /** Makes ahead what the first boot of a runtime would have to wait for. Absent: nothing. Rejects with DriverError. */
   prepare?(runtime: RuntimeLaunch): Promise<void>;

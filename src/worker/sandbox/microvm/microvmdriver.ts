@@ -57,6 +57,7 @@ interface Age {
 export class MicroVmDriver implements SandboxDriver {
   readonly grade = 'microvm';
   readonly spareMemoryMibMax = spareMemoryMibMax;
+  readonly sparesPerAccount = true;
   readonly snapshots: MachineSnapshots;
   readonly #boxes = new Map<string, MicroVmBox | null>();
   readonly #scratches: Scratches;
@@ -110,13 +111,14 @@ export class MicroVmDriver implements SandboxDriver {
     readonly boxId: string;
     readonly runtime: RuntimeLaunch;
     readonly memoryMib?: number;
+    readonly account?: string;
   }): Promise<Box> {
-    const { boxId, runtime, memoryMib } = request;
+    const { boxId, runtime, memoryMib, account = platformScope } = request;
     const release = this.#reserve(boxId);
     try {
       const memoryClassMib = memoryMib === undefined ? memoryClassesMib[0] : memoryClassOf(memoryMib);
       const image = runtime.mounts.length === 0 ? null : await this.#runtime(runtime);
-      const running = await this.#start(boxId, memoryClassMib, runtime, image);
+      const running = await this.#start(boxId, memoryClassMib, runtime, image, account);
       try {
         // A runtime that starts later finds its files; one of a layer has them.
         if (runtime.command === null && image !== null) {
@@ -208,6 +210,7 @@ export class MicroVmDriver implements SandboxDriver {
     memoryClassMib: number,
     launch: RuntimeLaunch,
     image: MachineRuntime | null,
+    tenant: string,
   ): Promise<Running> {
     for (let attempt = 1; ; attempt++) {
       const place = await this.#place();
@@ -215,7 +218,7 @@ export class MicroVmDriver implements SandboxDriver {
       const record = await this.#layers.take(wish);
       try {
         const snapshot = await this.options.store.load(record);
-        return await this.#restore(place, id, snapshot, image);
+        return await this.#restore(place, id, snapshot, image, tenant);
       } catch (error) {
         if (attempt === 2 || this.#closing !== null) throw error;
         this.options.progress(`snapshot layer ${wish.slot} could not be restored: ${(error as Error).message}`);
@@ -235,9 +238,10 @@ export class MicroVmDriver implements SandboxDriver {
     id: string,
     snapshot: LoadedSnapshot,
     runtime: MachineRuntime | null,
+    tenant: string,
   ): Promise<Running> {
     const shape = shapeOf(snapshot.record.memoryMib, place.image.rootBytes);
-    return restoreMachine(place, id, shape, snapshot, { runtime, code: null, layers: null, tenant: platformScope });
+    return restoreMachine(place, id, shape, snapshot, { runtime, code: null, layers: null, tenant });
   }
 
   async #runtime(launch: RuntimeLaunch): Promise<MachineRuntime> {

@@ -23,6 +23,7 @@ const boxesMax = 4096;
 export class NoneDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly sparesPerAccount = false;
   readonly snapshots = null;
   private readonly boxes = new Map<string, NoneBox>();
   private closing: Promise<void> | null = null;

@@ -40,6 +40,7 @@ export interface ProcessDriverOptions {
 export class ProcessDriver implements SandboxDriver {
   readonly grade = 'namespaces';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
+  readonly sparesPerAccount = false;
   readonly snapshots = null;
   private readonly boxes = new Map<string, Promise<ProcessBox>>();
   private readonly files = new Map<string, Promise<string>>();
