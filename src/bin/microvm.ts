@@ -16,6 +16,7 @@ import { mib } from '../kernel/units.js';
 import { CodeImages } from '../snapshot/codeimages.js';
 import { Plane } from '../snapshot/plane.js';
 import { SnapshotStore } from '../snapshot/store.js';
+import { removeStrays } from '../snapshot/strays.js';
 import { SparseFsClient } from '../sparsefs/client.js';
 import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
@@ -70,6 +71,8 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   const packer = new Packer(chunks, reader);
   const plane = new Plane({ blob, keyring, packer, reader, manifests });
   const store = new SnapshotStore(plane);
+  // What cannot be looked through now is looked through at the next start.
+  await removeStrays(plane, store).catch((error: Error) => progress(`manifests that nothing names: ${error.message}`));
   const images = new CodeImages(plane, join(runFolder, 'images'), {
     needed: (account) => store.needed(account),
     now: () => clock.nowMs(),

@@ -68,7 +68,7 @@ export class CodeImages {
       await this.#claim(owner, tree, await known);
       return known;
     }
-    const image = this.#exclusively(() => this.#find(directory, tree, owner));
+    const image = this.#undisturbed(() => this.#find(directory, tree, owner));
     this.#images.set(key, image);
     image.catch(() => this.#images.delete(key));
     const [oldest] = this.#images.keys();
@@ -164,7 +164,7 @@ export class CodeImages {
 
   async #claim(owner: TreeOwner, tree: string, image: StoredFile): Promise<void> {
     if (this.#claimed.has(`${lineageKey(owner)} ${tree}`)) return;
-    await this.#exclusively(async () => {
+    await this.#undisturbed(async () => {
       const lineage = await this.#lineages.read(lineageKey(owner));
       if (lineage.some((one) => one.tree === tree)) this.#setClaimed(owner, tree);
       else await this.#remember(owner, { tree, manifest: image.name, createdMs: this.options.now() });
@@ -187,8 +187,8 @@ export class CodeImages {
   }
 
   /** While nothing is removed. */
-  async #exclusively<T>(find: () => Promise<T>): Promise<T> {
-    while (this.#removing !== null) await this.#removing;
+  async #undisturbed<T>(find: () => Promise<T>): Promise<T> {
+    while (this.#removing !== null) await this.#removing.catch(() => {});
     this.#finding += 1;
     try {
       return await find();
