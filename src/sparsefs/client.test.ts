@@ -197,6 +197,7 @@ describe('the sparse file system', { skip, ...deadline }, () => {
     await assert.rejects(fs.expose('half', pageBytes / 2, null), DriverError);
     await assert.rejects(fs.expose('other-size', pageBytes, manifest), DriverError);
     await assert.rejects(fs.fill('absent', manifest), DriverError);
+    await assert.rejects(fs.fill('taken', manifest), DriverError);
     await assert.rejects(fs.recorded('taken'), DriverError);
     await assert.rejects(fs.withdraw('absent'), DriverError);
   });

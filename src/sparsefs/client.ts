@@ -64,7 +64,6 @@ export class SparseFsClient implements SparseFs {
   readonly directory: string;
   readonly ended: Promise<string>;
   private readonly waiting = new Map<number, Waiting>();
-  private readonly paths = new Map<string, string>();
   private readonly pinger: NodeJS.Timeout;
   private nextId = 1;
   private broken: DriverError | null = null;
@@ -137,9 +136,7 @@ export class SparseFsClient implements SparseFs {
     }
     const packed = manifest === null ? null : this.pack(name, manifest);
     await this.request({ kind: 'expose', name, bytes, manifest: packed, access });
-    const path = join(this.directory, access, name);
-    this.paths.set(name, path);
-    return path;
+    return join(this.directory, access, name);
   }
 
   async fill(name: string, manifest: Manifest): Promise<void> {
@@ -193,7 +190,9 @@ export class SparseFsClient implements SparseFs {
 
   private request(request: ControlRequest): Promise<ControlAnswer> {
     if (this.broken !== null) return Promise.reject(this.broken);
-    assert(this.waiting.size < pendingMax, 'more than 1024 requests wait: the caller has no bound');
+    if (this.waiting.size >= pendingMax) {
+      return Promise.reject(new DriverError(`${pendingMax} requests to the sparse file system wait already`));
+    }
     return new Promise((resolve, reject) => {
       const id = this.nextId;
       this.nextId += 1;

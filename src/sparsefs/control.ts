@@ -9,8 +9,8 @@ import type { Access, SparseFsMetrics } from './sparsefs.js';
 
 /** A larger manifest is refused: it is of 500 GB of memory, or broken. */
 export const manifestBytesMax = 64 * mib;
-/** Requests without an answer; beyond this the owner's callers have no bound. */
-export const pendingMax = 1_024;
+/** Requests without an answer: eight for each sandbox that a worker may have. More are refused. */
+export const pendingMax = 8_192;
 
 export type ControlRequest =
   | { readonly kind: 'open'; readonly directory: string; readonly composition: unknown }

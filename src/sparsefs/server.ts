@@ -107,6 +107,7 @@ export class SparseFsServer {
       case 'fill': {
         const { mount, file } = this.find(request.name);
         if (file.filled) throw new DriverError(`${request.name} has its contents already`);
+        if (request.manifest.bytes > file.bytes) throw new DriverError(`${request.name} is smaller than its contents`);
         this.fill(file, new PageMap(request.manifest));
         // Whatever the kernel keeps of it is zero pages, and those read until now.
         if (file.lookups > 0) await mount.device.notify(encodeInvalidateInode(file.node));
