@@ -89,6 +89,7 @@ function readVerdict(path: string): KvmVerdict | null {
 export async function bootProbeGuest(
   accelerator: Accelerator,
   kernelPath: string,
+  msMax = bootMsMax,
 ): Promise<Omit<KvmVerdict, 'probedAtMs'>> {
   const program = nativeProgram('probeguest');
   if (program === null) throw new DriverError('the native parts are not built: node setup/native.mjs');
@@ -109,14 +110,14 @@ export async function bootProbeGuest(
       commandLine: 'quiet',
     });
     const deadline = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), bootMsMax);
+      timer = setTimeout(() => resolve(null), msMax);
     });
     const exit = await Promise.race([machine.exited, deadline]);
     const ms = Math.round(performance.now() - started);
     const console = machine.console();
     await machine.kill();
     if (console.includes(goodLine)) return { usable: true, detail: `a guest kernel booted in ${ms} ms` };
-    if (exit === null) return { usable: false, detail: `a guest kernel did not boot within ${bootMsMax / 1000} s` };
+    if (exit === null) return { usable: false, detail: `a guest kernel did not boot within ${msMax / 1000} s` };
     return { usable: false, detail: oneLine(exit.reason) };
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
