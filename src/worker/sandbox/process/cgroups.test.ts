@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -13,6 +13,13 @@ const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((path) =>
   existsSync(join(path, 'cgroup.controllers')),
 );
 if (unified) variants['version 2, freezer'] = [{ version: 2, controllers: ['freezer'], base: unified }];
+
+/** User and system time of a process, in hundredths of a second. */
+function cpuTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
 
 for (const [name, hierarchies] of Object.entries(variants)) {
   describe(`cgroups ${name}`, () => {
@@ -67,6 +74,35 @@ for (const [name, hierarchies] of Object.entries(variants)) {
         assert.equal(box.oomKills(), 0);
       } finally {
         await box.remove();
+        for (const group of cgroups.groups) rmdirSync(group);
+      }
+    });
+
+    it('share a processor by memory', { timeout: 120_000 }, async (context) => {
+      const cgroups = Cgroups.open(newOwnerName(), hierarchies);
+      const boxes = ['large', 'small'].map((box) => cgroups.createBox(box));
+      const children: ChildProcess[] = [];
+      try {
+        if (!cgroups.has('cpu')) return context.skip(cgroups.detail('cpu'));
+        const [large, small] = boxes.map((box, index) => {
+          box.setLimits(index === 0 ? 1769 : 221); // 8 to 1.
+          // On one processor, or there is nothing to share.
+          const script = 'read _; while :; do :; done';
+          const child = spawn('taskset', ['-c', '0', '/bin/sh', '-c', script], {
+            stdio: ['pipe', 'ignore', 'inherit'],
+          });
+          children.push(child);
+          for (const file of box.procsFiles) writeFileSync(file, String(child.pid));
+          return child;
+        });
+        for (const child of children) child.stdin!.write('\n');
+        // Both have been running for a while, however little of the processor others leave.
+        while (cpuTicks(large!.pid!) < 100) await new Promise((resolve) => setTimeout(resolve, 20));
+        const ratio = cpuTicks(large!.pid!) / Math.max(1, cpuTicks(small!.pid!));
+        assert.ok(ratio > 3, `${ratio.toFixed(1)} to 1`);
+      } finally {
+        for (const child of children) child.kill('SIGKILL');
+        for (const box of boxes) await box.remove();
         for (const group of cgroups.groups) rmdirSync(group);
       }
     });

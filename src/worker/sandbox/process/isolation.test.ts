@@ -176,8 +176,9 @@ describe('isolation of the process driver', () => {
     'has a bounded number of processes',
     async (guest) => {
       const made = await guest.run(`
-      const script = 'i=0; while [ $i -lt 1100 ]; do sleep 60 & i=$((i+1)); done; echo done';
-      const child = cp.spawn('/bin/sh', ['-c', script], { stdio: 'ignore' });
+      // Each waits for a word that never comes, however long it takes to start them all.
+      const script = 'i=0; while [ $i -lt 1100 ]; do read word <&3 & i=$((i+1)); done';
+      const child = cp.spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
       await new Promise((resolve) => child.on('exit', resolve));
       return fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).length;`);
       assert.ok((made as number) <= 1024, `${made} processes`);
