@@ -6,8 +6,8 @@ import { storeHeadBytes, writeStoreHead } from './protocol.js';
 export const batchPagesMax = 256;
 /** A batch whose pages are all apart has a head for each. */
 const batchBytesMax = batchPagesMax * (pageBytes + storeHeadBytes);
-/** Batches being filled or written; who has a fifth waits. */
-const batchesMax = 4;
+/** Batches being filled or written: one each. More would lie there while a guest that is as fast reads the same pages. */
+const batchesMax = 2;
 
 /** Pages that lie one behind the other, from one place. */
 export interface StoredRun {
