@@ -23,11 +23,10 @@ function clientRandom() {
   });
 }
 
+const ofKernel = () => Array.from({ length: 8 }, () => fs.readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim());
+
 async function draw() {
-  // First: once the kernel has given out a lot, it renews itself.
-  const kernel = Array.from({ length: 8 }, () => fs.readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim());
   return {
-    kernel,
     'crypto.randomUUID': many(() => crypto.randomUUID()),
     'crypto.randomBytes': many(() => crypto.randomBytes(12).toString('hex')),
     'crypto.randomInt': many(() => crypto.randomInt(2 ** 48 - 1)),
@@ -37,18 +36,24 @@ async function draw() {
   };
 }
 const loading = draw();
-exports.handler = async () => { await loading; return draw(); };
+let kernel;
+awslambda.registerBeforeSnapshot(() => loading);
+// At once after the restore: a kernel that nobody renewed does so itself after some seconds.
+awslambda.registerAfterRestore(() => { kernel = ofKernel(); });
+exports.handler = async () => ({ kernel, ...(await draw()) });
 `;
 
 export const pythonDraws = `
-import os, random, secrets, ssl, tempfile, uuid
+import os, random, secrets, snapshot_restore_py, ssl, tempfile, uuid
 
 def many(draw):
     return [str(draw()) for _ in range(${drawsPerClone})]
 
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 def client_random():
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    connection = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="example.com")
+    connection = tls.wrap_bio(incoming, outgoing, server_hostname="example.com")
     try:
         connection.do_handshake()
     except ssl.SSLWantReadError:
@@ -56,23 +61,32 @@ def client_random():
     return outgoing.read()[11:43].hex()
 
 def draw():
-    # First: once the kernel has given out a lot, it renews itself.
-    kernel = [open("/proc/sys/kernel/random/uuid").read().strip() for _ in range(8)]
     return {
-        "kernel": kernel,
         "random": many(random.random),
-        "secrets": many(lambda: secrets.token_hex(12)),
-        "uuid.uuid4": many(uuid.uuid4),
-        "uuid.uuid1": many(lambda: hex(uuid.uuid1().node) + uuid.uuid1().hex),
         "tempfile": [next(tempfile._get_candidate_names()) for _ in range(8)],
+        "uuid.uuid1": many(lambda: hex(uuid.uuid1().node) + uuid.uuid1().hex),
         "TLS client random": [client_random(), client_random()],
         "ssl.RAND_bytes": many(lambda: ssl.RAND_bytes(12).hex()),
     }
 
+def of_kernel():
+    return {
+        "kernel": [open("/proc/sys/kernel/random/uuid").read().strip() for _ in range(8)],
+        "secrets": many(lambda: secrets.token_hex(12)),
+        "uuid.uuid4": many(uuid.uuid4),
+    }
+
 draw()
+of_kernel()
+drawn = {}
+
+# At once after the restore: a kernel that nobody renewed does so itself after some seconds.
+@snapshot_restore_py.register_after_restore
+def restored():
+    drawn.update(of_kernel())
 
 def handler(event, context):
-    return draw()
+    return {**drawn, **draw()}
 `;
 
 /** Generators that gave a value more than once, over all clones together. */
