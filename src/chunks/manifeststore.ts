@@ -2,7 +2,8 @@ import type { Blob } from '../kernel/ports/blob.js';
 import { ChunkError } from './chunkerror.js';
 import type { Keyring, Scope } from './keyring.js';
 import type { Manifest } from './layout.js';
-import { decodeManifest, encodeManifest } from './manifest.js';
+import { encodeManifest } from './manifest.js';
+import { ManifestThread } from './manifestthread.js';
 import { checkIndex, type PageIndex } from './pageindex.js';
 import { openRecord, recordName, sealRecord } from './sealedrecord.js';
 
@@ -26,6 +27,7 @@ export class ManifestStore {
   readonly #blob: Blob;
   readonly #keyring: Keyring;
   readonly #keeper: ManifestKeeper | null;
+  readonly #thread = new ManifestThread();
 
   /** @param keeper Null only where nothing is ever collected, or nothing put. */
   constructor(blob: Blob, keyring: Keyring, keeper: ManifestKeeper | null = null) {
@@ -52,9 +54,10 @@ export class ManifestStore {
   }
 
   async get(scope: Scope, name: string): Promise<Manifest> {
-    const encoded = await this.#read(scope, name, manifestKind);
-    if (encoded === null) throw new ChunkError('missing', `no manifest ${name} of ${scope}`);
-    return decodeManifest(encoded);
+    const at = key(scope, name, manifestKind);
+    const sealed = await this.#blob.get(at);
+    if (sealed === null) throw new ChunkError('missing', `no manifest ${name} of ${scope}`);
+    return await this.#thread.open(at, sealed, this.#keyring.manifestKey(scope));
   }
 
   /** The index of a manifest, or null: it was stored without. */

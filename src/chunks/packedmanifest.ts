@@ -17,8 +17,20 @@ export interface PackedManifest {
 /** Of a name and of a key. */
 export const hashBytes = 32;
 
-/** Throws AssertionError when the runs are not ascending or leave their chunks or the file: who made it is wrong. */
+/** Packed forms that exist: a manifest never changes. They go with their manifests. */
+const packedForms = new WeakMap<Manifest, PackedManifest>();
+
+/** The same manifest again costs nothing. Not to be changed. As `pack` throws. */
 export function packManifest(manifest: Manifest): PackedManifest {
+  const known = packedForms.get(manifest);
+  if (known !== undefined) return known;
+  const packed = pack(manifest);
+  packedForms.set(manifest, packed);
+  return packed;
+}
+
+/** Throws AssertionError when the runs are not ascending or leave their chunks or the file: who made it is wrong. */
+function pack(manifest: Manifest): PackedManifest {
   const { chunks } = manifest;
   const names = Buffer.alloc(chunks.length * hashBytes);
   const keys = Buffer.alloc(chunks.length * hashBytes);
@@ -40,6 +52,33 @@ export function packManifest(manifest: Manifest): PackedManifest {
   });
   assert(end * pageBytes <= manifest.bytes, 'a page run leaves its file');
   return { bytes: manifest.bytes, names, keys, sizes, runs };
+}
+
+/** A manifest whose chunks and runs come into being when somebody looks at them: most travel on packed. */
+export function lazyManifest(from: PackedManifest, parent: string | null): Manifest {
+  // Between threads, buffers become plain arrays.
+  const packed = { ...from, names: asBuffer(from.names), keys: asBuffer(from.keys) };
+  let unpacked: Manifest | null = null;
+  const whole = () => {
+    unpacked ??= unpackManifest(packed, parent);
+    return unpacked;
+  };
+  const manifest: Manifest = {
+    bytes: packed.bytes,
+    parent,
+    get chunks() {
+      return whole().chunks;
+    },
+    get runs() {
+      return whole().runs;
+    },
+  };
+  packedForms.set(manifest, packed);
+  return manifest;
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 export function unpackManifest({ bytes, names, keys, sizes, runs }: PackedManifest, parent: string | null): Manifest {

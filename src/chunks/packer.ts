@@ -4,7 +4,7 @@ import { minuteMs, secondMs } from '../kernel/units.js';
 import { ChunkError } from './chunkerror.js';
 import { withinMs } from './deadline.js';
 import { type ChunkReader, type Manifest, pageBytes } from './layout.js';
-import { packManifest, unpackManifest } from './packedmanifest.js';
+import { lazyManifest, packManifest } from './packedmanifest.js';
 import type { PackingCounts } from './packing.js';
 import type { PackAnswer, PackOrder } from './packworker.js';
 import { checkIndex, type PageIndex, pageHash } from './pageindex.js';
@@ -286,7 +286,7 @@ export class Packer {
         break;
       case 'packed':
         job.packed = {
-          manifest: unpackManifest(answer.manifest, job.parent),
+          manifest: lazyManifest(answer.manifest, job.parent),
           index: { hashes: answer.hashes },
           counts: answer.counts,
         };
