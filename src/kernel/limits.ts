@@ -1,4 +1,4 @@
-import { hourMs, kib, mib, minuteMs, secondMs } from './units.js';
+import { dayMs, hourMs, kib, mib, minuteMs, secondMs } from './units.js';
 
 /**
  * The limits of the service that Hearth mirrors (AWS documentation, "Lambda quotas", unless a line says otherwise),
@@ -39,7 +39,7 @@ export const limits = {
   /** The runtime and its after-restore hooks, after a snapshot was restored. */
   restoreMsMax: 10 * secondMs,
   /** SnapStart keeps the snapshot of a version that nobody invokes for 14 days. */
-  snapshotIdleMsMax: 14 * 24 * hourMs,
+  snapshotIdleMsMax: 14 * dayMs,
   asyncEventAgeMsMax: 6 * hourMs,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,
