@@ -14,6 +14,7 @@ const sources = [
   'guest/agent/agent.c',
   'src/worker/sandbox/native/connector.c',
   'src/worker/sandbox/native/extents.c',
+  'src/worker/sandbox/native/fence.c',
   'src/worker/sandbox/native/launcher.c',
   'src/worker/sandbox/native/mounthelper.c',
   'src/vmm/native/probeguest.c',

@@ -29,6 +29,8 @@ export async function openDriver(
   grade: IsolationGrade,
   folder: DataFolder,
   where: SnapshotPlaces,
+  /** Addresses of this machine that sandboxes may reach: where the platform is told to listen. */
+  reachable: readonly string[],
 ): Promise<OpenedDriver> {
   if (grade === 'microvm') {
     const { openMicroVm } = await import('./microvm.js');
@@ -37,6 +39,7 @@ export async function openDriver(
       snapshotFolder: folder.snapshots,
       runFolder,
       progress,
+      reachable,
       ...where,
     });
     return { driver, snapshots: { store, images, machines: driver.snapshots }, close };
@@ -47,5 +50,5 @@ export async function openDriver(
     return { driver: await NoneDriver.open({ stateDirectory: folder.run }), snapshots: null, close };
   }
   const { ProcessDriver } = await import('../worker/sandbox/process/processdriver.js');
-  return { driver: await ProcessDriver.open({ stateDirectory: folder.run }), snapshots: null, close };
+  return { driver: await ProcessDriver.open({ stateDirectory: folder.run, reachable }), snapshots: null, close };
 }

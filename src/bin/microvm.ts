@@ -38,6 +38,8 @@ export interface MicroVmPlatformOptions {
   /** What lives as long as the platform. */
   readonly runFolder: string;
   readonly progress: (text: string) => void;
+  /** Addresses of this machine that guests may reach. Default: none. */
+  readonly reachable?: readonly string[];
   /** Where chunks and manifests are instead of in the snapshot folder; no other platform uses it. Default: nowhere. */
   readonly bucket?: S3BlobOptions | null;
   /** L2. Default: none; this worker's own caches, then the origin. */
@@ -78,7 +80,11 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
     now: () => clock.nowMs(),
   });
   const kvm = await probeKvm({ kernelPath: image.kernelPath, cacheDirectory: defaultImageDirectory() });
-  const vmm = await QemuVmm.open({ stateDirectory: runFolder, accelerator: kvm.usable ? 'kvm' : 'tcg' });
+  const vmm = await QemuVmm.open({
+    stateDirectory: runFolder,
+    accelerator: kvm.usable ? 'kvm' : 'tcg',
+    reachable: options.reachable ?? [],
+  });
   const sharedCache = options.sharedCache ?? null;
   let fs: SparseFsClient | null = null;
   const members =

@@ -124,11 +124,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
-  const opened = await openDriver(options.isolation, folder, {
-    sharedCache: null,
-    bucket: null,
-    ...options.snapshotPlaces,
-  });
+  const places = { sharedCache: null, bucket: null, ...options.snapshotPlaces };
+  const opened = await openDriver(options.isolation, folder, places, [options.host]);
   const { driver, snapshots } = opened;
 
   const store = new LmdbEnvironment(folder.store);

@@ -40,6 +40,8 @@ export interface QemuVmmOptions {
   readonly stateDirectory?: string;
   /** `kvm` only where `probeKvm` saw it boot a kernel. Default: `tcg`. */
   readonly accelerator?: Accelerator;
+  /** Addresses of this machine that guests may reach: those where the platform is told to listen. Default: none. */
+  readonly reachable?: readonly string[];
   /** Machines alive at once. Default and most: 512. */
   readonly machinesMax?: number;
 }
@@ -92,6 +94,7 @@ export class QemuVmm implements Vmm {
         bwrap,
         launcher,
         slirp: network.path,
+        reachable: options.reachable ?? [],
         cgroups,
         ...monitorUsers(kind.accelerator),
       };

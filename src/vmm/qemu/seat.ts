@@ -25,6 +25,8 @@ export interface SeatPlace {
   readonly launcher: string;
   /** Null without outbound network. */
   readonly slirp: string | null;
+  /** Addresses of this machine that guests may reach. Default: none. */
+  readonly reachable?: readonly string[];
   /** Ours; holds `filter` and, for a moment, files of seats. */
   readonly folder: string;
   readonly cgroups: Cgroups;
@@ -128,7 +130,7 @@ export class Seat {
           stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', filter, 'pipe', stateOut, 'pipe'],
         },
       );
-      const network = place.slirp === null ? null : Network.prepare(place.launcher, place.slirp);
+      const network = place.slirp === null ? null : Network.prepare(place.launcher, place.slirp, place.reachable);
       return new Seat(place, name, uid, cgroup, child, openSync(statePath, 'r'), network);
     } catch (error) {
       cgroup?.remove().catch(() => {});

@@ -21,7 +21,15 @@ export function findProgram(name: string): string | null {
   return null;
 }
 
-export type NativeProgram = 'agent' | 'connector' | 'extents' | 'launcher' | 'mounthelper' | 'probeguest' | 'vmagent';
+export type NativeProgram =
+  | 'agent'
+  | 'connector'
+  | 'extents'
+  | 'fence'
+  | 'launcher'
+  | 'mounthelper'
+  | 'probeguest'
+  | 'vmagent';
 
 /** Path of one of Hearth's own C programs (`setup/native.mjs` builds them), or null when it is not built. */
 export function nativeProgram(name: NativeProgram): string | null {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { DriverError } from '../driver.js';
 import { reexecInMountNamespace } from '../reexec.js';
 import { Guest, TestFolder } from '../testguest.js';
+import { fencedAddresses } from './network.js';
 import { ProcessDriver } from './processdriver.js';
 import { refusedSyscalls } from './seccomp.js';
 import { syscalls } from './syscalls.js';
@@ -33,7 +34,7 @@ describe('isolation of the process driver', () => {
   /** A bound box for one point; `needs` names a protection without which the point cannot be shown. */
   const point = (
     what: string,
-    body: (guest: Guest, driver: ProcessDriver) => Promise<void>,
+    body: (guest: Guest, driver: ProcessDriver, context: TestContext) => Promise<void>,
     needs?: string,
     memoryMib = 256,
   ) =>
@@ -46,7 +47,7 @@ describe('isolation of the process driver', () => {
       const scratch = await driver.createScratch(512);
       try {
         await folder.bind(guest, scratch, memoryMib);
-        await body(guest, driver);
+        await body(guest, driver, context);
       } finally {
         await guest.box.kill();
         await scratch.dispose();
@@ -122,6 +123,28 @@ describe('isolation of the process driver', () => {
       [],
     );
   });
+
+  point(
+    'does not reach other addresses of the machine either',
+    async (guest, _driver, context) => {
+      const [address] = fencedAddresses([]);
+      if (address === undefined) return context.skip('this machine has no address but its loopback');
+      let reached = 0;
+      const listener = createServer((socket) => {
+        reached += 1;
+        socket.destroy();
+      });
+      await new Promise<void>((resolve) => listener.listen(0, '0.0.0.0', resolve));
+      const { port } = listener.address() as AddressInfo;
+      const answer = await guest.run(
+        `return await new Promise((resolve) => { const s = net.connect({ host: '${address}', port: ${port} }, () => resolve('connected')); s.on('error', (e) => resolve(e.code)); })`,
+      );
+      assert.equal(answer, 'EACCES');
+      assert.equal(reached, 0);
+      listener.close();
+    },
+    'outbound network',
+  );
 
   point('does not reach the loopback of the machine, nor another box', async (guest, driver) => {
     let reached = 0;

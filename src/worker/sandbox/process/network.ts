@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import type { Writable } from 'node:stream';
 import { DriverError } from '../driver.js';
-import { findProgram } from '../programs.js';
+import { findProgram, nativeProgram } from '../programs.js';
 
 /** Ready in about 5 ms; a helper that hangs must not hold a boot. */
 const readyMsMax = 10_000;
@@ -24,12 +25,28 @@ export function networkProgram(): { readonly path: string | null; readonly detai
   } catch {
     return { path: null, detail: 'none: /dev/net/tun cannot be opened (run as root, or give this user access to it)' };
   }
-  return { path, detail: 'slirp4netns without reach to the loopback of the machine' };
+  return { path, detail: 'slirp4netns without reach to the machine itself' };
+}
+
+/** The network that slirp4netns makes up inside: what it does not serve itself leads nowhere. */
+const ownNetwork = '10.0.2.';
+
+/**
+ * Addresses of this machine as it is now, which sandboxes must not reach although slirp4netns, connecting from here,
+ * can. `reachable`: those where the platform itself is told to be reached (`0.0.0.0` and `::`: all of them).
+ */
+export function fencedAddresses(reachable: readonly string[], interfaces = networkInterfaces()): readonly string[] {
+  if (reachable.includes('0.0.0.0') || reachable.includes('::')) return [];
+  const own = Object.values(interfaces).flatMap((entries) => entries ?? []);
+  return own
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+    .filter((address) => !reachable.includes(address) && !address.startsWith(ownNetwork));
 }
 
 /**
  * Outbound network of one box: user-space TCP/IP (slirp4netns) in the box's network namespace. It cannot reach the
- * machine's loopback, nothing outside can reach in, and boxes do not see each other: each has its own.
+ * machine itself, nothing outside can reach in, and boxes do not see each other: each has its own.
  *
  * Its process is made before there is a box, and waits: starting one takes a platform of some size several milliseconds
  * of its main thread, which a boot has better use for.
@@ -41,6 +58,7 @@ export class Network {
   private constructor(
     private readonly launcher: string,
     private readonly slirp: string,
+    private readonly reachable: readonly string[],
     private readonly helper: ChildProcess,
   ) {
     this.ended = new Promise((resolve) => {
@@ -54,15 +72,15 @@ export class Network {
     helper.stderr?.setEncoding('utf8').on('data', (text: string) => this.say(text));
   }
 
-  /** A process that waits for its box. */
-  static prepare(launcher: string, slirp: string): Network {
+  /** A process that waits for its box. `reachable` as for `fencedAddresses`. */
+  static prepare(launcher: string, slirp: string, reachable: readonly string[] = []): Network {
     const helper = spawn(launcher, ['--owner', String(process.pid), '--core', '0', '--rest-fd', String(restFd)], {
       env: {},
       cwd: '/',
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
-    return new Network(launcher, slirp, helper);
+    return new Network(launcher, slirp, reachable, helper);
   }
 
   get usable(): boolean {
@@ -71,14 +89,19 @@ export class Network {
 
   /** Once. `pid`: a process in the box. Rejects with DriverError and leaves nothing behind then. */
   async start(pid: number): Promise<void> {
+    const space = `/proc/${pid}/ns/net`;
+    const fence = nativeProgram('fence');
+    if (fence === null) throw new DriverError('the native parts are not built: node setup/native.mjs');
     const command = [
       // slirp4netns unmounts everything to lock itself in; through shared mounts that would reach ours. Not before it is
       // needed: a copy of the mounts keeps what is mounted now from going away.
-      ...[this.launcher, '--mounts', 'private', '--', this.slirp, '--configure', '--mtu=65520'],
+      ...[this.launcher, '--mounts', 'private', '--'],
+      ...[fence, space, ...fencedAddresses(this.reachable), '--'],
+      ...[this.slirp, '--configure', '--mtu=65520'],
       ...['--disable-host-loopback', '--enable-sandbox', '--enable-seccomp'],
       ...[`--ready-fd=${readyFd}`, `--exit-fd=${exitFd}`],
       // By path: given a process, it would also join its user namespace, which bubblewrap changes on the way.
-      ...['--netns-type=path', `/proc/${pid}/ns/net`, 'tap0'],
+      ...['--netns-type=path', space, 'tap0'],
     ];
     const failure = await new Promise<string | null>((resolve) => {
       const timer = setTimeout(() => resolve(`not ready after ${readyMsMax / 1000} s`), readyMsMax);

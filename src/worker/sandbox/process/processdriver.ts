@@ -34,6 +34,8 @@ const boxesMax = 4096;
 export interface ProcessDriverOptions {
   /** Folder on a real disk for the images of `/tmp`. Default: the machine's folder for temporary files. */
   readonly stateDirectory?: string;
+  /** Addresses of this machine that sandboxes may reach: those where the platform is told to listen. Default: none. */
+  readonly reachable?: readonly string[];
 }
 
 /** Sandboxes made of Linux namespaces: bubblewrap, a seccomp filter, cgroups, slirp4netns. Grade `namespaces`. */
@@ -80,7 +82,15 @@ export class ProcessDriver implements SandboxDriver {
       const images = programs.mkfs !== null ? new Images(programs.mkfs, mounts, own) : null;
       const scratches = new Scratches(mounts, images, base, own);
       await (await scratches.create(defaultMib)).dispose();
-      const slots = new Slots(programs.launcher, network.path, base, mounts, cgroups, programs.privileged);
+      const slots = new Slots(
+        programs.launcher,
+        network.path,
+        options.reachable ?? [],
+        base,
+        mounts,
+        cgroups,
+        programs.privileged,
+      );
       const connector = new Connector();
       const place = {
         base,

@@ -83,6 +83,7 @@ export class Slots {
   constructor(
     private readonly launcher: string,
     private readonly slirp: string | null,
+    private readonly reachable: readonly string[],
     private readonly base: string,
     private readonly mounts: Mounts,
     private readonly cgroups: Cgroups,
@@ -138,7 +139,7 @@ export class Slots {
       }
       opened.push(openSync(join(this.base, 'filter'), 'r'));
       const child = this.launch(cgroup, uid, opened);
-      const network = this.slirp === null ? null : Network.prepare(this.launcher, this.slirp);
+      const network = this.slirp === null ? null : Network.prepare(this.launcher, this.slirp, this.reachable);
       return new Slot(name, uid, cgroup, child, pipes[0]!, pipes[1]!, network, forget);
     } catch (error) {
       forget();
