@@ -47,6 +47,16 @@ export class Lineages {
     await this.#blob.put(key, Buffer.from(JSON.stringify(lineage)));
   }
 
+  /** Whoever has the manifest `before` has `after` from now on. While nothing else is stored. */
+  async rename(account: string, before: string, after: string): Promise<void> {
+    for (const key of await this.keysOf(account)) {
+      const lineage = await this.read(key);
+      if (!lineage.some(({ manifest }) => manifest === before)) continue;
+      const renamed = (one: ImageRecord) => (one.manifest === before ? { ...one, manifest: after } : one);
+      await this.write(key, lineage.map(renamed));
+    }
+  }
+
   async remove(key: string): Promise<void> {
     await this.#blob.delete(key);
   }

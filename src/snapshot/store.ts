@@ -7,7 +7,8 @@ import type { Plane, StoredFile } from './plane.js';
 import { isSnapshotId, type LayerKind, manifestsOf, recordName, type SnapshotRecord } from './record.js';
 
 const folder = 'snapshots/';
-const logKind = 'accesslog';
+/** What is attached to the manifests of memories. */
+export const logKind = 'accesslog';
 /** Snapshots whose manifest and state stay in memory: some 200 KiB each. */
 const cachedMax = 64;
 
@@ -111,6 +112,25 @@ export class SnapshotStore {
       return null;
     } catch (error) {
       return (error as Error).message;
+    }
+  }
+
+  /** Whatever names the manifest `before` of an account names `after` from now on. While nothing else is stored. */
+  async rename(account: string, before: string, after: string): Promise<void> {
+    const renamed = (name: string | null) => (name === before ? after : name);
+    for (const record of await this.all()) {
+      if (record.account !== account || !manifestsOf(record).includes(before)) continue;
+      const changed: SnapshotRecord = {
+        ...record,
+        memory: renamed(record.memory)!,
+        state: renamed(record.state)!,
+        scratch: renamed(record.scratch),
+        code: renamed(record.code),
+        layers: renamed(record.layers),
+      };
+      const name = recordName(account, record.layer, record.id);
+      await this.#plane.parts.blob.put(folder + name, Buffer.from(JSON.stringify(changed)));
+      this.#cache.delete(name);
     }
   }
 

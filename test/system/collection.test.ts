@@ -87,7 +87,7 @@ describe('collection of chunks', { skip, timeout: 400_000 }, () => {
     assert.equal(settled, 'Active');
   }
 
-  it('gives back the bytes of a deleted function’s snapshot; another’s is restored afterwards', async () => {
+  it('gives back the bytes of a deleted function’s snapshot; another’s is restored afterwards, with another salt, too', async () => {
     await publish('kept');
     await publish('deleted');
     const drawn = (await hearth.invoke('kept', {}, { Qualifier: '1' })).payload;
@@ -102,10 +102,18 @@ describe('collection of chunks', { skip, timeout: 400_000 }, () => {
     const [before, after] = await collectLater(hearth.folder);
     assert.ok(before - after > 4 * mib, `${before - after} bytes were given back`);
 
+    // Encrypted anew, it is the same snapshot.
+    const rotated = await hearth.cli('snapshots', 'rotate-salt', '--json');
+    assert.equal(rotated.status, 0, rotated.stderr);
+    const [{ files }] = JSON.parse(rotated.stdout) as [{ readonly files: number }];
+    assert.ok(files >= 3, `${files} files`);
+
     await hearth.start();
     client = hearth.lambda();
     const again = await hearth.invoke('kept', {}, { Qualifier: '1' });
     assert.match(again.log, /Restore Duration/);
     assert.equal(again.payload, drawn, 'the same init');
+    const refused = await hearth.cli('snapshots', 'rotate-salt');
+    assert.deepEqual([refused.status, /stop the platform first/.test(refused.stderr)], [1, true], refused.stderr);
   });
 });

@@ -1,7 +1,11 @@
 import colours from 'picocolors';
 import type { LayerReport, PatternCell, SnapshotReport } from '../../snapshot/report.js';
+import { DataFolder } from '../datafolder.js';
+import type { RotatedSalt } from '../saltrotation.js';
 import { connect, getAdmin } from './client.js';
 import { connectionOptions, defineCommand } from './options.js';
+import { s3Options } from './s3.js';
+import { bucketOptions, snapshotBucketOf } from './snapshotbucket.js';
 import { CommandError, Terminal, table } from './terminal.js';
 
 const cellsPerLine = 64;
@@ -56,15 +60,26 @@ function renderPattern({ cells, cellBytes }: SnapshotReport['pattern']): string 
 
 export const snapshots = defineCommand({
   command: 'snapshots [action] [name]',
-  describe: 'List the snapshots that sandboxes start from, or show one',
+  describe: 'List the snapshots that sandboxes start from, show one, or encrypt all anew',
   builder: (command) =>
-    connectionOptions(command)
-      .positional('action', { choices: ['list', 'show'] as const, default: 'list' as const, describe: 'what to do' })
-      .positional('name', { type: 'string', describe: 'FUNCTION, FUNCTION:VERSION or the name of a layer' })
+    bucketOptions(s3Options(connectionOptions(command)))
+      .positional('action', {
+        choices: ['list', 'show', 'rotate-salt'] as const,
+        default: 'list' as const,
+        describe: 'what to do',
+      })
+      .positional('name', {
+        type: 'string',
+        describe: 'FUNCTION, FUNCTION:VERSION or the name of a layer; of rotate-salt: an account (default: all)',
+      })
       .example('hearth snapshots', 'layers with their bytes: of memory, unique, stored')
       .example('hearth snapshots show hello:1', 'its layers, and how a restore reads its memory')
-      .epilogue('Exit status 3 when no platform serves from the data folder.'),
+      .example('hearth snapshots rotate-salt', 'other keys and names for all chunks of accounts; no platform may serve')
+      .epilogue(
+        'Exit status 3 when no platform serves from the data folder. rotate-salt takes the bucket as hearth up does.',
+      ),
   handler: async (options) => {
+    if (options.action === 'rotate-salt') return await rotate(options);
     const connection = connect(options);
     const terminal = new Terminal(options.json);
     if (options.action === 'list') {
@@ -77,3 +92,35 @@ export const snapshots = defineCommand({
     terminal.result(report, ({ layers, pattern }) => `${renderLayers(layers)}\n\n${renderPattern(pattern)}`);
   },
 });
+
+/** Offline: what is in memory of a platform that serves names manifests that would go. */
+async function rotate(options: Parameters<typeof snapshotBucketOf>[0] & RotateOptions): Promise<void> {
+  const { data, name, json } = options;
+  const folder = new DataFolder(data);
+  const running = folder.platform();
+  if (running !== null) throw new CommandError(`stop the platform first (pid ${running.pid}): hearth down`);
+  const { FolderInUseError } = await import('../datafolder.js');
+  const { rotateSalts } = await import('../saltrotation.js');
+  const { ChunkError } = await import('../../chunks/chunkerror.js');
+  folder.create();
+  try {
+    await folder.lock();
+    const done = await rotateSalts(folder.snapshots, snapshotBucketOf(options), name ?? null);
+    new Terminal(json).result(done, renderRotated);
+  } catch (error) {
+    if (error instanceof FolderInUseError || error instanceof ChunkError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+interface RotateOptions {
+  readonly data: string;
+  readonly name?: string | undefined;
+  readonly json: boolean;
+}
+
+function renderRotated(rotated: readonly RotatedSalt[]): string {
+  if (rotated.length === 0) return 'No account has stored anything.';
+  const rows = rotated.map(({ account, files }) => [account, `${files}`]);
+  return table(['ACCOUNT', 'FILES ENCRYPTED ANEW'], rows);
+}
