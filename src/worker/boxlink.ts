@@ -64,6 +64,8 @@ export class BoxLink {
   #killed: Promise<void> | null = null;
   #paused: (() => void) | null = null;
   #client = false;
+  /** What comes was said before the snapshot: up to PAUSED, it is heard once more. */
+  #echoing = false;
 
   /** `restored`: from the function's snapshot; its runtime waits for `restore`. */
   constructor(box: Box, managed: boolean, held: RuntimeLaunch | null = null, restored = false) {
@@ -83,6 +85,7 @@ export class BoxLink {
       onRestoreError: (type, payload) => this.#owner.onRestoreError(type, payload),
       onOther: (request, connection) => this.#owner.onOther(request, connection),
     });
+    this.#echoing = restored;
     if (restored) this.api.expectRestore();
     this.#listen(box.stdout, 'stdout');
     this.#listen(box.stderr, 'stderr');
@@ -185,9 +188,10 @@ export class BoxLink {
     const { channel } = this.box;
     const reader = new FrameReader((type, body) => {
       if (type === frameType.hello) this.#greet(true);
-      // Also the echo of the one before the snapshot.
-      else if (type === frameType.paused) this.#paused?.();
-      else this.#owner.onFrame(type, body);
+      else if (type === frameType.paused) {
+        this.#echoing = false;
+        this.#paused?.();
+      } else if (!this.#echoing || type !== frameType.log) this.#owner.onFrame(type, body);
     });
     channel.on('data', (chunk: Buffer) => {
       if (!this.alive) return;

@@ -65,6 +65,25 @@ test('its sandboxes are restored, told to renew themselves, and report it', asyn
   await world.worker.close();
 });
 
+test('what was logged before the snapshot is not logged again by its clones', async () => {
+  const logFrame = (text: string) => Buffer.concat([Buffer.from([2]), Buffer.alloc(8), Buffer.from(text)]);
+  const { world } = worldOf({
+    onClone(box) {
+      box.say(frameType.log, logFrame('while it came to rest\n'));
+      box.say(frameType.paused);
+    },
+    onRestore(box) {
+      box.say(frameType.log, logFrame('of a hook\n'));
+      box.say(frameType.restoreDone);
+    },
+  });
+  await world.worker.capture(spec);
+  await world.start(spec);
+  assert.ok(world.logs.lines.includes('of a hook\n'));
+  assert.ok(!world.logs.lines.includes('while it came to rest\n'));
+  await world.worker.close();
+});
+
 test('a hook that fails is an error of the API, of one invocation; the next sandbox restores again', async () => {
   let fails = true;
   const { driver, world } = worldOf({
