@@ -160,6 +160,9 @@ describe('what a function can reach', () => {
           ['127.0.0.1', Number(endpoint.port)],
           ['10.0.2.2', listenerPort],
           ['10.0.2.2', Number(endpoint.port)],
+          // The gateway of a virtual machine.
+          ['10.0.3.2', listenerPort],
+          ['10.0.3.2', Number(endpoint.port)],
         ],
       });
       assert.equal(invoked.functionError, undefined, invoked.payload);
@@ -180,8 +183,12 @@ describe('what a function can reach', () => {
       assert.ok(!seen.groups.includes(0), `groups ${seen.groups}`);
       assert.notEqual(seen.setuid, 'done');
       assert.match(seen.status, /^NoNewPrivs:\s+1$/m);
-      assert.match(seen.status, /^Seccomp:\s+2$/m);
-      for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb']) {
+      const { isolation } = JSON.parse((await hearth.cli('status', '--json')).stdout);
+      const machine = isolation.grade === 'microvm';
+      // A virtual machine's kernel is the function's own: what could be asked of it concerns nobody else.
+      if (machine) test.diagnostic('virtual machines have no filter of system calls inside, and no bounding set');
+      else assert.match(seen.status, /^Seccomp:\s+2$/m);
+      for (const set of ['Inh', 'Prm', 'Eff', 'Amb', ...(machine ? [] : ['Bnd'])]) {
         assert.match(seen.status, new RegExp(`^Cap${set}:\\s+0+$`, 'm'));
       }
       assert.ok(seen.processes.length <= 5, `${seen.processes.length} processes`);
