@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -241,5 +241,29 @@ test('a runtime that knows nothing of snapshots is saved where it waits for its 
   } finally {
     await world.worker.close();
     rmSync(task, { recursive: true, force: true });
+  }
+});
+
+test('code that cannot be had is the platform’s problem; a function with extensions is not saved', async () => {
+  const driver = new FakeDriver({}, true);
+  const broken = new World(driver, { code: { acquire: () => Promise.reject(new Error('no such tree')) } });
+  assert.deepEqual(await broken.worker.capture(spec), { kind: 'problem', message: 'no such tree' });
+  await broken.worker.close();
+  const layers = mkdtempSync(join(tmpdir(), 'hearth-snapshots-'));
+  mkdirSync(join(layers, 'extensions'));
+  writeFileSync(join(layers, 'extensions', 'one'), '#!/bin/sh\n', { mode: 0o755 });
+  const released: string[] = [];
+  const acquire = async () => ({
+    ...{ codeDirectory: '/nowhere', layersDirectory: layers, libraries: false },
+    release: () => void released.push('released'),
+  });
+  const extended = new World(driver, { code: { acquire } });
+  try {
+    assert.equal(await extended.worker.capture(spec), null);
+    assert.deepEqual(released, ['released']);
+    assert.equal(driver.boxes.length, 0);
+  } finally {
+    await extended.worker.close();
+    rmSync(layers, { recursive: true, force: true });
   }
 });

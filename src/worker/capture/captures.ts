@@ -21,14 +21,18 @@ export class Captures {
     this.#around = { ...around, gone: (sandbox) => this.#gone(sandbox) };
   }
 
-  /** Null: this function cannot be saved here. */
+  /** Null: this function cannot be saved here. Never rejects; there are no more waiting than versions being published. */
   async capture(spec: FunctionSpec): Promise<CaptureEnd | null> {
     const { driver, code } = this.#around.options;
     if (driver.snapshots === null || spec.snapshot === null) return null;
-    const { layersDirectory, release } = await code.acquire(spec);
-    const external = findExtensions(layersDirectory).length > 0;
-    release();
-    if (external) return null;
+    try {
+      const { layersDirectory, release } = await code.acquire(spec);
+      const external = findExtensions(layersDirectory).length > 0;
+      release();
+      if (external) return null;
+    } catch (error) {
+      return { kind: 'problem', message: error instanceof Error ? error.message : String(error) };
+    }
     if (this.#running >= capturesMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
     const end = await this.#run(spec);
