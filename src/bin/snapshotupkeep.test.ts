@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { defaultLimits } from '../chunks/collection/service.js';
 import { TestClock } from '../chunks/collection/testworld.js';
@@ -13,6 +13,7 @@ import { Origin } from '../chunks/origin.js';
 import { Packer } from '../chunks/packer.js';
 import { bufferSource } from '../chunks/source.js';
 import { TieredReader } from '../chunks/tieredreader.js';
+import type { Clock } from '../kernel/ports/clock.js';
 import { mib } from '../kernel/units.js';
 import { CodeImages } from '../snapshot/codeimages.js';
 import { Plane } from '../snapshot/plane.js';
@@ -187,4 +188,42 @@ describe('what deleted functions leave', { skip, timeout: 120_000 }, () => {
     await next.packer.close();
     await next.collector.close();
   });
+});
+
+test('is looked for a minute after the start, and every hour from then on', async () => {
+  const waits: number[] = [];
+  let fire = () => {};
+  const clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    after: (ms, callback) => {
+      waits.push(ms);
+      fire = callback;
+      return () => {
+        fire = () => {};
+      };
+    },
+  };
+  let looked = 0;
+  const failing = () => {
+    looked += 1;
+    return Promise.reject(new Error('no store'));
+  };
+  const problems: unknown[] = [];
+  const upkeep = new SnapshotUpkeep({
+    parts: { store: { all: failing }, machines: {}, images: {} } as never,
+    config: { snapshotNeeds: () => assert.fail('nothing is known of snapshots') },
+    clock,
+    onProblem: (error) => problems.push(error),
+  });
+  upkeep.start();
+  for (let turn = 1; turn <= 3; turn++) {
+    fire();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([looked, problems.length], [turn, turn], 'a failure is told, and it goes on');
+  }
+  assert.deepEqual(waits, [60_000, 3_600_000, 3_600_000, 3_600_000]);
+  await upkeep.close();
+  fire();
+  assert.equal(looked, 3);
 });

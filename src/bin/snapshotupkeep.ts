@@ -22,6 +22,7 @@ export class SnapshotUpkeep {
   readonly #onProblem: (error: unknown) => void;
   #cancel = () => {};
   #running: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(options: {
     readonly parts: SnapshotParts;
@@ -40,6 +41,7 @@ export class SnapshotUpkeep {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancel();
     await this.#running;
   }
@@ -64,6 +66,7 @@ export class SnapshotUpkeep {
   }
 
   #after(ms: number): void {
+    if (this.#closed) return;
     this.#cancel = this.#clock.after(ms, () => {
       this.#running = this.run()
         .catch(this.#onProblem)
