@@ -22,11 +22,11 @@ import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
-import { collectedStore, MemberList, type SharedCache } from './snapshotplane.js';
+import { CollectorThread, collectedStore, MemberList, type SharedCache } from './snapshotplane.js';
 import type { SparseFsChange, SparseFsComposition } from './sparsefsserver.js';
 
 /** L1 in memory of the process that answers page faults: the working sets of some ten functions. */
-const memoryBytesMax = 256 * mib;
+export const memoryBytesMax = 256 * mib;
 /** The platform's own, for manifests' chunks that it reads itself: device states and scratch. */
 const ownMemoryBytesMax = 16 * mib;
 /** L1 on disk: compressed, some thousand snapshots' own pages. */
@@ -66,10 +66,12 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   const originFolder = join(snapshotFolder, 'origin');
   const { bucket = null } = options;
   const blob = bucket === null ? new EmbeddedBlob(originFolder) : new S3Blob(bucket);
+  const place = bucket === null ? { folder: originFolder } : { ...bucket, endpoint: bucket.endpoint.href };
   const origin = new Origin(blob);
   const reader = new TieredReader({ memoryBytesMax: ownMemoryBytesMax, tiers: [origin] });
-  const keyring = await Keyring.open(fileKeyStore(join(snapshotFolder, 'keyring')));
-  const { chunks, manifests, collector } = collectedStore(blob, keyring, clock);
+  const keyringPath = join(snapshotFolder, 'keyring');
+  const keyring = await Keyring.open(fileKeyStore(keyringPath));
+  const { chunks, manifests } = collectedStore(blob, keyring, clock);
   const packer = new Packer(chunks, reader);
   const plane = new Plane({ blob, keyring, packer, reader, manifests });
   const store = new SnapshotStore(plane);
@@ -99,7 +101,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
     memoryBytesMax,
     disk: { folder: join(snapshotFolder, 'l1'), bytesMax: diskBytesMax },
     l2: members === null ? null : { members: members.addresses, secret: sharedCache!.secret },
-    origin: bucket === null ? { folder: originFolder } : { ...bucket, endpoint: bucket.endpoint.href },
+    origin: place,
   });
   try {
     const driver = await MicroVmDriver.open({
@@ -122,7 +124,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
       renews: options.renews ?? true,
     });
     // Who writes meanwhile waits for the first root, a few milliseconds.
-    void collector.start();
+    const collector = new CollectorThread({ origin: place, keyringPath });
     return {
       driver,
       store,

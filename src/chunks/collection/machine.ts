@@ -24,6 +24,8 @@ type Phase =
 
 /** A store that failed is tried again after this: a sweep that was announced holds writers up until it ends. */
 const retryMs = minuteMs;
+/** A comparison reads everything: what it finds is enough for so many lists. */
+const listsPerComparison = 32;
 
 const nothing: readonly CollectionEffect[] = [];
 
@@ -54,7 +56,8 @@ export class CollectionMachine {
   #lookedAgain = new Set<number>();
   /** Known to be durable when the effect under way is. */
   #whenDone: () => void = () => {};
-  #list: readonly string[] = [];
+  /** Found dead by the last comparison, and not on a list yet: each list is looked at again before it counts. */
+  #candidates: string[] = [];
   #dead: string[] = [];
   #opened = 0;
   #expired = 0;
@@ -81,6 +84,7 @@ export class CollectionMachine {
       this.#expired = 0;
       this.#deleted = 0;
       this.#lookedAgain = new Set();
+      this.#candidates = [];
     }
     this.#phase = 'observing';
     return { kind: 'observe' };
@@ -137,8 +141,9 @@ export class CollectionMachine {
       this.#expired += 1;
       return this.#change(old, { expired: true });
     }
+    if (this.#candidates.length > 0) return this.#announce();
     this.#phase = 'comparing';
-    return { kind: 'compare', sweep: null, namesMax: this.#limits.sweepNamesMax };
+    return { kind: 'compare', sweep: null, namesMax: this.#limits.sweepNamesMax * listsPerComparison };
   }
 
   #open(nowMs: number): CollectionEffect {
@@ -188,9 +193,14 @@ export class CollectionMachine {
       this.#phase = 'tidying';
       return { kind: 'tidy' };
     }
-    this.#list = dead.slice(0, this.#limits.sweepNamesMax);
+    this.#candidates = [...dead];
+    return this.#announce();
+  }
+
+  #announce(): CollectionEffect {
+    const names = this.#candidates.splice(0, this.#limits.sweepNamesMax);
     this.#phase = 'announcing';
-    return { kind: 'write-sweep', sweep: this.#state.nextSweep, names: this.#list };
+    return { kind: 'write-sweep', sweep: this.#state.nextSweep, names };
   }
 
   #delete(): CollectionEffect {
