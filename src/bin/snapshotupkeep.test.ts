@@ -59,6 +59,8 @@ describe('what deleted functions leave', { skip, timeout: 120_000 }, () => {
       store,
       clock,
       place: async () => nothing(),
+      prepared: async () => nothing(),
+      unprepare: () => {},
       current: nothing,
       box: nothing,
       reserve: nothing,

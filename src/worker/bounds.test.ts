@@ -25,6 +25,24 @@ test('unless told otherwise, two spares wait for each runtime in use, each count
   await world.worker.close();
 });
 
+test('what a driver keeps ready for starts counts as memory, and goes before a function is refused', async () => {
+  const driver = new FakeDriver();
+  let waiting = 2;
+  const drop = () => {
+    if (waiting === 0) return false;
+    waiting -= 1;
+    return true;
+  };
+  Object.defineProperty(driver, 'waiting', { get: () => ({ mib: waiting * 48, drop }) });
+  const world = new World(driver, { memoryMib: 256, sparesPerRuntime: 0 });
+  assert.equal(world.worker.capacity().memoryUsedMib, 96);
+  void world.start(makeSpec({ memoryMib: 192 })).catch(() => {});
+  assert.deepEqual([waiting, world.worker.capacity().memoryUsedMib], [1, 240]);
+  void world.start(makeSpec({ memoryMib: 128 })).catch(() => {});
+  assert.deepEqual([waiting, world.worker.capacity().memoryUsedMib], [0, 192], 'and then it is refused');
+  await world.worker.close();
+});
+
 test('a sandbox has 32 connections to its Runtime API; further ones are closed at once', async () => {
   const server = createServer();
   const api = new RuntimeApi(server, true, {

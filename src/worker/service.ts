@@ -214,8 +214,8 @@ class Worker implements WorkerService {
   start(sandboxId: SandboxId, spec: FunctionSpec): void {
     const { memoryMib, sandboxesMax, events } = this.#options;
     if (this.#sandboxes.has(sandboxId)) throw new InvariantError(`sandbox ${sandboxId} started twice`);
-    // Spares are only there to be useful: functions come first.
-    while (this.#usedMib() + spec.memoryMib > memoryMib && this.#spares.drop());
+    // What waits is only there to be useful: functions come first.
+    while (this.#usedMib() + spec.memoryMib > memoryMib && (this.#waiting?.drop() || this.#spares.drop()));
     const problem =
       this.#closing !== null
         ? 'the worker is shutting down'
@@ -293,8 +293,12 @@ class Worker implements WorkerService {
     yield* this.#captures.sandboxes;
   }
 
+  get #waiting() {
+    return this.#options.driver.waiting;
+  }
+
   #usedMib(): number {
-    return this.#sandboxMib + this.#spares.count * spareMemoryMib;
+    return this.#sandboxMib + this.#spares.count * spareMemoryMib + (this.#waiting?.mib ?? 0);
   }
 
   #answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void {

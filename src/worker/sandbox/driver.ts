@@ -168,6 +168,11 @@ export interface SandboxDriver {
   }): Promise<Box>;
   /** Makes ahead what the first boot of a runtime would have to wait for. Absent: nothing. Rejects with DriverError. */
   prepare?(runtime: RuntimeLaunch): Promise<void>;
+  /**
+   * What waits here to make starts quicker, and for no box: the memory that it counts as, MiB, and how to get some of it
+   * back (false: nothing waits). Absent: there is no such thing.
+   */
+  readonly waiting?: { readonly mib: number; drop(): boolean };
   createScratch(mib: number): Promise<Scratch>;
   /** Kills every box and removes everything of this driver from the machine. */
   close(): Promise<void>;

@@ -8,7 +8,8 @@ import { type Box, type BoxBinding, DriverError, type FunctionSnapshots, type Sn
 import { captureRunning } from './capture.js';
 import { MachineWorkshop } from './layerworkshop.js';
 import { type Attached, MicroVmBox } from './microvmbox.js';
-import { type MachinePlace, type MachineRuntime, type Running, renew, restoreMachine } from './running.js';
+import type { Preparation, PreparedMachines } from './preparedmachines.js';
+import { type MachinePlace, type MachineRuntime, type Running, renew } from './running.js';
 import { DriveScratch } from './scratch.js';
 import { shapeOf } from './shape.js';
 
@@ -16,6 +17,9 @@ export interface SnapshotsWorld {
   readonly store: SnapshotStore;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly place: () => Promise<MachinePlace>;
+  readonly prepared: () => Promise<PreparedMachines>;
+  /** Machines that wait for this snapshot are ended. */
+  readonly unprepare: (record: SnapshotRecord) => void;
   /** Whether this is the image that the runtime starts with now. */
   readonly current: (runtime: MachineRuntime) => boolean;
   /** Makes a box of a machine that runs. */
@@ -57,6 +61,8 @@ export class MachineSnapshots implements FunctionSnapshots {
         createdMs: this.world.clock.nowMs(),
       };
       const record = await this.world.store.save(identity, captured, running.from);
+      const before = this.#records.get(id);
+      if (before !== undefined) this.world.unprepare(before);
       this.#records.set(id, record);
       return record.sizes;
     } catch (error) {
@@ -89,24 +95,10 @@ export class MachineSnapshots implements FunctionSnapshots {
     if (!(scratch instanceof DriveScratch)) throw new DriverError('the scratch space is of another driver');
     const release = this.world.reserve(boxId);
     try {
-      const { store } = this.world;
-      const place = await this.world.place();
-      const [snapshot, code, layers] = await Promise.all([
-        store.load(record),
-        record.code === null ? null : store.file(record.account, record.code),
-        record.layers === null ? null : store.file(record.account, record.layers),
-      ]);
-      const shape = shapeOf(record.memoryMib, place.image.rootBytes);
-      const running = await restoreMachine(place, boxId, shape, snapshot, {
-        runtime: record.runtime,
-        code: code?.manifest ?? null,
-        layers: layers?.manifest ?? null,
-        tenant: record.account,
-        scratch: async (path) => {
-          if (record.scratch !== null) await this.#bringScratch(record, path);
-          scratch.path = path;
-        },
-      });
+      const prepared = await this.world.prepared();
+      const running = await prepared.start(boxId, this.#preparation(record));
+      const { code, layers } = running.mounted;
+      scratch.path = running.drives.scratchPath;
       return this.world.box(boxId, running, {
         ...{ code: code!, layers, scratch, memoryMib },
         account: record.account,
@@ -117,14 +109,36 @@ export class MachineSnapshots implements FunctionSnapshots {
     }
   }
 
+  #preparation(record: SnapshotRecord): Preparation {
+    const load = async () => {
+      const { store } = this.world;
+      const [place, snapshot, code, layers] = await Promise.all([
+        this.world.place(),
+        store.load(record),
+        record.code === null ? null : store.file(record.account, record.code),
+        record.layers === null ? null : store.file(record.account, record.layers),
+      ]);
+      const contents = {
+        ...{ runtime: record.runtime, code, layers, tenant: record.account },
+        scratch: async (path: string) => {
+          if (record.scratch !== null) await this.#bringScratch(record, path);
+        },
+      };
+      return { shape: shapeOf(record.memoryMib, place.image.rootBytes), snapshot, contents };
+    };
+    return { record, tenant: record.account, runtimeImageId: record.runtime?.imageId ?? null, load };
+  }
+
   /** It cannot be restored any more: to whoever asks, it is gone. */
   forget(id: string): void {
+    const record = this.#records.get(id);
     this.#records.delete(id);
+    if (record !== undefined) this.world.unprepare(record);
   }
 
   async drop(id: string): Promise<void> {
     const record = this.#records.get(id);
-    this.#records.delete(id);
+    this.forget(id);
     if (record !== undefined) await this.world.store.remove(record);
   }
 

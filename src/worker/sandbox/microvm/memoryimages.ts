@@ -16,6 +16,8 @@ export type AccessLogs = Pick<SnapshotStore, 'accessLog' | 'saveAccessLog'>;
 /** A memory image in the sparse file system, for one machine. */
 export interface MemoryImage {
   readonly path: string;
+  /** It is read now: the pages that a start needs are put into the cache ahead, unless they surely are there. */
+  warm(): void;
   /**
    * What the sandbox needed to start has been touched: ends a recording, if this restore is one. Idempotent. Without it
    * a recording is dropped with its machine.
@@ -30,6 +32,9 @@ interface Shared {
   readonly path: Promise<string>;
   users: number;
   prefetchedMs: number;
+  /** Runs of the access log, and what they say is needed. */
+  recorded: number;
+  workingSet: Uint32Array;
 }
 
 /**
@@ -50,19 +55,34 @@ export class MemoryImages {
 
   /** Rejects with DriverError. */
   async open(snapshot: LoadedSnapshot, tenant: string): Promise<MemoryImage> {
-    const log = await this.logs.accessLog(snapshot.record);
-    if (log.runs.length < runsMax && !this.#recording.has(snapshot.record.memory)) return this.#record(snapshot);
-    const image = this.#share(snapshot, tenant);
+    const key = createHash('sha256').update(`${snapshot.record.memory}\n${tenant}`).digest('hex').slice(0, 32);
+    let image = this.#shared.get(key);
+    // Once all runs are recorded, the log does not change any more.
+    if (image === undefined || image.recorded < runsMax) {
+      const log = await this.logs.accessLog(snapshot.record);
+      if (log.runs.length < runsMax && !this.#recording.has(snapshot.record.memory)) return this.#record(snapshot);
+      image = this.#share(key, snapshot);
+      if (image.recorded !== log.runs.length) {
+        image.workingSet = workingSet(log);
+        image.recorded = log.runs.length;
+      }
+    }
+    this.#shared.delete(key);
+    this.#shared.set(key, image);
     image.users += 1;
     try {
       const path = await image.path;
-      if (this.now() - image.prefetchedMs > prefetchAgainMs) {
+      const warm = () => {
+        if (this.now() - image.prefetchedMs <= prefetchAgainMs) return;
         image.prefetchedMs = this.now();
-        this.fs.prefetch(image.name, workingSet(log));
-      }
+        this.fs.prefetch(image.name, image.workingSet);
+      };
+      // While its monitor starts.
+      warm();
       let held = true;
       return {
         path,
+        warm,
         settled() {},
         release: () => {
           if (held) image.users -= 1;
@@ -76,17 +96,13 @@ export class MemoryImages {
     }
   }
 
-  #share({ record, memory }: LoadedSnapshot, tenant: string): Shared {
-    const key = createHash('sha256').update(`${record.memory}\n${tenant}`).digest('hex').slice(0, 32);
+  #share(key: string, { memory }: LoadedSnapshot): Shared {
     const known = this.#shared.get(key);
-    if (known !== undefined) {
-      this.#shared.delete(key);
-      this.#shared.set(key, known);
-      return known;
-    }
+    if (known !== undefined) return known;
     const name = `memory-${key}`;
     const path = this.fs.expose(name, memory.bytes, memory, 'pages');
-    const image = { name, path, users: 0, prefetchedMs: Number.NEGATIVE_INFINITY };
+    const prefetchedMs = Number.NEGATIVE_INFINITY;
+    const image = { name, path, users: 0, prefetchedMs, recorded: 0, workingSet: new Uint32Array() };
     this.#shared.set(key, image);
     path.catch(() => this.#shared.delete(key));
     return image;
@@ -120,6 +136,7 @@ export class MemoryImages {
     };
     return {
       path,
+      warm() {}, // It would hide what is touched.
       settled: () => void end(true),
       release: () => {
         // Gone before it had settled: what it touched says little of a start that goes well.

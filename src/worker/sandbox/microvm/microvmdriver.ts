@@ -6,7 +6,8 @@ import type { Clock } from '../../../kernel/ports/clock.js';
 import type { CodeImages } from '../../../snapshot/codeimages.js';
 import type { LayerWish } from '../../../snapshot/layers/messages.js';
 import { LayerService } from '../../../snapshot/layers/service.js';
-import type { LoadedSnapshot, SnapshotStore } from '../../../snapshot/store.js';
+import type { SnapshotRecord } from '../../../snapshot/record.js';
+import type { SnapshotStore } from '../../../snapshot/store.js';
 import type { SparseFs } from '../../../sparsefs/sparsefs.js';
 import type { Vmm } from '../../../vmm/vmm.js';
 import {
@@ -22,12 +23,21 @@ import { endRunning, MachineWorkshop } from './layerworkshop.js';
 import { MachineSnapshots } from './machinesnapshots.js';
 import { MemoryImages } from './memoryimages.js';
 import { MicroVmBox } from './microvmbox.js';
-import { alive, type MachinePlace, type MachineRuntime, type Running, restoreMachine } from './running.js';
+import { PreparedMachines, preparedMax } from './preparedmachines.js';
+import {
+  alive,
+  type MachinePlace,
+  type MachineRuntime,
+  prepareMachine,
+  type Running,
+  restoreMachine,
+  startPrepared,
+} from './running.js';
 import { Scratches } from './scratch.js';
 import { memoryClassesMib, memoryClassOf, shapeOf, spareMemoryMibMax } from './shape.js';
 
-/** Boxes of one driver alive at once, as the monitor has it (user ids, memory). */
-const boxesMax = 512;
+/** Boxes of one driver alive at once: the monitor's 512 machines (user ids, memory) but for those that are prepared. */
+const boxesMax = 512 - preparedMax;
 
 export interface MicroVmOptions {
   readonly vmm: Vmm;
@@ -51,6 +61,7 @@ export interface MicroVmOptions {
 interface Age {
   readonly fs: SparseFs;
   readonly place: MachinePlace;
+  readonly prepared: PreparedMachines;
 }
 
 /** Sandboxes that are virtual machines, started from snapshots whose bytes arrive on demand. Grade `microvm`. */
@@ -66,6 +77,8 @@ export class MicroVmDriver implements SandboxDriver {
   /** Images of runtimes as they were last started. */
   readonly #runtimes = new Map<string, MachineRuntime>();
   #age: Promise<Age> | null = null;
+  /** Of the age that began last. */
+  #prepared: PreparedMachines | null = null;
   #ages = 0;
   #closing: Promise<void> | null = null;
 
@@ -85,6 +98,8 @@ export class MicroVmDriver implements SandboxDriver {
       store,
       clock,
       place: () => this.#place(),
+      prepared: async () => (await this.#current()).prepared,
+      unprepare: (record) => this.#unprepare(record),
       current: (runtime) => (this.#runtimes.get(runtime.name)?.imageId ?? runtime.imageId) === runtime.imageId,
       box: (id, running, attached) => this.#box(id, running, attached),
       reserve: (id) => this.#reserve(id),
@@ -118,7 +133,9 @@ export class MicroVmDriver implements SandboxDriver {
     try {
       const memoryClassMib = memoryMib === undefined ? memoryClassesMib[0] : memoryClassOf(memoryMib);
       const image = runtime.mounts.length === 0 ? null : await this.#runtime(runtime);
-      const running = await this.#start(boxId, memoryClassMib, runtime, image, account);
+      // A spare is nobody's hurry.
+      const urgent = memoryMib !== undefined;
+      const running = await this.#start(boxId, memoryClassMib, runtime, image, account, urgent);
       try {
         // A runtime that starts later finds its files; one of a layer has them.
         if (runtime.command === null && image !== null) {
@@ -141,6 +158,11 @@ export class MicroVmDriver implements SandboxDriver {
     await this.#layers.take(this.#wish(await this.#place(), memoryClassesMib[0], launch, image));
   }
 
+  get waiting(): { readonly mib: number; drop(): boolean } {
+    const prepared = this.#prepared;
+    return { mib: prepared?.mib ?? 0, drop: () => prepared?.drop() ?? false };
+  }
+
   createScratch(mib: number): Promise<Scratch> {
     if (this.#closing !== null) return Promise.reject(new DriverError('the driver is closed'));
     return this.#scratches.create(mib);
@@ -152,7 +174,8 @@ export class MicroVmDriver implements SandboxDriver {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#boxes.values()].map((box) => box?.kill()));
+    await this.#age?.catch(() => null);
+    await Promise.allSettled([this.#prepared?.close(), ...[...this.#boxes.values()].map((box) => box?.kill())]);
     await this.options.vmm.close();
     await this.#layers.settled();
     await this.#scratches.close();
@@ -196,8 +219,13 @@ export class MicroVmDriver implements SandboxDriver {
     const problem = await this.options.store.damage(record);
     if (problem === null || this.#closing !== null) return;
     this.options.progress(`snapshot ${record.id} is damaged: ${problem}`);
+    this.#unprepare(record);
     if (record.layer === 'function') this.snapshots.forget(record.id);
     else this.#layers.broken({ slot: record.id, key: record.basis });
+  }
+
+  #unprepare(record: SnapshotRecord): void {
+    this.#prepared?.forget(record);
   }
 
   async #osWish(memoryClassMib: number): Promise<LayerWish> {
@@ -211,19 +239,30 @@ export class MicroVmDriver implements SandboxDriver {
     launch: RuntimeLaunch,
     image: MachineRuntime | null,
     tenant: string,
+    urgent: boolean,
   ): Promise<Running> {
     for (let attempt = 1; ; attempt++) {
-      const place = await this.#place();
+      const { place, prepared } = await this.#current();
       const wish = this.#wish(place, memoryClassMib, launch, image);
       const record = await this.#layers.take(wish);
       try {
-        const snapshot = await this.options.store.load(record);
-        return await this.#restore(place, id, snapshot, image, tenant);
+        const contents = { runtime: image, code: null, layers: null, tenant };
+        const load = async () => ({
+          shape: shapeOf(record.memoryMib, place.image.rootBytes),
+          snapshot: await this.options.store.load(record),
+          contents,
+        });
+        if (urgent) return await prepared.start(id, { record, tenant, runtimeImageId: image?.imageId ?? null, load });
+        const { shape, snapshot } = await load();
+        return await restoreMachine(place, id, shape, snapshot, contents);
       } catch (error) {
         if (attempt === 2 || this.#closing !== null) throw error;
         this.options.progress(`snapshot layer ${wish.slot} could not be restored: ${(error as Error).message}`);
         // Unless it was the file system that went: the layer is sound then.
-        if ((await this.#place()) === place) this.#layers.broken(wish);
+        if ((await this.#place()) === place) {
+          prepared.forget(record);
+          this.#layers.broken(wish);
+        }
       }
     }
   }
@@ -231,17 +270,6 @@ export class MicroVmDriver implements SandboxDriver {
   #wish(place: MachinePlace, memoryClassMib: number, launch: RuntimeLaunch, image: MachineRuntime | null): LayerWish {
     if (launch.command === null || image === null) return MachineWorkshop.osWish(place, memoryClassMib);
     return this.#workshop.runtimeWish(place, memoryClassMib, { launch, image });
-  }
-
-  #restore(
-    place: MachinePlace,
-    id: string,
-    snapshot: LoadedSnapshot,
-    runtime: MachineRuntime | null,
-    tenant: string,
-  ): Promise<Running> {
-    const shape = shapeOf(snapshot.record.memoryMib, place.image.rootBytes);
-    return restoreMachine(place, id, shape, snapshot, { runtime, code: null, layers: null, tenant });
   }
 
   async #runtime(launch: RuntimeLaunch): Promise<MachineRuntime> {
@@ -252,8 +280,12 @@ export class MicroVmDriver implements SandboxDriver {
   }
 
   async #place(): Promise<MachinePlace> {
+    return (await this.#current()).place;
+  }
+
+  #current(): Promise<Age> {
     this.#age ??= this.#begin();
-    return (await this.#age).place;
+    return this.#age;
   }
 
   /** Starts the sparse file system. When it ends, so does every machine that reads from it; the next start has a new one. */
@@ -265,10 +297,21 @@ export class MicroVmDriver implements SandboxDriver {
       const memories = new MemoryImages(fs, options.store, () => options.clock.monotonicMs());
       const drives = new Drives(fs, this.#scratches, options.image.rootPath, options.folder, ++this.#ages);
       const { vmm, image, renews = true } = options;
-      const age = { fs, place: { vmm, image, drives, memories, renews } };
+      const place = { vmm, image, drives, memories, renews };
+      const prepared = new PreparedMachines(
+        {
+          prepare: (id, parts) => prepareMachine(place, id, parts.shape, parts.snapshot, parts.contents),
+          start: (boxId, machine) => startPrepared(place, boxId, machine),
+          nowMs: () => options.clock.monotonicMs(),
+        },
+        vmm.prepare === undefined ? 0 : preparedMax,
+      );
+      this.#prepared = prepared;
+      const age = { fs, place, prepared };
       begun = this.#age;
       void fs.ended.then((reason) => {
         if (this.#age === begun) this.#age = null;
+        void prepared.close();
         if (this.#closing !== null) return;
         options.progress(`the sparse file system ended: ${reason}; it is started again`);
         for (const box of this.#boxes.values()) box?.kill().catch(() => {});

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Manifest } from '../../../chunks/layout.js';
 import type { GuestImage } from '../../../image/image.js';
+import type { StoredFile } from '../../../snapshot/plane.js';
 import type { LoadedSnapshot } from '../../../snapshot/store.js';
-import type { Machine, MachineShape, Vmm } from '../../../vmm/vmm.js';
+import type { Machine, MachineShape, PreparedMachine, PrepareMachine, Vmm } from '../../../vmm/vmm.js';
 import { DriverError } from '../driver.js';
 import type { Drives, MachineDrives } from './drives.js';
 import { GuestLink, type LinkState } from './guestlink.js';
@@ -30,13 +30,15 @@ export interface Running {
   readonly from: LoadedSnapshot | null;
   readonly runtime: MachineRuntime | null;
   readonly shape: MachineShape;
+  /** What its drives showed from the start. */
+  readonly mounted: { readonly code: StoredFile | null; readonly layers: StoredFile | null };
 }
 
 /** What a restored machine finds on its drives from the start. */
 export interface RestoreContents {
   readonly runtime: MachineRuntime | null;
-  readonly code: Manifest | null;
-  readonly layers: Manifest | null;
+  readonly code: StoredFile | null;
+  readonly layers: StoredFile | null;
   /** Writes what the scratch drive had; absent: it was empty. */
   readonly scratch?: (path: string) => Promise<void>;
   /** Whose machine it is: memory images are shared within a tenant only. */
@@ -69,16 +71,113 @@ export async function bootMachine(place: MachinePlace, id: string, shape: Machin
     });
     const link = new GuestLink(machine.channel);
     await alive(machine, link.ready);
-    return { machine, link, drives, memory: null, from: null, runtime: null, shape };
+    return {
+      machine,
+      link,
+      drives,
+      memory: null,
+      from: null,
+      runtime: null,
+      shape,
+      mounted: { code: null, layers: null },
+    };
   } catch (error) {
     throw await cleared(error, machine, drives, null);
   }
 }
 
+/** A machine of a snapshot that has everything but its device state. */
+export interface PreparedRunning {
+  readonly shape: MachineShape;
+  readonly snapshot: LoadedSnapshot;
+  readonly contents: RestoreContents;
+  readonly drives: MachineDrives;
+  readonly memory: MemoryImage;
+  readonly monitor: PreparedMachine;
+  /** Its monitor has ended without `startPrepared`. */
+  readonly ended: Promise<unknown>;
+  /** Instead of `startPrepared`. Resolves when nothing of it is left. */
+  dispose(): Promise<void>;
+}
+
+/** The part of a restore that is the same each time. Rejects with DriverError; nothing is left then. */
+export async function prepareMachine(
+  place: MachinePlace,
+  id: string,
+  shape: MachineShape,
+  snapshot: LoadedSnapshot,
+  contents: RestoreContents,
+): Promise<PreparedRunning> {
+  const [opened, made] = await Promise.allSettled([
+    place.memories.open(snapshot, contents.tenant),
+    place.drives.make({
+      runtimePath: contents.runtime?.path ?? null,
+      code: contents.code?.manifest ?? null,
+      layers: contents.layers?.manifest ?? null,
+    }),
+  ]);
+  const memory = opened.status === 'fulfilled' ? opened.value : null;
+  const drives = made.status === 'fulfilled' ? made.value : null;
+  let monitor: PreparedMachine | null = null;
+  try {
+    if (opened.status === 'rejected') throw opened.reason;
+    if (made.status === 'rejected') throw made.reason;
+    const { paths, scratchPath } = made.value;
+    // The guest reads its scratch once it runs.
+    const [started, written] = await Promise.allSettled([
+      preparedBy(place.vmm, { id, shape, drivePaths: paths, memoryPath: opened.value.path }),
+      contents.scratch?.(scratchPath),
+    ]);
+    if (started.status === 'rejected') throw started.reason;
+    monitor = started.value;
+    if (written.status === 'rejected') throw written.reason;
+    const parts = { memory: opened.value, drives: made.value, monitor: started.value };
+    const dispose = async () => {
+      try {
+        await parts.monitor.dispose();
+      } finally {
+        parts.memory.release();
+        await parts.drives.dispose(false);
+      }
+    };
+    return { shape, snapshot, contents, ...parts, ended: parts.monitor.ended, dispose };
+  } catch (error) {
+    await monitor?.dispose().catch(() => {});
+    throw await cleared(error, null, drives, memory);
+  }
+}
+
+/** A monitor that prepares nothing starts with its state. */
+async function preparedBy(vmm: Vmm, request: PrepareMachine): Promise<PreparedMachine> {
+  if (vmm.prepare !== undefined) return vmm.prepare(request);
+  return {
+    id: request.id,
+    restore: (state) => vmm.restore({ ...request, state }),
+    dispose: async () => {},
+    ended: new Promise(() => {}),
+  };
+}
+
 /**
- * Restores a snapshot and lets it run, with entropy, clock and host name of its own before any program does. Rejects
- * with DriverError; nothing is left then.
+ * Lets a prepared machine run, with entropy, clock and host name of its own before any program does. Once. Rejects with
+ * DriverError; nothing is left then.
  */
+export async function startPrepared(place: MachinePlace, boxId: string, prepared: PreparedRunning): Promise<Running> {
+  const { shape, snapshot, contents, drives, memory, monitor } = prepared;
+  let machine: Machine | null = null;
+  try {
+    memory.warm();
+    machine = await monitor.restore(snapshot.device);
+    const link = new GuestLink(machine.channel, JSON.parse(snapshot.link.toString('utf8')) as LinkState);
+    await machine.resume();
+    await alive(machine, place.renews ? renew(link, boxId) : link.resume());
+    return { machine, link, drives, memory, from: snapshot, runtime: contents.runtime, shape, mounted: contents };
+  } catch (error) {
+    throw await cleared(error, machine, drives, memory);
+  }
+}
+
+/** Both at once. */
 export async function restoreMachine(
   place: MachinePlace,
   id: string,
@@ -86,39 +185,7 @@ export async function restoreMachine(
   snapshot: LoadedSnapshot,
   contents: RestoreContents,
 ): Promise<Running> {
-  const [opened, made] = await Promise.allSettled([
-    place.memories.open(snapshot, contents.tenant),
-    place.drives.make({ ...contents, runtimePath: contents.runtime?.path ?? null }),
-  ]);
-  const memory = opened.status === 'fulfilled' ? opened.value : null;
-  const drives = made.status === 'fulfilled' ? made.value : null;
-  let machine: Machine | null = null;
-  try {
-    if (opened.status === 'rejected') throw opened.reason;
-    if (made.status === 'rejected') throw made.reason;
-    await contents.scratch?.(made.value.scratchPath);
-    machine = await place.vmm.restore({
-      id,
-      shape,
-      drivePaths: made.value.paths,
-      memoryPath: opened.value.path,
-      state: snapshot.device,
-    });
-    const link = new GuestLink(machine.channel, JSON.parse(snapshot.link.toString('utf8')) as LinkState);
-    await machine.resume();
-    await alive(machine, place.renews ? renew(link, id) : link.resume());
-    return {
-      machine,
-      link,
-      drives: made.value,
-      memory: opened.value,
-      from: snapshot,
-      runtime: contents.runtime,
-      shape,
-    };
-  } catch (error) {
-    throw await cleared(error, machine, drives, memory);
-  }
+  return startPrepared(place, id, await prepareMachine(place, id, shape, snapshot, contents));
 }
 
 /** A message to a guest that is awake is on its way for less, emulated: its clock is then a little ahead rather than late. */
