@@ -15,7 +15,7 @@ import { keepSnapshots, seedSnapshots } from './snapshotseed.js';
 // No two clones of one snapshot draw the same value, from any generator; and each does where nothing is renewed, so
 // that the test can fail. HEARTH_CLONES=100 for the number that the requirement names: `npm run test:clones`.
 /** Of each runtime. A restore costs a third of a second of a processor without hardware virtualization. */
-const clones = Number(process.env.HEARTH_CLONES ?? 6);
+const clones = Number(process.env.HEARTH_CLONES ?? 4);
 /** Few show that every generator repeats, in one of them or another. */
 const clonesUnrenewed = 3;
 /** Restored at a time: the machine has few processors. */
