@@ -9,9 +9,14 @@ export class PreparationPlan {
   /** When each was restored last, the latest last; at most `countMax`. */
   readonly #uses = new Map<string, number>();
 
-  constructor(private readonly countMax: number) {}
+  #count: number;
+
+  constructor(private readonly countMax: number) {
+    this.#count = countMax;
+  }
 
   used(key: string, nowMs: number): void {
+    this.#count = this.countMax;
     this.#uses.delete(key);
     if (this.countMax > 0) this.#uses.set(key, nowMs);
     const [oldest] = this.#uses.keys();
@@ -23,6 +28,11 @@ export class PreparationPlan {
     this.#uses.delete(key);
   }
 
+  /** No more than `count` machines until something is used again: memory is short. */
+  shrink(count: number): void {
+    this.#count = count;
+  }
+
   wants(key: string): boolean {
     return this.#uses.has(key);
   }
@@ -31,7 +41,7 @@ export class PreparationPlan {
   wanted(nowMs: number): readonly string[] {
     for (const [key, usedMs] of this.#uses) if (nowMs - usedMs >= hotMs) this.#uses.delete(key);
     const hot = [...this.#uses.keys()].reverse();
-    return hot.length === 0 ? [] : Array.from({ length: this.countMax }, (_, index) => hot[index % hot.length]!);
+    return hot.length === 0 ? [] : Array.from({ length: this.#count }, (_, index) => hot[index % hot.length]!);
   }
 
   /**

@@ -106,12 +106,13 @@ export class PreparedMachines {
     for (const held of this.#held) if (is(held.record)) this.#drop(held);
   }
 
-  /** Memory is short: one goes, and is not made again before its snapshot is used again. False: there is none. */
+  /** Memory is short: one goes, and none is made before one is used again. False: there is none. */
   drop(): boolean {
-    const last = this.#held.filter(({ dropped }) => !dropped).at(-1);
+    const staying = this.#held.filter(({ dropped }) => !dropped);
+    const last = staying.pop();
     if (last === undefined) return false;
-    this.#forgetKey(last.key);
-    this.#drop(last);
+    this.#plan.shrink(staying.length);
+    void this.#drop(last);
     return true;
   }
 
