@@ -10,8 +10,18 @@ const copyMsMax = 60_000;
 
 /** Gives a data folder the layers of an earlier test. What is stale among them is made again. */
 export function seedSnapshots(dataFolder: string): void {
-  if (!existsSync(seed) || existsSync(join(dataFolder, 'snapshots'))) return;
-  copyLinks(seed, join(dataFolder, 'snapshots'));
+  const target = join(dataFolder, 'snapshots');
+  if (existsSync(target)) return;
+  // Replaced while it was copied, it would be in pieces.
+  for (let before = inodeOf(seed); before !== null; before = inodeOf(seed)) {
+    copyLinks(seed, target);
+    if (inodeOf(seed) === before) return;
+    rmSync(target, { recursive: true, force: true });
+  }
+}
+
+function inodeOf(folder: string): number | null {
+  return statSync(folder, { throwIfNoEntry: false })?.ino ?? null;
 }
 
 /** Keeps the layers of a platform that has ended, if it has more of them, or newer ones. */
