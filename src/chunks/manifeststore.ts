@@ -2,10 +2,9 @@ import type { Blob } from '../kernel/ports/blob.js';
 import { ChunkError } from './chunkerror.js';
 import type { Keyring, Scope } from './keyring.js';
 import type { Manifest } from './layout.js';
-import { encodeManifest } from './manifest.js';
 import { ManifestThread } from './manifestthread.js';
 import { checkIndex, type PageIndex } from './pageindex.js';
-import { openRecord, recordName, sealRecord } from './sealedrecord.js';
+import { openRecord } from './sealedrecord.js';
 
 const folder = 'manifests';
 /** Kind of the record that makes a manifest exist; the others of its name belong to it. */
@@ -41,8 +40,7 @@ export class ManifestStore {
    * @param index Null where nothing will be packed as a child of it (a function's snapshot).
    */
   async put(scope: Scope, manifest: Manifest, index: PageIndex | null): Promise<string> {
-    const encoded = encodeManifest(manifest);
-    const name = recordName(encoded, this.#keyring.manifestKey(scope));
+    const { encoded, name } = await this.#thread.encode(manifest, this.#keyring.manifestKey(scope));
     const put = async () => {
       // Last the manifest itself: who finds it finds its index, too.
       if (index !== null) await this.#write(scope, name, indexKind, index.hashes);
@@ -110,7 +108,7 @@ export class ManifestStore {
 
   async #write(scope: Scope, name: string, kind: string, bytes: Uint8Array): Promise<void> {
     const at = key(scope, name, kind);
-    await this.#blob.put(at, sealRecord(at, bytes, this.#keyring.manifestKey(scope)));
+    await this.#blob.put(at, await this.#thread.seal(at, bytes, this.#keyring.manifestKey(scope)));
   }
 
   async #read(scope: Scope, name: string, kind: string): Promise<Buffer | null> {

@@ -1,5 +1,5 @@
 import { assert } from '../kernel/assert.js';
-import { chunkBytes, type Manifest, pageBytes, pagesPerChunk } from './layout.js';
+import { type ChunkRef, chunkBytes, type Manifest, type PageRun, pageBytes, pagesPerChunk } from './layout.js';
 
 /** A manifest as it travels between processes and threads, but for its parent: few large buffers instead of many small objects. */
 export interface PackedManifest {
@@ -58,44 +58,47 @@ function pack(manifest: Manifest): PackedManifest {
 export function lazyManifest(from: PackedManifest, parent: string | null): Manifest {
   // Between threads, buffers become plain arrays.
   const packed = { ...from, names: asBuffer(from.names), keys: asBuffer(from.keys) };
-  let unpacked: Manifest | null = null;
-  const whole = () => {
-    unpacked ??= unpackManifest(packed, parent);
-    return unpacked;
-  };
+  let chunks: Manifest['chunks'] | null = null;
+  let runs: Manifest['runs'] | null = null;
   const manifest: Manifest = {
     bytes: packed.bytes,
     parent,
     get chunks() {
-      return whole().chunks;
+      chunks ??= unpackChunks(packed);
+      return chunks;
     },
     get runs() {
-      return whole().runs;
+      runs ??= unpackRuns(packed);
+      return runs;
     },
   };
   packedForms.set(manifest, packed);
   return manifest;
 }
 
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+/** The same bytes. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-export function unpackManifest({ bytes, names, keys, sizes, runs }: PackedManifest, parent: string | null): Manifest {
-  return {
-    bytes,
-    parent,
-    chunks: Array.from({ length: sizes.length / 2 }, (_, at) => ({
-      name: Buffer.from(names.subarray(at * hashBytes, (at + 1) * hashBytes)).toString('hex'),
-      key: Buffer.from(keys.subarray(at * hashBytes, (at + 1) * hashBytes)),
-      storedBytes: sizes[at * 2]!,
-      bytes: sizes[at * 2 + 1]!,
-    })),
-    runs: Array.from({ length: runs.length / 4 }, (_, at) => ({
-      page: runs[at * 4]!,
-      count: runs[at * 4 + 1]!,
-      chunk: runs[at * 4 + 2]!,
-      slot: runs[at * 4 + 3]!,
-    })),
-  };
+export function unpackManifest(packed: PackedManifest, parent: string | null): Manifest {
+  return { bytes: packed.bytes, parent, chunks: unpackChunks(packed), runs: unpackRuns(packed) };
+}
+
+function unpackChunks({ names, keys, sizes }: PackedManifest): ChunkRef[] {
+  return Array.from({ length: sizes.length / 2 }, (_, at) => ({
+    name: Buffer.from(names.subarray(at * hashBytes, (at + 1) * hashBytes)).toString('hex'),
+    key: Buffer.from(keys.subarray(at * hashBytes, (at + 1) * hashBytes)),
+    storedBytes: sizes[at * 2]!,
+    bytes: sizes[at * 2 + 1]!,
+  }));
+}
+
+function unpackRuns({ runs }: PackedManifest): PageRun[] {
+  return Array.from({ length: runs.length / 4 }, (_, at) => ({
+    page: runs[at * 4]!,
+    count: runs[at * 4 + 1]!,
+    chunk: runs[at * 4 + 2]!,
+    slot: runs[at * 4 + 3]!,
+  }));
 }
