@@ -7,11 +7,8 @@ import type { PreparedRunning, RestoreContents, Running } from './running.js';
 
 /** Machines that wait, over all snapshots of a worker. Each is a process of `preparedMib`. */
 export const preparedMax = 2;
-/**
- * What a worker counts one as: a monitor without a guest has 25 to 30 MiB of its own, and its cgroups, jail and network
- * some more.
- */
-const preparedMib = 48;
+/** What a worker counts one as: the monitor has 13 MiB of its own, its jail and network some 5. */
+const preparedMib = 24;
 /** A machine that has just been started has the processor first, until its first replies. */
 const restMs = secondMs;
 
@@ -42,6 +39,8 @@ interface Held {
   readonly key: string;
   readonly record: SnapshotRecord;
   machine: PreparedRunning | null;
+  /** Starts there had been when it was made. */
+  readonly starts: number;
   /** Goes as soon as it can. */
   dropped: boolean;
 }
@@ -59,6 +58,7 @@ export class PreparedMachines {
   #making: Promise<void> | null = null;
   readonly #going = new Set<Promise<void>>();
   #made = 0;
+  #starts = 0;
   #restedMs = 0;
   #closed = false;
 
@@ -84,6 +84,7 @@ export class PreparedMachines {
   async start(boxId: string, preparation: Preparation): Promise<Running> {
     const key = keyOf(preparation);
     if (!this.#closed) {
+      this.#starts += 1;
       this.#plan.used(key, this.world.nowMs());
       this.#preparations.set(key, preparation);
       this.#restedMs = this.world.nowMs() + restMs;
@@ -158,7 +159,7 @@ export class PreparedMachines {
   }
 
   async #make(key: string, preparation: Preparation): Promise<void> {
-    const held: Held = { key, record: preparation.record, machine: null, dropped: false };
+    const held: Held = { key, record: preparation.record, starts: this.#starts, machine: null, dropped: false };
     this.#held.push(held);
     try {
       this.#made += 1;
@@ -191,10 +192,10 @@ export class PreparedMachines {
     this.#preparations.delete(key);
   }
 
-  /** Its monitor ended by itself: whoever needs the next one is told why. */
+  /** Its monitor ended by itself: it is not made again and again while nobody needs it. */
   #lose(held: Held): void {
     if (held.dropped || !this.#held.includes(held)) return;
-    this.#forgetKey(held.key);
+    if (held.starts === this.#starts) this.#forgetKey(held.key);
     void this.#drop(held);
   }
 
