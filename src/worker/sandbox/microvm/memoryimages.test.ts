@@ -88,6 +88,26 @@ test('the first restores are recorded, each from a file of its own; later ones p
   assert.equal(world.fs.prefetched.length, 2);
 });
 
+test('an image that waited is warmed when it is used; a log that is complete is read once', async () => {
+  const world = setUp();
+  await recordAll(world);
+  const image = await world.images.open(snapshot, 'a');
+  image.warm();
+  assert.equal(world.fs.prefetched.length, 1, 'it has just been');
+  world.stored.clear();
+  world.pass(120_000);
+  image.warm();
+  await world.images.open(snapshot, 'a');
+  assert.deepEqual(
+    world.fs.prefetched.map((one) => one[1]),
+    [
+      [7, 5],
+      [7, 5],
+    ],
+  );
+  assert.equal(world.fs.recording.size, 0);
+});
+
 test('two tenants never share a file', async () => {
   const world = setUp();
   await recordAll(world);

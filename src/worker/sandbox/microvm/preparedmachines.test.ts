@@ -7,7 +7,7 @@ import type { PreparedRunning, Running } from './running.js';
 
 const deadline = { timeout: 30_000 };
 /** Longer than a machine that has just been started has the processor to itself. */
-const restMs = 1_000;
+const restMs = 2_000;
 
 function preparation(id: string, memory = 'memory'): Preparation {
   const record = { account: '1', layer: 'function', id, memory, state: 's' } as SnapshotRecord;
@@ -88,6 +88,20 @@ test('a start takes a machine that waits; another is made once starts have come 
   assert.deepEqual(world.started, ['box1', 'prepared.1', 'prepared.2']);
   await world.machines.start('box4', preparation('a'));
   assert.equal(world.started.at(-1), 'box4');
+  await world.pass(restMs);
+  assert.deepEqual(world.snapshots, ['a', 'a']);
+});
+
+test('nothing is made while something starts', deadline, async (context) => {
+  const world = new World(context);
+  world.holds = true;
+  const starting = world.machines.start('box1', preparation('a'));
+  await world.pass(0);
+  world.holds = false;
+  await world.pass(10 * restMs);
+  assert.equal(world.machines.count, 0);
+  world.held!();
+  await starting;
   await world.pass(restMs);
   assert.deepEqual(world.snapshots, ['a', 'a']);
 });

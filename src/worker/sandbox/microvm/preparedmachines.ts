@@ -9,8 +9,11 @@ import type { PreparedRunning, RestoreContents, Running } from './running.js';
 export const preparedMax = 2;
 /** What a worker counts one as: the monitor has 13 MiB of its own, its jail and network some 5. */
 const preparedMib = 24;
-/** A machine that has just been started has the processor first, until its first replies. */
-const restMs = secondMs;
+/**
+ * A machine that has just been started has the processor first, until its first reply: emulated, and on a busy machine,
+ * its hooks and handler need most of a second.
+ */
+const restMs = 2 * secondMs;
 
 /** How machines of one snapshot are made ready, always the same way. */
 export interface Preparation {
@@ -59,6 +62,8 @@ export class PreparedMachines {
   readonly #going = new Set<Promise<void>>();
   #made = 0;
   #starts = 0;
+  /** Starts under way; whichever ends last wakes us. */
+  #starting = 0;
   #restedMs = 0;
   #closed = false;
 
@@ -83,14 +88,21 @@ export class PreparedMachines {
   /** A machine restored from the snapshot; from one that waits where there is one. Rejects with what `load` rejects with, too. */
   async start(boxId: string, preparation: Preparation): Promise<Running> {
     const key = keyOf(preparation);
-    if (!this.#closed) {
-      this.#starts += 1;
-      this.#plan.used(key, this.world.nowMs());
-      this.#preparations.set(key, preparation);
+    if (this.#closed) return this.#start(boxId, preparation, null);
+    this.#starts += 1;
+    this.#starting += 1;
+    this.#plan.used(key, this.world.nowMs());
+    this.#preparations.set(key, preparation);
+    try {
+      return await this.#start(boxId, preparation, this.#take(key));
+    } finally {
+      this.#starting -= 1;
       this.#restedMs = this.world.nowMs() + restMs;
       this.#wake();
     }
-    const waiting = this.#take(key);
+  }
+
+  async #start(boxId: string, preparation: Preparation, waiting: PreparedRunning | null): Promise<Running> {
     if (waiting !== null) {
       const running = await this.world.start(boxId, waiting).catch(() => null);
       // It may have been killed while it waited: that says nothing about the snapshot.
@@ -148,7 +160,7 @@ export class PreparedMachines {
 
   #work(): void {
     this.#timer = null;
-    if (this.#closed || this.#making !== null) return;
+    if (this.#closed || this.#making !== null || this.#starting > 0) return;
     const keys = this.#held.map(({ key }) => key);
     const { drop, prepare } = this.#plan.next(keys, this.world.nowMs());
     const going = drop.map((index) => this.#held[index]!).map((held) => this.#drop(held));
