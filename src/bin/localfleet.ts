@@ -17,6 +17,8 @@ interface PlacementMachine {
 export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlane {
   private worker: WorkerService | null = null;
   private assignment: AssignmentService | null = null;
+  /** Placement has to see a sandbox as large as the worker does, or the worker refuses what nobody made room for. */
+  private sandboxOwnMib = 0;
 
   constructor(
     private readonly placement: PlacementMachine,
@@ -26,7 +28,8 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
   connect(workerId: WorkerId, worker: WorkerService, assignment: AssignmentService): void {
     this.worker = worker;
     this.assignment = assignment;
-    const { memoryMib, sandboxesMax } = worker.capacity();
+    const { memoryMib, sandboxesMax, sandboxOwnMib } = worker.capacity();
+    this.sandboxOwnMib = sandboxOwnMib;
     const nowMs = this.clock.nowMs();
     this.placement.step({ kind: 'worker-joined', nowMs, workerId, zone: 'local', memoryMib, sandboxesMax });
   }
@@ -37,9 +40,10 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
     return { worker, assignment };
   }
 
-  place(sandboxId: SandboxId, pool: PoolKey, memoryMib: number): void {
+  place(sandboxId: SandboxId, pool: PoolKey, functionMib: number): void {
     const { assignment } = this.parts;
     const nowMs = this.clock.nowMs();
+    const memoryMib = functionMib + this.sandboxOwnMib;
     for (const effect of this.placement.step({ kind: 'place', nowMs, sandboxId, pool, memoryMib })) {
       if (effect.kind === 'placed') {
         assignment.input({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });

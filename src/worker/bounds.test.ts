@@ -25,6 +25,27 @@ test('unless told otherwise, two spares wait for each runtime in use, each count
   await world.worker.close();
 });
 
+test('what a box takes beside its function counts for each sandbox and each spare', async () => {
+  const driver = new FakeDriver();
+  driver.boxOwnMib = 50;
+  const world = new World(driver, { memoryMib: 500, sparesPerRuntime: 2 });
+  world.worker.prewarm('nodejs20.x', '123456789012');
+  await world.worker.spared();
+  assert.equal(world.worker.capacity().sandboxOwnMib, 50);
+  assert.equal(world.worker.capacity().memoryUsedMib, 2 * (64 + 50));
+  const first = await world.start(makeSpec({ memoryMib: 128 }));
+  await world.worker.spared();
+  assert.deepEqual(world.worker.capacity().spares, { 'nodejs20.x': 2 });
+  assert.equal(world.worker.capacity().memoryUsedMib, 178 + 2 * 114);
+  await world.start(makeSpec({ memoryMib: 200 }));
+  await world.worker.spared();
+  assert.equal(world.worker.capacity().memoryUsedMib, 178 + 250, 'a third spare would need 114 of the 72 left');
+  await assert.rejects(world.start(makeSpec({ memoryMib: 64 })), /no 114 MiB left/);
+  await world.stop(first);
+  await world.start(makeSpec({ memoryMib: 64 }));
+  await world.worker.close();
+});
+
 test('what a driver keeps ready for starts counts as memory, and goes before a function is refused', async () => {
   const driver = new FakeDriver();
   let waiting = 2;

@@ -13,7 +13,7 @@ import { LiveSandbox } from './livesandbox.js';
 import type { CaptureEnd } from './messages.js';
 import { refusal } from './outcome.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
-import { Spares, spareMemoryMib } from './spares.js';
+import { Spares } from './spares.js';
 import type { Surroundings } from './surroundings.js';
 
 /** What the worker tells assignment. Called synchronously from the event loop; must not throw. */
@@ -107,6 +107,8 @@ export interface SnapshotEvents {
 export interface WorkerCapacity {
   readonly memoryMib: number;
   readonly memoryUsedMib: number;
+  /** What a sandbox takes of it beside its function's memory. */
+  readonly sandboxOwnMib: number;
   readonly sandboxesMax: number;
   readonly sandboxes: number;
   readonly spares: Readonly<Record<string, number>>;
@@ -215,14 +217,15 @@ class Worker implements WorkerService {
     const { memoryMib, sandboxesMax, events } = this.#options;
     if (this.#sandboxes.has(sandboxId)) throw new InvariantError(`sandbox ${sandboxId} started twice`);
     // What waits is only there to be useful: functions come first.
-    while (this.#usedMib() + spec.memoryMib > memoryMib && (this.#waiting?.drop() || this.#spares.drop()));
+    const neededMib = this.#neededMib(spec);
+    while (this.#usedMib() + neededMib > memoryMib && (this.#waiting?.drop() || this.#spares.drop()));
     const problem =
       this.#closing !== null
         ? 'the worker is shutting down'
         : this.#sandboxes.size >= sandboxesMax
           ? `the worker runs its ${sandboxesMax} sandboxes already`
-          : this.#sandboxMib + spec.memoryMib > memoryMib
-            ? `the worker has no ${spec.memoryMib} MiB left`
+          : this.#sandboxMib + neededMib > memoryMib
+            ? `the worker has no ${neededMib} MiB left`
             : null;
     if (problem !== null) {
       setImmediate(() => events.onGone(sandboxId, problem));
@@ -230,7 +233,7 @@ class Worker implements WorkerService {
     }
     const sandbox = new LiveSandbox(sandboxId, spec, this.#around);
     this.#sandboxes.set(sandboxId, sandbox);
-    this.#sandboxMib += spec.memoryMib;
+    this.#sandboxMib += neededMib;
     sandbox.order('start');
   }
 
@@ -261,6 +264,7 @@ class Worker implements WorkerService {
     return {
       memoryMib,
       memoryUsedMib: this.#usedMib(),
+      sandboxOwnMib: this.#options.driver.boxOwnMib,
       sandboxesMax,
       sandboxes: this.#sandboxes.size,
       spares: this.#spares.counts(),
@@ -297,8 +301,12 @@ class Worker implements WorkerService {
     return this.#options.driver.waiting;
   }
 
+  #neededMib({ memoryMib }: FunctionSpec): number {
+    return memoryMib + this.#options.driver.boxOwnMib;
+  }
+
   #usedMib(): number {
-    return this.#sandboxMib + this.#spares.count * spareMemoryMib + (this.#waiting?.mib ?? 0);
+    return this.#sandboxMib + this.#spares.mib + (this.#waiting?.mib ?? 0);
   }
 
   #answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void {
@@ -359,7 +367,7 @@ class Worker implements WorkerService {
 
   #gone(sandbox: LiveSandbox, problem: string | null): void {
     this.#sandboxes.delete(sandbox.id);
-    this.#sandboxMib -= sandbox.spec.memoryMib;
+    this.#sandboxMib -= this.#neededMib(sandbox.spec);
     this.#options.events.onGone(sandbox.id, problem);
     if (this.#sandboxes.size === 0) this.#closed?.();
   }

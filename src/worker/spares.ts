@@ -3,7 +3,7 @@ import type { RuntimeName } from '../wire/functionspec.js';
 import { BoxLink } from './boxlink.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
 
-/** What a waiting box is counted as: a booted Node without code holds 40 to 50 MiB. */
+/** What a waiting box is counted as, beside the driver's `boxOwnMib`: a booted Node without code holds 40 to 50 MiB. */
 export const spareMemoryMib = 64;
 /** After a boot that failed, the next is tried no sooner. */
 const retryMs = 5 * secondMs;
@@ -60,6 +60,15 @@ export class Spares {
     let count = this.#filling ? 1 : 0;
     for (const links of this.#waiting.values()) count += links.length;
     return count;
+  }
+
+  /** What they count as. */
+  get mib(): number {
+    return this.count * this.#oneMib;
+  }
+
+  get #oneMib(): number {
+    return spareMemoryMib + this.#options.driver.boxOwnMib;
   }
 
   /** By runtime. */
@@ -144,7 +153,7 @@ export class Spares {
   }
 
   #missing(): Kind | null {
-    if (this.#closed || !this.#options.fits(spareMemoryMib)) return null;
+    if (this.#closed || !this.#options.fits(this.#oneMib)) return null;
     for (const [key, kind] of this.#wanted) {
       const links = this.#waiting.get(key)!.filter((link) => link.alive);
       this.#waiting.set(key, links);

@@ -167,6 +167,7 @@ export class FakeDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
   readonly sparesPerAccount = false;
+  boxOwnMib = 0;
   readonly snapshots: FakeSnapshots | null;
   readonly boxes: FakeBox[] = [];
   readonly scratches: { mib: number; disposed: boolean }[] = [];

@@ -154,6 +154,11 @@ export interface SandboxDriver {
   readonly spareMemoryMibMax: number;
   /** Spares hold memory that two accounts may not share: each account has spares of its own. */
   readonly sparesPerAccount: boolean;
+  /**
+   * Memory of the host that a box takes beside its function's, MiB, and a spare beside the runtime's. 0 where a sandbox is
+   * processes only: the kernel counts all that they use as the function's.
+   */
+  readonly boxOwnMib: number;
   /** Null where a sandbox cannot be saved. */
   readonly snapshots: FunctionSnapshots | null;
   protections(): readonly Protection[];

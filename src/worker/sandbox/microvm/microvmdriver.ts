@@ -34,7 +34,7 @@ import {
   startPrepared,
 } from './running.js';
 import { Scratches } from './scratch.js';
-import { memoryClassesMib, memoryClassOf, shapeOf, spareMemoryMibMax } from './shape.js';
+import { boxOwnMib, memoryClassesMib, memoryClassOf, shapeOf, spareMemoryMibMax } from './shape.js';
 
 /** Boxes of one driver alive at once: the monitor's 512 machines (user ids, memory) but for those that are prepared. */
 const boxesMax = 512 - preparedMax;
@@ -69,6 +69,7 @@ export class MicroVmDriver implements SandboxDriver {
   readonly grade = 'microvm';
   readonly spareMemoryMibMax = spareMemoryMibMax;
   readonly sparesPerAccount = true;
+  readonly boxOwnMib = boxOwnMib;
   readonly snapshots: MachineSnapshots;
   readonly #boxes = new Map<string, MicroVmBox | null>();
   readonly #scratches: Scratches;
