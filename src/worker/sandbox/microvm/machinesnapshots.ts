@@ -71,7 +71,7 @@ export class MachineSnapshots implements FunctionSnapshots {
       // Whoever has the box decides whether it goes on; it can.
       await running.machine
         .resume()
-        .then(() => renew(running.link, box.id))
+        .then(() => renew(running.link, box.id, true))
         .catch(() => {});
     }
   }

@@ -159,10 +159,15 @@ async function preparedBy(vmm: Vmm, request: PrepareMachine): Promise<PreparedMa
 }
 
 /**
- * Lets a prepared machine run, with entropy, clock and host name of its own before any program does. Once. Rejects with
- * DriverError; nothing is left then.
+ * Lets a prepared machine run, with entropy, clock and host name of its own before any program does. Once. `settled`:
+ * nothing is on its way to it any more: it may be frozen at once. Rejects with DriverError; nothing is left then.
  */
-export async function startPrepared(place: MachinePlace, boxId: string, prepared: PreparedRunning): Promise<Running> {
+export async function startPrepared(
+  place: MachinePlace,
+  boxId: string,
+  prepared: PreparedRunning,
+  settled = false,
+): Promise<Running> {
   const { shape, snapshot, contents, drives, memory, monitor } = prepared;
   let machine: Machine | null = null;
   try {
@@ -170,14 +175,14 @@ export async function startPrepared(place: MachinePlace, boxId: string, prepared
     machine = await monitor.restore(snapshot.device);
     const link = new GuestLink(machine.channel, JSON.parse(snapshot.link.toString('utf8')) as LinkState);
     await machine.resume();
-    await alive(machine, place.renews ? renew(link, boxId) : link.resume());
+    await alive(machine, place.renews ? renew(link, boxId, settled) : link.resume());
     return { machine, link, drives, memory, from: snapshot, runtime: contents.runtime, shape, mounted: contents };
   } catch (error) {
     throw await cleared(error, machine, drives, memory);
   }
 }
 
-/** Both at once. */
+/** Both at once, for a machine that may be frozen at once. */
 export async function restoreMachine(
   place: MachinePlace,
   id: string,
@@ -185,19 +190,24 @@ export async function restoreMachine(
   snapshot: LoadedSnapshot,
   contents: RestoreContents,
 ): Promise<Running> {
-  return startPrepared(place, id, await prepareMachine(place, id, shape, snapshot, contents));
+  return startPrepared(place, id, await prepareMachine(place, id, shape, snapshot, contents), true);
 }
 
 /** A message to a guest that is awake is on its way for less, emulated: its clock is then a little ahead rather than late. */
 const messageMs = 1;
 
-/** Gives a guest that woke up what makes it different from every other one of its snapshot; then its programs run. */
-export async function renew(link: GuestLink, id: string): Promise<void> {
+/**
+ * Gives a guest that woke up what makes it different from every other one of its snapshot; then its programs run. One that
+ * is frozen before it is `settled` has the time of now when it thaws.
+ */
+export async function renew(link: GuestLink, id: string, settled = false): Promise<void> {
   const renewal = () => ({ entropy: randomBytes(entropyBytes), clockMs: Date.now() + messageMs });
   await link.resume({ ...renewal(), hostName: id.slice(0, 63) });
   // Waking up takes a guest some ten milliseconds, by which its clock is late. Now it is quick: it has done this before
-  // it reads what it is sent next, and nobody waits for its answer. A guest that ends tells everybody.
-  link.resume({ ...renewal(), hostName: '' }).catch(() => {});
+  // it reads what it is sent next, and who has something to send need not wait for its answer.
+  const again = link.resume({ ...renewal(), hostName: '' });
+  if (settled) await again;
+  else again.catch(() => {}); // A guest that ends tells everybody.
 }
 
 /** What `work` gives, unless the machine ends first. */
