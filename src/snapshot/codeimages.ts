@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileSource } from '../chunks/source.js';
+import { ChunkError } from '../chunks/chunkerror.js';
+import { type FileSource, fileSource } from '../chunks/source.js';
 import { minuteMs } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { findProgram } from '../worker/sandbox/programs.js';
@@ -135,15 +136,13 @@ export class CodeImages {
   }
 
   async #make(directory: string, tree: string, owner: TreeOwner): Promise<StoredFile> {
-    const { account } = owner;
     await mkdir(this.temporary, { recursive: true });
     const path = join(this.temporary, `image-${process.pid}-${++this.#temporaries}`);
     try {
       await makeImage(directory, path);
       const source = await fileSource(path);
       try {
-        const parent = await this.#newest(owner);
-        const image = await this.plane.store({ scope: account, source, bytes: source.bytes, parent, bears: true });
+        const image = await this.#store(source, owner);
         await this.#remember(owner, { tree, manifest: image.name, createdMs: this.options.now() });
         return { name: image.name, manifest: image.manifest };
       } finally {
@@ -151,6 +150,18 @@ export class CodeImages {
       }
     } finally {
       await rm(path, { force: true });
+    }
+  }
+
+  /** As a child of the image before; by itself where bytes of that one are gone. */
+  async #store(source: FileSource, owner: TreeOwner): Promise<StoredFile> {
+    const request = { scope: owner.account, source, bytes: source.bytes, bears: true };
+    const parent = await this.#newest(owner);
+    try {
+      return await this.plane.store({ ...request, parent });
+    } catch (error) {
+      if (parent === null || !(error instanceof ChunkError)) throw error;
+      return await this.plane.store({ ...request, parent: null });
     }
   }
 
