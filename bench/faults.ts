@@ -27,11 +27,14 @@ export interface FaultFigures {
   readonly pushedPagesPerS: number;
   /** Of reads of pages so pushed. */
   readonly pushedUs: number;
+  /** Memory that a guest never used, page by page upwards: all of it, and what the kernel asked for. */
+  readonly fresh: { readonly ms: number; readonly reads: number };
 }
 
 const imageBytes = 96 * mib;
 const imagePages = imageBytes / pageBytes;
 const faults = 4_000;
+const freshBytes = 64 * mib;
 const program = fileURLToPath(new URL('../src/bin/sparsefsserver.js', import.meta.url));
 
 /** Different pages in random order. */
@@ -96,13 +99,26 @@ async function round(fs: SparseFsClient, manifest: Manifest, number: number): Pr
   const pushedUs = quantile(touch(pushed, pages), 0.5);
   closeSync(pushed);
 
-  for (const kind of ['faults', 'stream', 'pushed']) await fs.withdraw(`${kind}-${number}`);
+  const empty = { bytes: freshBytes, chunks: [], runs: [], parent: null };
+  const fresh = openSync(await fs.expose(`fresh-${number}`, freshBytes, empty), 'r+');
+  const readsBefore = (await fs.metrics()).reads.hits;
+  const freshMs = performance.now();
+  touch(
+    fresh,
+    Uint32Array.from({ length: freshBytes / pageBytes }, (_, page) => page),
+  );
+  const ms = performance.now() - freshMs;
+  const reads = (await fs.metrics()).reads.hits - readsBefore;
+  closeSync(fresh);
+
+  for (const kind of ['faults', 'stream', 'pushed', 'fresh']) await fs.withdraw(`${kind}-${number}`);
   return {
     faultUs: { p50: quantile(faultUs, 0.5), p99: quantile(faultUs, 0.99) },
     amplification,
     sequentialMbps,
     pushedPagesPerS,
     pushedUs,
+    fresh: { ms, reads },
   };
 }
 

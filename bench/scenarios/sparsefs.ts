@@ -42,6 +42,11 @@ export const sparsefs: Scenario = {
       figure('in order, 128 KiB at a time', 'MB/s', ({ sequentialMbps }) => sequentialMbps),
       figure('scattered pages pushed ahead', 'pages/s', ({ pushedPagesPerS }) => pushedPagesPerS),
       figure('one page that was pushed, p50', 'µs', ({ pushedUs }) => pushedUs),
+      figure('64 MiB never used before, page by page', 'ms', ({ fresh }) => fresh.ms),
+      figure('what the kernel asked for meanwhile', 'pages', ({ fresh }) => fresh.reads, {
+        kind: 'at-most',
+        value: 1_638,
+      }),
     ];
   },
 };

@@ -79,6 +79,8 @@ export interface FileSystemOptions {
   readonly readMsMax: number;
   /** Why a read failed, in words. */
   readonly onFailure: (error: unknown) => void;
+  /** Zero pages were read, and answered; null: nobody minds. */
+  readonly onZeros: ((file: SparseFile, first: number, count: number) => void) | null;
 }
 
 /** Answers the requests of one mount. Every read is answered within its deadline; late chunks are then dropped. */
@@ -191,6 +193,7 @@ export class FileSystem implements RequestHandler {
     const whole = this.stretch(file, first, count);
     if (whole !== null && !(whole instanceof Promise)) {
       this.finish(pending, [whole]);
+      if (file.map.locate(first, 1).chunk < 0) this.options.onZeros?.(file, first, count);
       return null;
     }
     this.begin(pending);
@@ -212,6 +215,16 @@ export class FileSystem implements RequestHandler {
     }
     file.given = given;
     return given;
+  }
+
+  /** How many pages from `first` on, up to `count`, nobody waits for. */
+  free(file: SparseFile, first: number, count: number): number {
+    let free = count;
+    for (const waiting of this.pending) {
+      if (waiting.file !== file || waiting.first + waiting.count <= first) continue;
+      free = Math.min(free, Math.max(0, waiting.first - first));
+    }
+    return free;
   }
 
   /** The pages when they come from one place; null when from several. */

@@ -9,6 +9,7 @@ import type { ControlAnswer, ControlMessage, ControlRequest } from './control.js
 import { FuseDevice } from './device.js';
 import type { SparseFile } from './files.js';
 import { type FaultReader, FileSystem, readMsMax } from './filesystem.js';
+import { Lookahead } from './lookahead.js';
 import { PageMap } from './pagemap.js';
 import { AccessLog } from './pageset.js';
 import { Prefetching } from './prefetching.js';
@@ -46,11 +47,13 @@ export class SparseFsServer {
   private readonly reads = new TierCounters();
   private readonly storing: StoringThread;
   private readonly prefetching: Prefetching;
+  private readonly lookahead: Lookahead;
   private mounts!: Readonly<Record<Access, Mount>>;
 
   private constructor(private readonly options: ServerOptions) {
     this.storing = new StoringThread(options.onFailure);
     this.prefetching = new Prefetching(options.plane.reader, this.storing);
+    this.lookahead = new Lookahead(this.storing);
   }
 
   /** Rejects with DriverError; what is mounted by then goes with the process. */
@@ -73,16 +76,19 @@ export class SparseFsServer {
     const directory = join(this.options.directory, access);
     await mkdir(directory, { recursive: true });
     const device = await FuseDevice.mount(directory);
-    const files = new FileSystem(device, {
+    const files: FileSystem = new FileSystem(device, {
       reader: plane.reader,
       reads: this.reads,
       readAheadBytes,
       readMsMax: this.options.readMsMax ?? readMsMax,
       onFailure,
+      // Drive images have the kernel's own read-ahead.
+      onZeros: access === 'pages' ? (file, first, count) => this.lookahead.read(mount, file, first, count) : null,
     });
+    const mount = { device, files };
     device.serve(files);
     await files.ready;
-    return { device, files };
+    return mount;
   }
 
   private find(name: string): { mount: Mount; file: SparseFile } {
@@ -158,7 +164,7 @@ export class SparseFsServer {
       tiers: this.options.plane.metrics(),
       reads,
       readBytes: reads.bytes,
-      prefetchedPages: this.prefetching.pages,
+      prefetchedPages: this.prefetching.pages + this.lookahead.pages,
     };
   }
 }

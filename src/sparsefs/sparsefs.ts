@@ -52,5 +52,6 @@ export interface SparseFsMetrics {
   /** Reads that the kernel asked for: `hits` were answered, `misses` failed. */
   readonly reads: TierMetrics;
   readonly readBytes: number;
+  /** Pages that the kernel took ahead of faults: of access logs, and zero pages before a guest that takes fresh memory. */
   readonly prefetchedPages: number;
 }

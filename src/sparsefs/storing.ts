@@ -8,6 +8,8 @@ export const batchPagesMax = 256;
 const batchBytesMax = batchPagesMax * (pageBytes + storeHeadBytes);
 /** Batches being filled or written: one each. More would lie there while a guest that is as fast reads the same pages. */
 const batchesMax = 2;
+/** Jobs of zero pages that the thread has not ended yet; more are refused. Each takes it half a millisecond at most. */
+const zeroJobsMax = 4;
 
 /** Pages that lie one behind the other, from one place. */
 export interface StoredRun {
@@ -22,9 +24,22 @@ export interface StoreJob {
   readonly lengths: Uint32Array;
 }
 
-/** The buffer comes back with the bytes (messages included) that the kernel took. */
+/** Neighbouring pages; at most `batchPagesMax`. */
+export interface PageRange {
+  readonly page: number;
+  readonly count: number;
+}
+
+/** From us to the thread, which has zeros of its own. */
+export interface ZeroJob {
+  readonly descriptor: number;
+  readonly node: number;
+  readonly ranges: readonly PageRange[];
+}
+
+/** The buffer, if there was one, comes back with the bytes that the kernel took. */
 export interface StoreResult {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBuffer | null;
   readonly taken: number;
 }
 
@@ -36,15 +51,19 @@ export class StoringThread {
   private readonly free: ArrayBuffer[] = Array.from({ length: batchesMax }, () => new ArrayBuffer(batchBytesMax));
   private readonly waiting: ((buffer: ArrayBuffer) => void)[] = [];
   private readonly sent: ((taken: number) => void)[] = [];
+  private zeroJobs = 0;
   private readonly worker = new Worker(new URL('./storethread.js', import.meta.url));
 
   /** `onFailure`: the thread broke; nothing is stored any more, reads are served as before. */
   constructor(onFailure: (error: unknown) => void) {
     this.worker.unref();
     this.worker.on('message', ({ buffer, taken }: StoreResult) => {
-      const next = this.waiting.shift();
-      if (next === undefined) this.free.push(buffer);
-      else next(buffer);
+      if (buffer === null) this.zeroJobs -= 1;
+      else {
+        const next = this.waiting.shift();
+        if (next === undefined) this.free.push(buffer);
+        else next(buffer);
+      }
       this.sent.shift()?.(taken);
     });
     this.worker.on('error', onFailure);
@@ -74,6 +93,17 @@ export class StoringThread {
     return new Promise((resolve) => {
       this.sent.push((taken) => resolve(taken / pageBytes));
       this.worker.postMessage(job, [place]);
+    });
+  }
+
+  /** Sends zero pages off, copying nothing; resolves with the number that the kernel took. Null when it has enough to do. */
+  zeros(descriptor: number, node: number, ranges: readonly PageRange[]): Promise<number> | null {
+    if (this.zeroJobs === zeroJobsMax) return null;
+    this.zeroJobs += 1;
+    const job: ZeroJob = { descriptor, node, ranges };
+    return new Promise((resolve) => {
+      this.sent.push((taken) => resolve(taken / pageBytes));
+      this.worker.postMessage(job);
     });
   }
 }
