@@ -7,7 +7,7 @@ import { ensureCache, prepare, root } from './prepare.mjs';
 
 const suites = [
   ...['invoke', 'lifecycle', 'functions', 'layers', 'isolation', 'logs', 'logformat', 'stream', 'runtimes'],
-  ...['telemetry', 'wrapper', 'lasterror', 'guest', 'policies', 'functionurls', 'durability', 'extensions'],
+  ...['telemetry', 'wrapper', 'lasterror', 'policies', 'functionurls', 'durability', 'extensions'],
 ];
 
 const patterns = process.argv.slice(2);
