@@ -334,7 +334,8 @@ describe('function URLs', () => {
   });
 
   it('stream what the function writes, when it writes it', async () => {
-    await hearth.create('stream', ownNode, 'index.handler', { 'index.js': stream });
+    // 48 MiB take an emulated machine some five seconds.
+    await hearth.create('stream', ownNode, 'index.handler', { 'index.js': stream }, { Timeout: 60 });
     const made = await client.send(
       new CreateFunctionUrlConfigCommand({ FunctionName: 'stream', AuthType: 'NONE', InvokeMode: 'RESPONSE_STREAM' }),
     );
