@@ -42,12 +42,16 @@ const points = [
   'has a bounded number of processes',
 ];
 
+/** Where the project is in the guest: wherever it is here, a folder for temporary files too, nothing is mounted over it. */
+const guestRoot = '/hearth';
+const inside = (path: string) => path.replace(projectRoot, guestRoot);
+
 const startScript = (top: string) => `#!/bin/sh
 export PATH=/usr/bin:/usr/sbin
 if [ "$1" != again ]; then
   # The kernel's first file system cannot be left, which bubblewrap wants to: everything moves to another.
   mkdir /new && mount -t tmpfs -o size=90% root /new
-  cp -a /bin /etc /init /lib /lib64 /sbin /usr ${top} /new/
+  cp -a /bin /etc /init /lib /lib64 /sbin /usr ${guestRoot} ${top} /new/
   cd /new && mkdir -p proc sys dev tmp mnt
   exec switch_root /new /init again
 fi
@@ -55,7 +59,7 @@ mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /de
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 cat /sys/fs/cgroup/cgroup.controllers
 cd /tmp
-${process.execPath} --test --test-reporter=tap --test-name-pattern='${points.join('|')}' ${testFiles.join(' ')}
+${process.execPath} --test --test-reporter=tap --test-name-pattern='${points.join('|')}' ${testFiles.map(inside).join(' ')}
 echo "hearth guest: status $?"
 `;
 
@@ -94,7 +98,7 @@ class Files {
   tree(folder: string, wanted: RegExp): void {
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath ?? entry.path, entry.name);
-      if (entry.isFile() && wanted.test(path)) this.put(path, readFileSync(path), fileMode);
+      if (entry.isFile() && wanted.test(path)) this.put(inside(path), readFileSync(path), fileMode);
     }
   }
 
@@ -113,14 +117,14 @@ function guestFiles(): Buffer {
   files.program(findProgram('cat')!);
   for (const name of ['agent', 'connector', 'launcher', 'mounthelper'] as const) {
     const path = nativeProgram(name)!;
-    files.put(path, readFileSync(path), programMode);
+    files.put(inside(path), readFileSync(path), programMode);
   }
   files.tree(join(build, 'src'), /\.js$/);
-  files.put(join(projectRoot, 'package.json'), readFileSync(join(projectRoot, 'package.json')), fileMode);
+  files.put(join(guestRoot, 'package.json'), readFileSync(join(projectRoot, 'package.json')), fileMode);
   files.put('/etc/passwd', Buffer.from('root:x:0:0::/:/bin/sh\n'), fileMode);
   files.folder('/etc/ssl');
-  const top = `/${relative('/', projectRoot).split('/')[0]}`;
-  files.put('/init', Buffer.from(startScript(top)), programMode);
+  const top = `/${relative('/', process.execPath).split('/')[0]}`;
+  files.put('/init', Buffer.from(startScript(top === '/usr' ? '' : top)), programMode);
   return files.archive();
 }
 
