@@ -22,6 +22,8 @@ import { probeKvm } from '../vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../vmm/qemu/qemuvmm.js';
 import { DriverError } from '../worker/sandbox/driver.js';
 import { MicroVmDriver } from '../worker/sandbox/microvm/microvmdriver.js';
+import { Janitor } from '../worker/sandbox/process/janitor.js';
+import { newOwnerName } from '../worker/sandbox/process/owner.js';
 import { CollectorThread, collectedStore, MemberList, type SharedCache } from './snapshotplane.js';
 import type { SparseFsChange, SparseFsComposition } from './sparsefsserver.js';
 
@@ -77,7 +79,11 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
   const store = new SnapshotStore(plane);
   // What cannot be looked through now is looked through at the next start.
   await removeStrays(plane, store).catch((error: Error) => progress(`manifests that nothing names: ${error.message}`));
-  const images = new CodeImages(plane, join(runFolder, 'images'), {
+  // Code and what functions wrote to /tmp: gone with the platform, also when nobody starts it again after kill -9.
+  const ownFolder = join(runFolder, newOwnerName());
+  mkdirSync(ownFolder, { recursive: true, mode: 0o711 });
+  const janitor = Janitor.start([], [ownFolder]);
+  const images = new CodeImages(plane, join(ownFolder, 'images'), {
     needed: (account) => store.needed(account),
     now: () => clock.nowMs(),
   });
@@ -118,7 +124,7 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
         });
         return fs;
       },
-      folder: join(runFolder, 'drives'),
+      folder: join(ownFolder, 'drives'),
       clock,
       progress,
       renews: options.renews ?? true,
@@ -134,12 +140,14 @@ export async function openMicroVm(options: MicroVmPlatformOptions): Promise<Micr
         await packer.close();
         await collector.close();
         await blob.close();
+        await janitor.finish();
       },
     };
   } catch (error) {
     members?.close();
     await vmm.close();
     await packer.close();
+    await janitor.finish();
     throw error;
   }
 }

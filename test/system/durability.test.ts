@@ -40,6 +40,12 @@ interface Promised {
 
 class Killed extends Error {}
 
+/** Empty folders stay where virtual machines were: mounts of the platform's own were on them. */
+function filesOfRun(hearth: Hearth): string[] {
+  const entries = readdirSync(join(hearth.folder, 'run'), { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
 /** Does everything a client can do, over and over, and keeps book of what was confirmed. */
 class Writer {
   #killed = false;
@@ -257,8 +263,8 @@ describe('kill -9', () => {
     await hearth.stop('SIGKILL');
     await held;
     await traces.gone();
-    const run = readdirSync(join(hearth.folder, 'run')).filter((name) => name !== 'platform.json');
-    assert.deepEqual(run, []);
+    const left = filesOfRun(hearth).filter((name) => name !== 'platform.json');
+    assert.deepEqual(left, []);
     assert.equal((await hearth.cli('status')).status, 3);
   });
 
@@ -269,6 +275,6 @@ describe('kill -9', () => {
     const traces = Traces.of(hearth.pid, hearth.folder);
     await hearth.stop();
     assert.deepEqual(traces.all, []);
-    assert.deepEqual(readdirSync(join(hearth.folder, 'run')), []);
+    assert.deepEqual(filesOfRun(hearth), []);
   });
 });

@@ -176,7 +176,8 @@ describe('extensions', () => {
           process.exit(1);`,
       }),
     });
-    await hearth.create('early', ownNode, 'index.handler', handler, { Layers: [early] });
+    // The init runs again inside the invocation's time.
+    await hearth.create('early', ownNode, 'index.handler', handler, { Layers: [early], Timeout: 30 });
     const failed = await hearth.invoke('early');
     assert.equal(failed.functionError, 'Unhandled');
     assert.equal(JSON.parse(failed.payload).errorType, 'Extension.InitError', failed.payload);

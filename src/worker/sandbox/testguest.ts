@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Box, RuntimeLaunch, SandboxDriver, Scratch } from './driver.js';
@@ -102,6 +102,15 @@ export class TestFolder {
 
   bind(guest: Guest, scratch: Scratch, memoryMib = 256): Promise<void> {
     return guest.box.bind({ codeDirectory: this.code, layersDirectory: null, scratch, memoryMib });
+  }
+
+  /** Drives of the virtual machines of a driver whose run folder is `state`. */
+  drives(): string[] {
+    const folders = readdirSync(this.state).map((owner) => join(this.state, owner, 'drives'));
+    return folders
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) => readdirSync(folder))
+      .filter((name) => name !== 'empty');
   }
 
   remove(): void {
