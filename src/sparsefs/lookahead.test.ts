@@ -17,7 +17,7 @@ import { SparseFile } from './files.js';
 import { Lookahead } from './lookahead.js';
 import { PageMap } from './pagemap.js';
 import { AccessLog, PageSet } from './pageset.js';
-import type { PageRange } from './storing.js';
+import { type PageRange, StoringThread } from './storing.js';
 import { expectedBytes, testChunk, testManifest } from './testchunks.js';
 
 reexecInMountNamespace();
@@ -160,6 +160,34 @@ describe('looking ahead of fresh memory', () => {
   });
 });
 
+describe('the storing thread', () => {
+  it('refuses zero pages when it has enough to do, and takes some again afterwards', deadline, async (context) => {
+    const target = await open('/dev/null', 'w');
+    let broken: unknown = null;
+    // The thread keeps no process alive.
+    const alive = setInterval(() => {}, 1_000);
+    context.after(() => clearInterval(alive));
+    const thread = new StoringThread((error) => {
+      broken = error;
+    });
+    const send = () =>
+      thread.zeros(target.fd, 2, [
+        { page: 0, count: 128 },
+        { page: 129, count: 127 },
+      ]);
+    // What it says comes by this thread's event loop: not before all were sent.
+    const sent = Array.from({ length: 6 }, send);
+    assert.deepEqual(
+      sent.map((one) => one === null),
+      [false, false, false, false, true, true],
+    );
+    for (const one of sent) if (one !== null) assert.equal(await one, 255);
+    assert.equal(await send(), 255);
+    assert.equal(broken, null);
+    await target.close();
+  });
+});
+
 /** Why nothing can be mounted here, or null. */
 function obstacle(): string | null {
   if (!insideMountNamespace()) return 'no mount namespace can be had here';
@@ -201,7 +229,12 @@ describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, 
   const pageOf = (page: number) => expected.subarray(page * pageBytes, (page + 1) * pageBytes);
   let fs: SparseFsClient;
   before(async () => {
-    fs = await SparseFsClient.open({ directory: join(folder, 'fs'), program, composition: {}, onLine: () => {} });
+    fs = await SparseFsClient.open({
+      directory: join(folder, 'fs'),
+      program,
+      composition: { readMsMax: 1_500 },
+      onLine: () => {},
+    });
   });
   after(async () => {
     await fs?.close();
@@ -292,5 +325,28 @@ describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, 
       await fs.fill('late', manifest);
       for (let page = 0; page < 2_048; page += 1) await read(file, page);
     });
+  });
+
+  it('is not pushed where a read waits for its answer', deadline, async () => {
+    const silent = testManifest(64, [testChunk(1, 'silent')], [{ page: 5, count: 1, chunk: 0, slot: 0 }]);
+    const path = await fs.expose('awaited', silent.bytes, silent);
+    const asked = async () => (await fs.metrics()).tiers.memory!.hits;
+    const direct = await open(path, constants.O_RDONLY | constants.O_DIRECT);
+    try {
+      await withFile(path, async (file) => {
+        const [before, known] = [await pushed(), await asked()];
+        const waits = assert.rejects(direct.read(Buffer.alloc(8 * pageBytes), 0, 8 * pageBytes, 0), { code: 'EIO' });
+        await until(async () => (await asked()) > known);
+        await read(file, 0);
+        await read(file, 1);
+        await waits;
+        await read(file, 2);
+        // 3, and 4 is left out; from 2 on it would have been two.
+        await until(async () => (await pushed()) > before);
+        assert.equal(await pushed(), before + 1);
+      });
+    } finally {
+      await direct.close();
+    }
   });
 });

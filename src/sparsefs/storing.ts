@@ -56,7 +56,6 @@ export class StoringThread {
 
   /** `onFailure`: the thread broke; nothing is stored any more, reads are served as before. */
   constructor(onFailure: (error: unknown) => void) {
-    this.worker.unref();
     this.worker.on('message', ({ buffer, taken }: StoreResult) => {
       if (buffer === null) this.zeroJobs -= 1;
       else {
@@ -67,6 +66,8 @@ export class StoringThread {
       this.sent.shift()?.(taken);
     });
     this.worker.on('error', onFailure);
+    // Last: whoever listens is waited for again.
+    this.worker.unref();
   }
 
   /** A free place for a batch; whoever asks waits in order. */
