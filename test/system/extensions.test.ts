@@ -66,7 +66,7 @@ describe('extensions', () => {
     // In a virtual machine the agent is outside of what the function sees at all.
     assert.equal(JSON.parse(second.payload).agent, testIsolation().includes('microvm') ? 'ENOENT' : 'EACCES');
     await change('managed');
-    await eventually(async () => (await log('managed')).some((line) => line.includes('SHUTDOWN')), 'the shutdown');
+    await eventually(async () => (await log('managed')).includes('spinner SHUTDOWN spindown'), 'the shutdown');
     const lines = await log('managed');
     const ids = [first, second].map(({ payload }) => JSON.parse(payload).id);
     const at = (pattern: RegExp) => lines.findIndex((line) => pattern.test(line));
