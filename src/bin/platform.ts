@@ -301,6 +301,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await async.close();
       await closed;
       await worker.close();
+      await snapStart.settled();
       await layers.close();
       await upkeep?.close();
       await driver.close();
