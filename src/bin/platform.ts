@@ -301,7 +301,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await async.close();
       await closed;
       await worker.close();
-      await snapStart.settled();
+      await config.endSnapshotKeeping();
       await layers.close();
       await upkeep?.close();
       await driver.close();

@@ -9,7 +9,6 @@ const initFailed = 'An error occurred during function initialization.';
 export class WorkerSnapshots implements SnapshotKeeper {
   readonly #driver: SandboxDriver;
   readonly #worker: Promise<Pick<WorkerService, 'capture'>>;
-  readonly #drops = new Set<Promise<void>>();
   connect: (worker: Pick<WorkerService, 'capture'>) => void = () => {};
 
   constructor(driver: SandboxDriver) {
@@ -39,13 +38,6 @@ export class WorkerSnapshots implements SnapshotKeeper {
   }
 
   async drop(id: string): Promise<void> {
-    const drop = this.#driver.snapshots?.drop(id) ?? Promise.resolve();
-    this.#drops.add(drop);
-    await drop.finally(() => this.#drops.delete(drop));
-  }
-
-  /** Resolves when what was to be dropped is: before the end, or it stays until the next run looks for it. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#drops);
+    await this.#driver.snapshots?.drop(id);
   }
 }

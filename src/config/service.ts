@@ -244,6 +244,11 @@ export class ConfigService extends UrlOperations {
     return reply.ok ? ok(null) : reply;
   }
 
+  /** Snapshots that are being taken or dropped: before what keeps them ends, or they stay until the next run looks for them. */
+  async endSnapshotKeeping(): Promise<void> {
+    await this.engine.snapshots.close();
+  }
+
   /** Finishes what is under way; the ports stay open. */
   async close(): Promise<void> {
     await this.engine.close();

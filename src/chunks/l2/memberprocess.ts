@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { secondMs } from '../../kernel/units.js';
-import { findProgram, nativeProgram } from '../../worker/sandbox/programs.js';
+import { diesWithUs } from '../../worker/sandbox/ownedcommand.js';
 import type { ProgramSettings } from './memberprogram.js';
 import type { Member } from './placement.js';
 
@@ -33,7 +33,7 @@ export class MemberProcess {
 
   /** Rejects when it does not serve within half a minute; nothing is left then. */
   static async start(options: MemberProcessOptions): Promise<MemberProcess> {
-    const [command = '', ...args] = [...dieWithUs(), process.execPath, program];
+    const [command = '', ...args] = [...diesWithUs(), process.execPath, program];
     const child = spawn(command, args, { env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = new Promise<void>((resolve) => {
       child.once('error', () => resolve());
@@ -70,12 +70,4 @@ export class MemberProcess {
     this.child.kill('SIGKILL');
     await this.ended;
   }
-}
-
-/** What to put before a command so that it is killed when we are. Without either: it ends with its standard input. */
-function dieWithUs(): readonly string[] {
-  const launcher = nativeProgram('launcher');
-  if (launcher !== null) return [launcher, '--owner', String(process.pid), '--'];
-  const setpriv = findProgram('setpriv');
-  return setpriv === null ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
 }

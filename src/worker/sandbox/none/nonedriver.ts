@@ -10,9 +10,9 @@ import {
   type SandboxDriver,
   type Scratch,
 } from '../driver.js';
+import { diesWithUs } from '../ownedcommand.js';
 import { Janitor } from '../process/janitor.js';
 import { newOwnerName } from '../process/owner.js';
-import { findProgram, nativeProgram } from '../programs.js';
 import { DirectoryScratch } from './directoryscratch.js';
 import { hostPaths } from './hostpaths.js';
 import { NoneBox, runtimeApiServer } from './nonebox.js';
@@ -40,7 +40,7 @@ export class NoneDriver implements SandboxDriver {
     mkdirSync(state, { recursive: true });
     const directory = join(state, newOwnerName());
     mkdirSync(directory, { mode: 0o700 });
-    return new NoneDriver(directory, Janitor.start([], [directory]), dieWithUs());
+    return new NoneDriver(directory, Janitor.start([], [directory]), diesWithUs());
   }
 
   protections(): readonly Protection[] {
@@ -98,12 +98,4 @@ export class NoneDriver implements SandboxDriver {
     })();
     return this.closing;
   }
-}
-
-/** What to put before a command so that it is killed when the platform is. Without either: it ends with its channel. */
-function dieWithUs(): readonly string[] {
-  const launcher = nativeProgram('launcher');
-  if (launcher !== null) return [launcher, '--owner', String(process.pid), '--'];
-  const setpriv = findProgram('setpriv');
-  return setpriv === null ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
 }
