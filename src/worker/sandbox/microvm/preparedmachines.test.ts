@@ -60,7 +60,10 @@ class World {
   async #prepare(id: string, snapshot: string): Promise<PreparedRunning> {
     if (this.refuses) throw new DriverError('no room');
     assert.ok(!this.waiting.has(id), 'ids are unique');
-    if (this.holds) await new Promise<void>((resolve) => (this.held = resolve));
+    if (this.holds) {
+      await new Promise<void>((resolve) => (this.held = resolve));
+      if (this.refuses) throw new DriverError('no room any more');
+    }
     this.waiting.set(id, snapshot);
     const ended = new Promise<void>((resolve) => this.#ends.set(id, resolve));
     const dispose = async () => void this.waiting.delete(id);
@@ -193,6 +196,21 @@ test('what cannot be prepared is not tried again before it is used', deadline, a
   assert.deepEqual([world.waiting.size, world.machines.count], [0, 0]);
   await world.machines.start('box2', preparation('a'));
   await world.pass(restMs);
+  assert.deepEqual(world.snapshots, ['a', 'a']);
+});
+
+test('one that failed while it was being made is tried again where a start came meanwhile', deadline, async (context) => {
+  const world = new World(context);
+  await world.machines.start('box1', preparation('a'));
+  world.holds = true;
+  await world.pass(restMs);
+  world.holds = false;
+  await world.machines.start('box2', preparation('a'));
+  world.refuses = true;
+  world.held!(); // Its monitor is killed.
+  await world.pass(0);
+  world.refuses = false;
+  await world.pass(2 * restMs);
   assert.deepEqual(world.snapshots, ['a', 'a']);
 });
 

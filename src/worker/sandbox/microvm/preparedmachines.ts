@@ -181,8 +181,8 @@ export class PreparedMachines {
       void machine.ended.then(() => this.#lose(held));
       if (held.dropped) await this.#dispose(held);
     } catch {
-      // The next start from this snapshot says why, and makes it wanted again.
-      this.#forgetKey(key);
+      // The next start from this snapshot says why, and makes it wanted again: one that came meanwhile already has.
+      if (held.starts === this.#starts) this.#forgetKey(key);
       this.#held = this.#held.filter((one) => one !== held);
     }
     this.#done();
