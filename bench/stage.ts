@@ -161,7 +161,7 @@ export class Stage {
 }
 
 function makeWorld(driver: SandboxDriver, ground: Ground, { spares = 0, sandboxesMax = 64 }: StageOptions): World {
-  const runtimes = new MachineRuntimes({ dataDirectory: ground.folder });
+  const runtimes = new MachineRuntimes({ dataDirectory: ground.folder, cloned: driver.snapshots !== null });
   const limits = { memoryMib: 1_048_576, sandboxesMax, sparesPerRuntime: spares };
   return new World(driver, { runtimes, ...limits }, functions);
 }

@@ -4,7 +4,7 @@
 
 const Module = require('node:module');
 const { join } = require('node:path');
-const { frame, open, sendText } = require('./channel.cjs');
+const { frame, open, sendText, silence } = require('./channel.cjs');
 const { readHeader } = require('./context.cjs');
 const { logError, errorReport } = require('./errors.cjs');
 const { loadHandler } = require('./handler.cjs');
@@ -21,6 +21,8 @@ let runtime = null;
 let handleOnce = null;
 let initiated = false;
 let generators = null;
+/** Resolves when the rehearsal under way is over. */
+let rehearsing = null;
 
 /** Loaded only where there are snapshots: it needs node:crypto, which costs a boot milliseconds. */
 function uniqueness() {
@@ -43,7 +45,9 @@ function onFrame(type, buffer, start, end) {
     Promise.resolve({ header, body }).then(handleOnce);
   } else if (type === frame.init) {
     initiated = true;
-    init(JSON.parse(buffer.utf8Slice(start, end)));
+    const body = JSON.parse(buffer.utf8Slice(start, end));
+    if (rehearsing === null) init(body);
+    else rehearsing.then(() => init(body));
   } else if (type === frame.pause) {
     pause();
   } else if (type === frame.restore) {
@@ -88,8 +92,9 @@ function hookFailed(frameType, errorType, title, error, status) {
 }
 
 /** Everything the runtime does after a restore is done once now, so that a clone finds it in memory, and compiled. */
-function pause() {
+async function pause() {
   uniqueness().prepare();
+  await snapshot.collectGarbage();
   sendText(frame.paused, '');
 }
 
@@ -142,6 +147,13 @@ async function init({ env, handler, taskRoot, inherited, snapStart, reseed: clon
       return hookFailed(frame.initError, 'Runtime.BeforeSnapshotError', 'Init Error', error, 64);
     }
   }
+  serve(loaded, store);
+  sendText(frame.initDone, '');
+  waiting(true);
+}
+
+/** Invocations are this handler's from now on. */
+function serve(loaded, store) {
   const client = loaded.streaming ? new Client(process.env.AWS_LAMBDA_RUNTIME_API) : null;
   const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
   if (modern) {
@@ -152,8 +164,6 @@ async function init({ env, handler, taskRoot, inherited, snapStart, reseed: clon
     runtime = new era.Runtime(loaded.handler, waiting, streams);
     handleOnce = (loaded.streaming ? runtime.handleOnceStreaming : runtime.handleOnceNonStreaming).bind(runtime);
   }
-  sendText(frame.initDone, '');
-  waiting(true);
 }
 
 /** Node 20 and 22: what happens to errors nobody caught, and to an init that never ends. */
@@ -170,7 +180,44 @@ async function warm() {
   Module.createRequire(join(__dirname, 'index.mjs'))('node:fs');
   await Promise.all([import('data:text/javascript,'), require('node:fs/promises').readFile(__filename)]);
   // This process will be cloned as it is now: by its driver's word, which is no variable of the function.
-  if (process.env.HEARTH_SNAPSHOTS) uniqueness().prepare();
+  const cloned = Boolean(process.env.HEARTH_SNAPSHOTS);
+  if (cloned) uniqueness().prepare();
+  if (initiated) return;
+  rehearsing = rehearse(cloned).finally(() => {
+    rehearsing = null;
+  });
+  await rehearsing;
+  if (cloned) await snapshot.collectGarbage();
+}
+
+/**
+ * A function's start is played through where nobody hears it: what runs for the first time is parsed and compiled first,
+ * which is a good part of a spare's first reply, and most of it where the processor is emulated.
+ */
+async function rehearse(cloned) {
+  const { _X_AMZN_TRACE_ID: trace } = process.env;
+  const userRequire = Module.createRequire(join(__dirname, 'index.mjs'));
+  silence(true);
+  try {
+    for (const name of ['rehearsal', 'rehearsalmodule']) {
+      const loaded = await loadHandler({ root: __dirname, handler: `${name}.handler`, userRequire, modern });
+      serve(loaded, modern ? new era.InvokeStoreSingle() : null);
+      const header = Buffer.from(`rehearsal\n${Date.now()}\n\nRoot=\n\n`);
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(header.length, 0);
+      const invoke = Buffer.concat([bytes, header, Buffer.from('{}')]);
+      onFrame(frame.invoke, invoke, 0, invoke.length);
+      await new Promise(setImmediate);
+    }
+    if (cloned) await restored({ reseed: true });
+  } finally {
+    silence(false);
+    runtime = handleOnce = null;
+    era.forget?.();
+    if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
+    else process.env._X_AMZN_TRACE_ID = trace;
+    waiting(true);
+  }
 }
 
 patchStreams();

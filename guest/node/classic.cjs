@@ -174,4 +174,10 @@ function watchErrors(runtime, initFailed) {
   process.on('beforeExit', () => global[beforeExitKey]());
 }
 
-module.exports = { requestIdKey, Runtime, watchErrors };
+/** As if there had been no invocation. */
+function forget() {
+  delete global[requestIdKey];
+  delete global[beforeExitKey];
+}
+
+module.exports = { forget, requestIdKey, Runtime, watchErrors };

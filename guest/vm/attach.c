@@ -13,6 +13,8 @@
 
 /* RNDADDENTROPY takes any amount; the kernel's pool is 256 bits. */
 enum { ENTROPY_BYTES_MAX = 512 };
+/* Linux's: one less than its buffer has with the end. */
+enum { HOST_NAME_BYTES_MAX = 64 };
 
 /* The kernel may have read the drive before it had its contents, and would go on with what it read. */
 static int forget_cached(const char *device)
@@ -27,10 +29,10 @@ static int forget_cached(const char *device)
 	return error;
 }
 
-static int mount_drive(const char *device, const char *target, const char *type, unsigned long flags)
+static int mount_drive(const char *device, const char *target, const char *type, unsigned long flags, const char *options)
 {
 	int error = forget_cached(device);
-	if (error == 0 && mount(device, target, type, flags | MS_NOSUID | MS_NODEV, NULL) < 0)
+	if (error == 0 && mount(device, target, type, flags | MS_NOSUID | MS_NODEV, options) < 0)
 		error = errno;
 	return error;
 }
@@ -47,7 +49,7 @@ static int attach_runtime(void)
 {
 	int error;
 	mkdir("/runtime", 0755);
-	error = mount_drive("/dev/vdb", "/runtime", "erofs", MS_RDONLY);
+	error = mount_drive("/dev/vdb", "/runtime", "erofs", MS_RDONLY, NULL);
 	if (error == 0)
 		error = show("/runtime/var/lang", SANDBOX_ROOT "/var/lang");
 	if (error == 0)
@@ -57,7 +59,8 @@ static int attach_runtime(void)
 
 static int attach_scratch(void)
 {
-	int error = mount_drive("/dev/vde", SANDBOX_ROOT "/tmp", "ext4", MS_NOATIME);
+	/* What the file system did not need to be made, nobody shall write while the function starts. */
+	int error = mount_drive("/dev/vde", SANDBOX_ROOT "/tmp", "ext4", MS_NOATIME, "noinit_itable");
 	if (error != 0)
 		return error;
 	rmdir(SANDBOX_ROOT "/tmp/lost+found");
@@ -78,11 +81,11 @@ int machine_attach(uint32_t parts, uint32_t memory_mib, const char **what)
 	}
 	if (error == 0 && parts & ATTACH_CODE) {
 		*what = "code image";
-		error = mount_drive("/dev/vdc", SANDBOX_ROOT "/var/task", "erofs", MS_RDONLY);
+		error = mount_drive("/dev/vdc", SANDBOX_ROOT "/var/task", "erofs", MS_RDONLY, NULL);
 	}
 	if (error == 0 && parts & ATTACH_LAYERS) {
 		*what = "layers image";
-		error = mount_drive("/dev/vdd", SANDBOX_ROOT "/opt", "erofs", MS_RDONLY);
+		error = mount_drive("/dev/vdd", SANDBOX_ROOT "/opt", "erofs", MS_RDONLY, NULL);
 	}
 	if (error == 0 && parts & ATTACH_SCRATCH) {
 		*what = "scratch image";
@@ -104,37 +107,62 @@ void machine_sync(void)
 	close(fd);
 }
 
+/* Opened once, and never closed: every clone that wakes up comes through here, emulated for milliseconds. */
+static int opened(int *fd, const char *path, int flags)
+{
+	if (*fd < 0)
+		*fd = open(path, flags | O_CLOEXEC, 0644);
+	return *fd < 0 ? errno : 0;
+}
+
 static int add_entropy(const uint8_t *entropy, size_t bytes)
 {
+	static int fd = -1;
 	struct {
 		struct rand_pool_info info;
 		uint8_t bytes[ENTROPY_BYTES_MAX];
 	} pool;
-	int error = 0;
-	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+	int error = opened(&fd, "/dev/urandom", O_WRONLY);
 
-	if (fd < 0)
-		return errno;
+	if (error != 0)
+		return error;
 	pool.info.entropy_count = (int)bytes * 8;
 	pool.info.buf_size = (int)bytes;
 	memcpy(pool.info.buf, entropy, bytes);
 	/* Mixed into the pool; and then at once into what every processor draws from. */
-	if (ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
-		error = errno;
-	close(fd);
-	return error;
+	return ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0 ? errno : 0;
+}
+
+/* A small file of ours that programs are shown in place of another one. */
+struct shown {
+	const char *path, *target;
+	int fd;
+	size_t bytes;
+};
+
+static int write_shown(struct shown *file, const char *text, size_t bytes)
+{
+	bool first = file->fd < 0;
+	int error = opened(&file->fd, file->path, O_WRONLY | O_CREAT);
+
+	if (error != 0)
+		return error;
+	if (pwrite(file->fd, text, bytes, 0) != (ssize_t)bytes)
+		return EIO;
+	if (bytes < file->bytes && ftruncate(file->fd, (off_t)bytes) < 0)
+		return errno;
+	file->bytes = bytes;
+	return first && mount(file->path, file->target, NULL, MS_BIND, NULL) < 0 ? errno : 0;
 }
 
 /* The kernel keeps its boot id as long as it runs, which a restore does not end: programs are shown another. */
 static int renew_boot_id(void)
 {
-	static const char path[] = "/boot_id";
-	static bool shown;
+	static struct shown file = { "/boot_id", SANDBOX_ROOT "/proc/sys/kernel/random/boot_id", -1, 0 };
 	static const char hex[] = "0123456789abcdef";
 	uint8_t random[16];
-	char text[38];
+	char text[37];
 	size_t at = 0;
-	FILE *file;
 
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return EIO;
@@ -148,38 +176,25 @@ static int renew_boot_id(void)
 		text[at++] = hex[random[i] & 15];
 	}
 	text[at++] = '\n';
-	text[at] = '\0';
-	file = fopen(path, "we");
-	if (file == NULL)
-		return errno;
-	fputs(text, file);
-	if (fclose(file) != 0)
-		return EIO;
-	if (!shown && mount(path, SANDBOX_ROOT "/proc/sys/kernel/random/boot_id", NULL, MS_BIND, NULL) < 0)
-		return errno;
-	shown = true;
-	return 0;
+	return write_shown(&file, text, at);
 }
 
 /* A program that looks its own host name up finds it. */
 static int set_host_name(const char *name)
 {
-	static const char path[] = "/hosts";
-	static bool shown;
-	FILE *file;
+	static struct shown file = { "/hosts", SANDBOX_ROOT "/etc/hosts", -1, 0 };
+	static const char before[] = "127.0.0.1 localhost\n127.0.0.1 sandbox.localdomain sandbox\n127.0.0.1 ";
+	char text[sizeof before + HOST_NAME_BYTES_MAX + 1];
+	size_t bytes = strlen(name);
 
-	if (sethostname(name, strlen(name)) < 0)
+	if (bytes > HOST_NAME_BYTES_MAX)
+		return ENAMETOOLONG;
+	if (sethostname(name, bytes) < 0)
 		return errno;
-	file = fopen(path, "we");
-	if (file == NULL)
-		return errno;
-	fprintf(file, "127.0.0.1 localhost\n127.0.0.1 %s\n127.0.0.1 sandbox.localdomain sandbox\n", name);
-	if (fclose(file) != 0)
-		return EIO;
-	if (!shown && mount(path, SANDBOX_ROOT "/etc/hosts", NULL, MS_BIND, NULL) < 0)
-		return errno;
-	shown = true;
-	return 0;
+	memcpy(text, before, sizeof before - 1);
+	memcpy(text + sizeof before - 1, name, bytes);
+	text[sizeof before - 1 + bytes] = '\n';
+	return write_shown(&file, text, sizeof before + bytes);
 }
 
 int machine_renew(uint64_t clock_ns, const char *host_name, const uint8_t *entropy, size_t bytes, const char **what)

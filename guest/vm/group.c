@@ -12,7 +12,7 @@
 /* Freezing takes a trip through every thread: milliseconds. As long as the worker waits for an answer. */
 enum { FREEZE_MS_MAX = 15000 };
 
-static int peak = -1, events = -1;
+static int peak = -1, events = -1, freezer = -1;
 
 static int put(const char *path, const char *text)
 {
@@ -40,6 +40,8 @@ void group_open(void)
 	put(GROUP "/memory.oom.group", "1");
 	peak = open(GROUP "/memory.peak", O_RDONLY | O_CLOEXEC);
 	events = open(GROUP "/memory.events", O_RDONLY | O_CLOEXEC);
+	/* Open already when a clone wakes up. */
+	freezer = open(GROUP "/cgroup.freeze", O_WRONLY | O_CLOEXEC);
 }
 
 void group_enter(void)
@@ -81,7 +83,7 @@ int group_freeze(bool frozen)
 
 	if (!in_machine())
 		return 0;
-	error = put(GROUP "/cgroup.freeze", frozen ? "1" : "0");
+	error = pwrite(freezer, frozen ? "1" : "0", 1, 0) < 0 ? errno : 0;
 	if (error != 0 || !frozen)
 		return error;
 	fd = open(GROUP "/cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -90,7 +92,7 @@ int group_freeze(bool frozen)
 	/* A group without processes is never reported as frozen, and needs not be. */
 	while (number(fd, "populated ") == 1 && number(fd, "frozen ") == 0) {
 		if (now_ms() - since > FREEZE_MS_MAX) {
-			put(GROUP "/cgroup.freeze", "0");
+			pwrite(freezer, "0", 1, 0);
 			error = ETIMEDOUT;
 			break;
 		}

@@ -246,6 +246,7 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
         this.#log.line(effect.line);
         break;
       case 'complete': {
+        this.#link?.box.settled?.();
         const outcome = outcomeOf(effect.end, this.#payload, this.#log.capture.takeTail());
         this.#finish(this.#streamed === null ? outcome : this.#streamed.outcome(outcome));
         break;

@@ -112,6 +112,8 @@ export interface Box {
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
+  /** The first invocation is over, however it went: what a start needs has been touched. Idempotent. */
+  settled?(): void;
   /**
    * High-water mark of memory since boot, MiB rounded up, from the kernel: the larger of what the cgroup counted and
    * what one process held resident, libraries included; null while the kernel tells neither. Up to 100 µs.

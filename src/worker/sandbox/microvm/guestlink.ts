@@ -171,11 +171,21 @@ export class GuestLink {
    * Ends `quiesce`. A restored machine becomes one of its own before any of its programs runs. Without a renewal the
    * machine goes on as it was. Rejects with DriverError.
    */
-  async resume(renewal: Renewal | null = null): Promise<void> {
-    const { entropy, clockMs, hostName } = renewal ?? { entropy: Buffer.alloc(0), clockMs: 0, hostName: '' };
-    if (renewal !== null && (entropy.length < entropyBytesMin || entropy.length > entropyBytesMax)) {
-      throw new DriverError(`${entropy.length} bytes of entropy`);
+  resume(renewal: Renewal | null = null): Promise<void> {
+    if (renewal === null) return this.#resume(0, '', Buffer.alloc(0));
+    const { entropy, clockMs, hostName } = renewal;
+    if (entropy.length < entropyBytesMin || entropy.length > entropyBytesMax) {
+      return Promise.reject(new DriverError(`${entropy.length} bytes of entropy`));
     }
+    return this.#resume(clockMs, hostName, entropy);
+  }
+
+  /** Sets the clock of a guest whose programs run. Rejects with DriverError. */
+  setClock(clockMs: number): Promise<void> {
+    return this.#resume(clockMs, '', Buffer.alloc(0));
+  }
+
+  async #resume(clockMs: number, hostName: string, entropy: Uint8Array): Promise<void> {
     const name = Buffer.from(hostName);
     const head = Buffer.alloc(10);
     head.writeBigUInt64LE(BigInt(Math.round(clockMs * 1000)) * 1000n, 0);

@@ -153,8 +153,12 @@ export class MicroVmBox implements Box {
     if (this.#gone || this.#frozen) return;
     this.#frozen = true;
     // Idle for the first time as a function's: what it needed to start has been read.
-    if (this.#attached !== null) this.running.memory?.settled();
+    if (this.#attached !== null) this.settled();
     this.running.machine.freeze();
+  }
+
+  settled(): void {
+    this.running.memory?.settled();
   }
 
   thaw(): void {

@@ -199,20 +199,24 @@ test('what cannot be prepared is not tried again before it is used', deadline, a
   assert.deepEqual(world.snapshots, ['a', 'a']);
 });
 
-test('one that failed while it was being made is tried again where a start came meanwhile', deadline, async (context) => {
-  const world = new World(context);
-  await world.machines.start('box1', preparation('a'));
-  world.holds = true;
-  await world.pass(restMs);
-  world.holds = false;
-  await world.machines.start('box2', preparation('a'));
-  world.refuses = true;
-  world.held!(); // Its monitor is killed.
-  await world.pass(0);
-  world.refuses = false;
-  await world.pass(2 * restMs);
-  assert.deepEqual(world.snapshots, ['a', 'a']);
-});
+test(
+  'one that failed while it was being made is tried again where a start came meanwhile',
+  deadline,
+  async (context) => {
+    const world = new World(context);
+    await world.machines.start('box1', preparation('a'));
+    world.holds = true;
+    await world.pass(restMs);
+    world.holds = false;
+    await world.machines.start('box2', preparation('a'));
+    world.refuses = true;
+    world.held!(); // Its monitor is killed.
+    await world.pass(0);
+    world.refuses = false;
+    await world.pass(2 * restMs);
+    assert.deepEqual(world.snapshots, ['a', 'a']);
+  },
+);
 
 test(
   'after the end starts go on, and nothing waits; where nothing may wait, nothing does',

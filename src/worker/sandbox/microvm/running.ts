@@ -201,11 +201,11 @@ const messageMs = 1;
  * is frozen before it is `settled` has the time of now when it thaws.
  */
 export async function renew(link: GuestLink, id: string, settled = false): Promise<void> {
-  const renewal = () => ({ entropy: randomBytes(entropyBytes), clockMs: Date.now() + messageMs });
-  await link.resume({ ...renewal(), hostName: id.slice(0, 63) });
+  const clockMs = () => Date.now() + messageMs;
+  await link.resume({ clockMs: clockMs(), entropy: randomBytes(entropyBytes), hostName: id.slice(0, 63) });
   // Waking up takes a guest some ten milliseconds, by which its clock is late. Now it is quick: it has done this before
   // it reads what it is sent next, and who has something to send need not wait for its answer.
-  const again = link.resume({ ...renewal(), hostName: '' });
+  const again = link.setClock(clockMs());
   if (settled) await again;
   else again.catch(() => {}); // A guest that ends tells everybody.
 }

@@ -1,0 +1,5 @@
+// The function that a runtime plays through before it waits for a real one (bootstrap.cjs, `rehearse`).
+exports.handler = async (event) => {
+  console.log('rehearsal');
+  return event;
+};

@@ -1,0 +1,2 @@
+// As rehearsal.js, as a module.
+export const handler = async (event) => event;
