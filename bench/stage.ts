@@ -25,6 +25,7 @@ import { probeKvm } from '../src/vmm/qemu/kvmprobe.js';
 import { QemuVmm } from '../src/vmm/qemu/qemuvmm.js';
 import type { FunctionSpec, RuntimeName } from '../src/wire/functionspec.js';
 import { makeInvocation, makeSpec, World } from '../src/worker/fake/world.js';
+import type { SnapshotEvents } from '../src/worker/service.js';
 import { MachineRuntimes } from '../src/worker/runtimes/catalog.js';
 import type { SandboxDriver } from '../src/worker/sandbox/driver.js';
 import { MicroVmDriver } from '../src/worker/sandbox/microvm/microvmdriver.js';
@@ -160,10 +161,19 @@ export class Stage {
   }
 }
 
+/** Ends the measurement: what follows would be a start from code. */
+const snapshots: SnapshotEvents = {
+  used() {},
+  lost({ functionName }, reason) {
+    process.stderr.write(`the snapshot of ${functionName} could not be restored: ${reason}\n`);
+    process.exit(1);
+  },
+};
+
 function makeWorld(driver: SandboxDriver, ground: Ground, { spares = 0, sandboxesMax = 64 }: StageOptions): World {
   const runtimes = new MachineRuntimes({ dataDirectory: ground.folder, cloned: driver.snapshots !== null });
   const limits = { memoryMib: 1_048_576, sandboxesMax, sparesPerRuntime: spares };
-  return new World(driver, { runtimes, ...limits }, functions);
+  return new World(driver, { runtimes, snapshots, ...limits }, functions);
 }
 
 /** A function of Node in `bench/functions/restored`. `snapshot`: it starts from one of that name. */
