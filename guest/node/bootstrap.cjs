@@ -23,6 +23,8 @@ let initiated = false;
 let generators = null;
 /** Resolves when the rehearsal under way is over. */
 let rehearsing = null;
+/** Promises that a buffered invocation waits for one after the other: six; all of them are kept within one turn. */
+const rehearsalTurns = 32;
 
 /** Loaded only where there are snapshots: it needs node:crypto, which costs a boot milliseconds. */
 function uniqueness() {
@@ -50,6 +52,8 @@ function onFrame(type, buffer, start, end) {
     else rehearsing.then(() => init(body));
   } else if (type === frame.pause) {
     pause();
+  } else if (type === frame.rehearse) {
+    rehearseAgain();
   } else if (type === frame.restore) {
     restored(JSON.parse(buffer.utf8Slice(start, end)));
   }
@@ -195,29 +199,59 @@ async function warm() {
  * which is a good part of a spare's first reply, and most of it where the processor is emulated.
  */
 async function rehearse(cloned) {
-  const { _X_AMZN_TRACE_ID: trace } = process.env;
   const userRequire = Module.createRequire(join(__dirname, 'index.mjs'));
+  for (const name of ['rehearsal', 'rehearsalmodule']) {
+    for (const file of Object.keys(require.cache)) if (file.startsWith(__dirname)) delete require.cache[file];
+    const loaded = await loadHandler({ root: __dirname, handler: `${name}.handler`, userRequire, modern });
+    await unheard(() => playInvocation(loaded));
+  }
+  if (cloned) await unheard(() => restored({ reseed: true }));
+}
+
+/**
+ * What `work` says is not sent. It has to end within one turn of the event loop, so that nothing of a function's own
+ * falls silent with it.
+ */
+async function unheard(work) {
   silence(true);
   try {
-    for (const name of ['rehearsal', 'rehearsalmodule']) {
-      const loaded = await loadHandler({ root: __dirname, handler: `${name}.handler`, userRequire, modern });
-      serve(loaded, modern ? new era.InvokeStoreSingle() : null);
-      const header = Buffer.from(`rehearsal\n${Date.now()}\n\nRoot=\n\n`);
-      const bytes = Buffer.alloc(4);
-      bytes.writeUInt32LE(header.length, 0);
-      const invoke = Buffer.concat([bytes, header, Buffer.from('{}')]);
-      onFrame(frame.invoke, invoke, 0, invoke.length);
-      await new Promise(setImmediate);
-    }
-    if (cloned) await restored({ reseed: true });
+    work();
+    for (let turn = 0; turn < rehearsalTurns; turn += 1) await null;
   } finally {
     silence(false);
-    runtime = handleOnce = null;
-    era.forget?.();
-    if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
-    else process.env._X_AMZN_TRACE_ID = trace;
-    waiting(true);
   }
+}
+
+/** An invocation as any other, of a handler that is ours; afterwards everything is as before. */
+async function playInvocation(loaded) {
+  const { _X_AMZN_TRACE_ID: trace } = process.env;
+  const before = [runtime, handleOnce];
+  const recall = era.remember?.();
+  serve(loaded, modern ? new era.InvokeStoreSingle() : null);
+  const header = Buffer.from(`rehearsal\n${Date.now()}\n\nRoot=\n\n`);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(header.length, 0);
+  const body = Buffer.concat([length, header, Buffer.from('{}')]);
+  onFrame(frame.invoke, body, 0, body.length);
+  for (let turn = 0; turn < rehearsalTurns - 1; turn += 1) await null;
+  [runtime, handleOnce] = before;
+  recall?.();
+  if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
+  else process.env._X_AMZN_TRACE_ID = trace;
+  waiting(true);
+}
+
+/** As the worker asks: a clone has all of this compiled, but the processor that it runs on has not seen it yet. */
+async function rehearseAgain() {
+  if (initiated) await unheard(() => playInvocation({ handler: async (event) => event, streaming: false }));
+  else {
+    rehearsing = rehearse(false).finally(() => {
+      rehearsing = null;
+    });
+    await rehearsing;
+    if (generators !== null) generators.reseed();
+  }
+  sendText(frame.rehearsed, '');
 }
 
 patchStreams();

@@ -11,7 +11,7 @@ const { Socket } = require('node:net');
 const descriptor = channelDescriptor();
 const frame = {
   ...{ hello: 1, init: 2, initDone: 3, initError: 4, invoke: 5, response: 6, error: 7, log: 8, lastError: 9 },
-  ...{ pause: 10, paused: 11, restore: 12, restoreDone: 13, restoreError: 14 },
+  ...{ pause: 10, paused: 11, restore: 12, restoreDone: 13, restoreError: 14, rehearse: 15, rehearsed: 16 },
 };
 const logKind = { stdout: 0, stderr: 1, event: 2 };
 const headerBytes = 5;

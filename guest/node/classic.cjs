@@ -174,10 +174,16 @@ function watchErrors(runtime, initFailed) {
   process.on('beforeExit', () => global[beforeExitKey]());
 }
 
-/** As if there had been no invocation. */
-function forget() {
-  delete global[requestIdKey];
-  delete global[beforeExitKey];
+/** Returns what undoes everything that invocations from now on leave behind. */
+function remember() {
+  const keys = [requestIdKey, beforeExitKey];
+  const before = keys.map((key) => [key, key in global, global[key]]);
+  return () => {
+    for (const [key, known, value] of before) {
+      if (known) global[key] = value;
+      else delete global[key];
+    }
+  };
 }
 
-module.exports = { forget, requestIdKey, Runtime, watchErrors };
+module.exports = { remember, requestIdKey, Runtime, watchErrors };

@@ -81,4 +81,6 @@ export interface FunctionSpec {
   readonly snapshot: string | null;
   /** Null: no reservation. 0: throttled. */
   readonly reservedConcurrency: number | null;
+  /** Whether it is stopped when it invokes itself over and over. Absent: Terminate. */
+  readonly recursiveLoop?: 'Allow' | 'Terminate';
 }

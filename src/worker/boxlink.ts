@@ -34,6 +34,8 @@ export const nobody: BoxOwner = {
 const exitMsMax = secondMs;
 /** What a runtime does before it is saved, it has done in milliseconds; without hardware virtualization in tens. */
 const pauseMsMax = 10 * secondMs;
+/** Playing through what a start does takes an emulated machine some 300 ms. */
+const rehearseMsMax = 10 * secondMs;
 
 /**
  * Calls back after libuv has polled the sockets and pipes once more: the first `setImmediate` ends the poll phase we
@@ -62,7 +64,8 @@ export class BoxLink {
   #greet: (alive: boolean) => void = () => {};
   #frozen = false;
   #killed: Promise<void> | null = null;
-  #paused: (() => void) | null = null;
+  /** A frame that was asked for. */
+  #awaited: { readonly type: number; readonly heard: () => void } | null = null;
   #client = false;
   /** What comes was said before the snapshot: up to PAUSED, it is heard once more. */
   #echoing = false;
@@ -138,22 +141,43 @@ export class BoxLink {
       if (this.#client) this.box.channel.write(Buffer.of(0));
       return;
     }
+    if (!(await this.#asked(frameType.pause, pauseMsMax)))
+      throw new Error('the runtime does not stand still for its snapshot');
+  }
+
+  /**
+   * A runtime that waits plays through what comes next, so that it is quick then: for where that matters (`rehearses` of
+   * the driver). False: it did not say that it has.
+   */
+  async rehearse(): Promise<boolean> {
+    return !this.managed || (await this.#asked(frameType.rehearse, rehearseMsMax));
+  }
+
+  /** Sends a frame whose answer has the next number. False: the box ended, or does not answer. */
+  async #asked(type: FrameType, msMax: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
-    const paused = new Promise<boolean>((resolve) => {
-      this.#paused = () => resolve(true);
-      timer = setTimeout(() => resolve(false), pauseMsMax);
+    const answered = new Promise<boolean>((resolve) => {
+      this.#awaited = { type: type + 1, heard: () => resolve(true) };
+      timer = setTimeout(() => resolve(false), msMax);
       void this.box.exited.then(() => resolve(false));
     });
-    this.box.channel.write(encodeFrame(frameType.pause, Buffer.alloc(0)));
-    const done = await paused;
+    this.box.channel.write(encodeFrame(type, Buffer.alloc(0)));
+    const done = await answered;
     clearTimeout(timer);
-    if (!done) throw new Error('the runtime does not stand still for its snapshot');
+    this.#awaited = null;
+    return done;
   }
 
   /** Tells a restored runtime that it runs again; its owner hears how that went. */
   restore(body: RestoreBody): void {
     if (this.managed) this.box.channel.write(encodeFrame(frameType.restore, Buffer.from(JSON.stringify(body))));
     else this.api.release();
+  }
+
+  /** An invocation is over. */
+  invoked(): void {
+    this.api.end();
+    this.box.settled?.();
   }
 
   freeze(): void {
@@ -188,9 +212,9 @@ export class BoxLink {
     const { channel } = this.box;
     const reader = new FrameReader((type, body) => {
       if (type === frameType.hello) this.#greet(true);
-      else if (type === frameType.paused) {
+      else if (type === frameType.paused || type === frameType.rehearsed) {
         this.#echoing = false;
-        this.#paused?.();
+        if (this.#awaited?.type === type) this.#awaited.heard();
       } else if (!this.#echoing || type !== frameType.log) this.#owner.onFrame(type, body);
     });
     channel.on('data', (chunk: Buffer) => {

@@ -28,9 +28,9 @@ import type { Surroundings } from './surroundings.js';
 
 const nothing = Buffer.alloc(0);
 
-/** Performs the effects of one sandbox's machine. */
+/** Performs the effects of one sandbox's machine. Its id changes when it was restored ahead and is taken. */
 export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
-  readonly id: SandboxId;
+  id: SandboxId;
   readonly spec: FunctionSpec;
   alarmAtMs = Number.POSITIVE_INFINITY;
   /** Since when there has been nothing to do, or null while there is. */
@@ -95,8 +95,8 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
     this.#step({ kind: 'invoke', nowMs: this.#now(), requestId: invocation.requestId, epoch });
   }
 
-  freeze(): void {
-    this.#link?.freeze();
+  get link(): BoxLink | null {
+    return this.#link;
   }
 
   onAlarm(nowMs: number): void {
@@ -246,7 +246,6 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
         this.#log.line(effect.line);
         break;
       case 'complete': {
-        this.#link?.box.settled?.();
         const outcome = outcomeOf(effect.end, this.#payload, this.#log.capture.takeTail());
         this.#finish(this.#streamed === null ? outcome : this.#streamed.outcome(outcome));
         break;
@@ -282,7 +281,7 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
     this.#invocation = null;
     this.#onEnd = null;
     this.#payload = nothing;
-    this.#link?.api.end();
+    this.#link?.invoked();
     if (this.#streamed !== null) {
       this.#streamed.close();
       this.#streamed = null;

@@ -8,6 +8,7 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
 import { Alarms } from './alarms.js';
 import { Captures } from './capture/captures.js';
+import { Clones, clonesMax } from './clones.js';
 import type { ContainerCredentials } from './containercredentials.js';
 import { LiveSandbox } from './livesandbox.js';
 import type { CaptureEnd } from './messages.js';
@@ -155,6 +156,7 @@ class Worker implements WorkerService {
   readonly #options: WorkerOptions;
   readonly #sandboxes = new Map<SandboxId, LiveSandbox>();
   readonly #captures: Captures;
+  readonly #clones: Clones;
   readonly #alarms: Alarms;
   readonly #spares: Spares;
   readonly #around: Surroundings;
@@ -183,11 +185,12 @@ class Worker implements WorkerService {
       this.#boxes += 1;
       return `${run}-${this.#boxes}`;
     };
+    const fits = (memoryMib: number) => this.#usedMib() + memoryMib <= options.memoryMib;
     this.#spares = new Spares({
       driver,
       launch: (runtime) => runtimes.launch(runtime),
       perRuntime: options.sparesPerRuntime ?? 2,
-      fits: (memoryMib) => this.#usedMib() + memoryMib <= options.memoryMib,
+      fits,
       boxId,
     });
     this.#around = {
@@ -211,14 +214,19 @@ class Worker implements WorkerService {
       gone: (sandbox, problem) => this.#gone(sandbox, problem),
     };
     this.#captures = new Captures(this.#around);
+    const clones = driver.snapshots === null || options.sparesPerRuntime === 0 ? 0 : clonesMax;
+    this.#clones = new Clones(this.#around, fits, clones);
   }
 
   start(sandboxId: SandboxId, spec: FunctionSpec): void {
     const { memoryMib, sandboxesMax, events } = this.#options;
     if (this.#sandboxes.has(sandboxId)) throw new InvariantError(`sandbox ${sandboxId} started twice`);
+    const open = this.#closing === null && this.#sandboxes.size < sandboxesMax;
+    const clone = open ? this.#clones.take(sandboxId, spec) : null;
     // What waits is only there to be useful: functions come first.
     const neededMib = this.#neededMib(spec);
-    while (this.#usedMib() + neededMib > memoryMib && (this.#waiting?.drop() || this.#spares.drop()));
+    const drop = () => this.#waiting?.drop() || this.#clones.drop() || this.#spares.drop();
+    while (this.#usedMib() + neededMib > memoryMib && drop());
     const problem =
       this.#closing !== null
         ? 'the worker is shutting down'
@@ -227,14 +235,18 @@ class Worker implements WorkerService {
           : this.#sandboxMib + neededMib > memoryMib
             ? `the worker has no ${neededMib} MiB left`
             : null;
-    if (problem !== null) {
+    if (problem !== null && clone === null) {
       setImmediate(() => events.onGone(sandboxId, problem));
       return;
     }
-    const sandbox = new LiveSandbox(sandboxId, spec, this.#around);
+    const sandbox = clone ?? new LiveSandbox(sandboxId, spec, this.#around);
     this.#sandboxes.set(sandboxId, sandbox);
     this.#sandboxMib += neededMib;
-    sandbox.order('start');
+    if (clone === null) sandbox.order('start');
+    else
+      setImmediate(() => {
+        if (this.#sandboxes.get(sandboxId) === clone) events.onReady(sandboxId);
+      });
   }
 
   invoke(lease: Lease, invocation: Invocation, onEnd: (outcome: InvocationOutcome) => void): void {
@@ -255,8 +267,8 @@ class Worker implements WorkerService {
     if (this.#closing === null) this.#spares.want(runtime, account);
   }
 
-  spared(): Promise<void> {
-    return this.#spares.settled();
+  async spared(): Promise<void> {
+    await Promise.all([this.#spares.settled(), this.#clones.settled()]);
   }
 
   capacity(): WorkerCapacity {
@@ -267,7 +279,7 @@ class Worker implements WorkerService {
       sandboxOwnMib: this.#options.driver.boxOwnMib,
       sandboxesMax,
       sandboxes: this.#sandboxes.size,
-      spares: this.#spares.counts(),
+      spares: { ...this.#spares.counts(), ...this.#clones.counts() },
     };
   }
 
@@ -285,7 +297,7 @@ class Worker implements WorkerService {
       for (const sandbox of [...this.#sandboxes.values()]) sandbox.order('abort');
     }, graceMs);
     if (this.#sandboxes.size === 0) this.#closed?.();
-    await Promise.all([empty, this.#captures.close(), this.#spares.close()]);
+    await Promise.all([empty, this.#captures.close(), this.#clones.close(), this.#spares.close()]);
     clearTimeout(cut);
     this.#alarms.close();
     if (this.#freezing !== null) clearTimeout(this.#freezing);
@@ -295,6 +307,7 @@ class Worker implements WorkerService {
   *#live(): Iterable<LiveSandbox> {
     yield* this.#sandboxes.values();
     yield* this.#captures.sandboxes;
+    yield* this.#clones.sandboxes;
   }
 
   get #waiting() {
@@ -306,7 +319,7 @@ class Worker implements WorkerService {
   }
 
   #usedMib(): number {
-    return this.#sandboxMib + this.#spares.mib + (this.#waiting?.mib ?? 0);
+    return this.#sandboxMib + this.#spares.mib + this.#clones.mib + (this.#waiting?.mib ?? 0);
   }
 
   #answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void {
@@ -359,7 +372,7 @@ class Worker implements WorkerService {
       if (sandbox.idleSinceMs > dueMs) waiting = true;
       else {
         sandbox.idleSinceMs = null;
-        sandbox.freeze();
+        sandbox.link?.freeze();
       }
     }
     if (waiting) this.#freezeLater();

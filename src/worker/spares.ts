@@ -12,6 +12,8 @@ const retryMs = 5 * secondMs;
  * spare, which needs that core, is over in half of it.
  */
 const refillDelayMs = 25;
+/** The same where boxes are emulated: such a cold start takes that long on a busy machine. */
+const emulatedRefillDelayMs = 2 * secondMs;
 /** A box that has not said HELLO by then is killed. */
 const helloMsMax = 30 * secondMs;
 
@@ -163,10 +165,13 @@ export class Spares {
   }
 
   #refillLater(): void {
-    this.#later ??= setTimeout(() => {
-      this.#later = null;
-      this.#refill();
-    }, refillDelayMs);
+    this.#later ??= setTimeout(
+      () => {
+        this.#later = null;
+        this.#refill();
+      },
+      this.#options.driver.rehearses ? emulatedRefillDelayMs : refillDelayMs,
+    );
   }
 
   #refill(): void {
@@ -205,7 +210,7 @@ export class Spares {
     const timer = setTimeout(() => void link.kill(), helloMsMax);
     const alive = await link.greeted;
     clearTimeout(timer);
-    if (alive) return;
+    if (alive && (!this.#options.driver.rehearses || (await link.rehearse()))) return;
     await link.kill();
     throw new Error(`${runtime} did not start`);
   }

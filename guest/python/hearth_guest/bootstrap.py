@@ -6,6 +6,7 @@ function's traces stays in this file: traces are cut up to the first frame outsi
 
 import os
 import sys
+from _thread import get_ident
 
 from . import channel, output
 
@@ -179,6 +180,23 @@ def _between(kind, body, encode, loads):
         channel.send(channel.RESTORE_DONE)
 
 
+def _rehearse(encode, loads, context_class):
+    """Plays an invocation through where nobody hears it: an emulated processor is quick only at what it has done before."""
+    before = _Current.request_id, os.environ.get("_X_AMZN_TRACE_ID")
+    header = b"rehearsal\n0\n\nRoot=\n\n"
+    body = len(header).to_bytes(4, "little") + header + b"{}"
+    channel.silence(get_ident())
+    try:
+        handle_event_request(body, lambda event, context: event, encode, loads, context_class)
+    finally:
+        channel.silence(None)
+        _Current.request_id = before[0]
+        if before[1] is None:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        else:
+            os.environ["_X_AMZN_TRACE_ID"] = before[1]
+
+
 def handle_event_request(body, request_handler, encode, loads, context_class):
     """One invocation: from an INVOKE frame's body to the frame that answers it.
 
@@ -241,7 +259,11 @@ def main():
 
         channel.send(channel.HELLO)
     reader = channel.Reader()
-    _, body = reader.next()
+    kind, body = reader.next()
+    while kind == channel.REHEARSE:
+        _rehearse(Encoder(ascii_only=False).encode, loads, LambdaContext)
+        channel.send(channel.REHEARSED)
+        kind, body = reader.next()
     init = loads(body)
     if init.get("reseed"):
         from .uniqueness import reseed
@@ -272,6 +294,10 @@ def main():
     channel.send(channel.INIT_DONE)
     while True:
         kind, body = reader.next()
+        if kind == channel.REHEARSE:
+            _rehearse(encode, loads, LambdaContext)
+            channel.send(channel.REHEARSED)
+            continue
         if kind != channel.INVOKE:
             _between(kind, body, encode, loads)
             continue

@@ -6,7 +6,7 @@ kill can swallow it. Uses nothing that takes time to import.
 
 import os
 import sys
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from stat import S_ISSOCK
 from struct import Struct
 from time import time
@@ -30,7 +30,7 @@ def _descriptor():
 
 DESCRIPTOR = _descriptor()
 HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG = range(1, 9)
-PAUSE, PAUSED, RESTORE, RESTORE_DONE, RESTORE_ERROR = range(10, 15)
+PAUSE, PAUSED, RESTORE, RESTORE_DONE, RESTORE_ERROR, REHEARSE, REHEARSED = range(10, 17)
 STDOUT, STDERR, EVENT = range(3)
 
 _HEADER = Struct("<IB")
@@ -67,8 +67,19 @@ def _write(data):
         os._exit(1)
 
 
+# The thread whose frames nobody shall hear, or None.
+_silent = None
+
+
+def silence(thread):
+    global _silent
+    _silent = thread
+
+
 def send(kind, body=b""):
     """Sends a frame."""
+    if _silent is not None and _silent == get_ident():
+        return
     with _lock:
         _write(_HEADER.pack(len(body) + 1, kind) + body)
 

@@ -14,6 +14,8 @@ export const frameType = {
   restore: 0x0c,
   restoreDone: 0x0d,
   restoreError: 0x0e,
+  rehearse: 0x0f,
+  rehearsed: 0x10,
 } as const;
 
 export type FrameType = (typeof frameType)[keyof typeof frameType];

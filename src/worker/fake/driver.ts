@@ -122,6 +122,7 @@ export interface FakeRuntime {
   onStart?(box: FakeBox): void;
   onPause?(box: FakeBox): void;
   onRestore?(box: FakeBox, body: { reseed: boolean }): void;
+  onRehearse?(box: FakeBox): void;
   /** A box in the state of a snapshot: what its runtime waits with comes again. */
   onClone?(box: FakeBox): void;
 }
@@ -167,6 +168,7 @@ export class FakeDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
   readonly sparesPerAccount = false;
+  rehearses = false;
   boxOwnMib = 0;
   readonly snapshots: FakeSnapshots | null;
   readonly boxes: FakeBox[] = [];
@@ -218,6 +220,9 @@ export class FakeDriver implements SandboxDriver {
       } else if (type === frameType.restore) {
         if (runtime.onRestore) runtime.onRestore(box, JSON.parse(body.toString()));
         else box.say(frameType.restoreDone);
+      } else if (type === frameType.rehearse) {
+        if (runtime.onRehearse) runtime.onRehearse(box);
+        else box.say(frameType.rehearsed);
       }
     });
     box.guest.on('data', (chunk: Buffer) => reader.push(chunk));

@@ -156,6 +156,8 @@ export interface SandboxDriver {
   readonly spareMemoryMibMax: number;
   /** Spares hold memory that two accounts may not share: each account has spares of its own. */
   readonly sparesPerAccount: boolean;
+  /** Programs are slow at what they do for the first time, since their processor is emulated: what waits rehearses. */
+  readonly rehearses: boolean;
   /**
    * Memory of the host that a box takes beside its function's, MiB, and a spare beside the runtime's. 0 where a sandbox is
    * processes only: the kernel counts all that they use as the function's.

@@ -5,7 +5,7 @@ module Hearth
   # is written at once: what a function logged must have left before an endless loop, a crash or a kill swallows it.
   module Channel
     HELLO, INIT, INIT_DONE, INIT_ERROR, INVOKE, RESPONSE, ERROR, LOG, LAST_ERROR = (1..9).to_a
-    PAUSE, PAUSED, RESTORE, RESTORE_DONE, RESTORE_ERROR = (10..14).to_a
+    PAUSE, PAUSED, RESTORE, RESTORE_DONE, RESTORE_ERROR, REHEARSE, REHEARSED = (10..16).to_a
     STDOUT_KIND, STDERR_KIND, EVENT_KIND = (0..2).to_a
 
     # Behind a wrapper script, which may have closed or reused descriptor 3, there is a copy (guest/agent/supervisor.h).

@@ -20,7 +20,11 @@ module Hearth
 
     def run
       Channel.send(Channel::HELLO)
-      _type, body = Channel.receive
+      type, body = Channel.receive
+      while type == Channel::REHEARSE
+        Channel.send(Channel::REHEARSED)
+        type, body = Channel.receive
+      end
       become(JSON.parse(body))
       Channel.send(Channel::INIT_DONE)
       loop { take(*Channel.receive) }
@@ -38,6 +42,8 @@ module Hearth
       when Channel::RESTORE
         Uniqueness.reseed if JSON.parse(body)['reseed']
         Channel.send(Channel::RESTORE_DONE)
+      # Nothing to do: it is asked where instructions are translated the first time they run.
+      when Channel::REHEARSE then Channel.send(Channel::REHEARSED)
       end
     end
 

@@ -69,6 +69,7 @@ export class MicroVmDriver implements SandboxDriver {
   readonly grade = 'microvm';
   readonly spareMemoryMibMax = spareMemoryMibMax;
   readonly sparesPerAccount = true;
+  readonly rehearses: boolean;
   readonly boxOwnMib = boxOwnMib;
   readonly snapshots: MachineSnapshots;
   readonly #boxes = new Map<string, MicroVmBox | null>();
@@ -85,6 +86,7 @@ export class MicroVmDriver implements SandboxDriver {
 
   private constructor(private readonly options: MicroVmOptions) {
     const { store, clock, progress } = options;
+    this.rehearses = options.vmm.accelerator === 'tcg';
     this.#scratches = new Scratches(options.folder);
     this.#workshop = new MachineWorkshop({
       store,

@@ -24,6 +24,7 @@ export class NoneDriver implements SandboxDriver {
   readonly grade = 'none';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
   readonly sparesPerAccount = false;
+  readonly rehearses = false;
   readonly boxOwnMib = 0;
   readonly snapshots = null;
   private readonly boxes = new Map<string, NoneBox>();

@@ -43,6 +43,7 @@ export class ProcessDriver implements SandboxDriver {
   readonly grade = 'namespaces';
   readonly spareMemoryMibMax = Number.POSITIVE_INFINITY;
   readonly sparesPerAccount = false;
+  readonly rehearses = false;
   readonly boxOwnMib = 0;
   readonly snapshots = null;
   private readonly boxes = new Map<string, Promise<ProcessBox>>();

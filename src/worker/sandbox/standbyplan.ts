@@ -1,11 +1,11 @@
-/** A snapshot restored less than this ago is likely to be restored again: as long as an idle sandbox is kept at least. */
+/** What was used less than this ago is likely to be used again: as long as an idle sandbox is kept at least. */
 const hotMs = 600_000;
 
 /**
- * What snapshots machines are kept ready for: those that were restored last, one machine each, and further ones of the
- * same while there is room. Pure.
+ * What snapshots something is kept ready for: those that were restored last, one each, and further ones of the same
+ * while there is room. Pure.
  */
-export class PreparationPlan {
+export class StandbyPlan {
   /** When each was restored last, the latest last; at most `countMax`. */
   readonly #uses = new Map<string, number>();
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { PreparationPlan } from './preparationplan.js';
+import { StandbyPlan } from './standbyplan.js';
 
 const hotMs = 600_000;
 
 test('the snapshots restored last have a machine each; what is left over is for the last of them', () => {
-  const plan = new PreparationPlan(2);
+  const plan = new StandbyPlan(2);
   assert.deepEqual(plan.next([], 0), { drop: [], prepare: null });
   plan.used('a', 0);
   assert.deepEqual(plan.wanted(0), ['a', 'a']);
@@ -23,7 +23,7 @@ test('the snapshots restored last have a machine each; what is left over is for 
 });
 
 test('what is not restored any more is dropped, and what is gone at once', () => {
-  const plan = new PreparationPlan(2);
+  const plan = new StandbyPlan(2);
   plan.used('a', 0);
   plan.used('b', 5);
   assert.equal(plan.expiresMs, hotMs);
@@ -36,7 +36,7 @@ test('what is not restored any more is dropped, and what is gone at once', () =>
 });
 
 test('none are prepared where none may be', () => {
-  const plan = new PreparationPlan(0);
+  const plan = new StandbyPlan(0);
   plan.used('a', 0);
   assert.deepEqual(plan.next([], 0), { drop: [], prepare: null });
 });
@@ -47,7 +47,7 @@ test('whatever is used and forgotten: within the bound, only of what is wanted, 
     key: fc.constantFrom('a', 'b', 'c', 'd'),
     ms: fc.nat({ max: hotMs }),
   });
-  const work = (plan: PreparationPlan, held: string[], now: number): boolean => {
+  const work = (plan: StandbyPlan, held: string[], now: number): boolean => {
     const { drop, prepare } = plan.next(held, now);
     const kept = held.filter((_, index) => !drop.includes(index));
     const grown = prepare === null ? kept : [...kept, prepare];
@@ -59,7 +59,7 @@ test('whatever is used and forgotten: within the bound, only of what is wanted, 
   };
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const plan = new PreparationPlan(2);
+      const plan = new StandbyPlan(2);
       const held: string[] = [];
       let now = 0;
       for (const { kind, key, ms } of steps) {
