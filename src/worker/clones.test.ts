@@ -57,27 +57,31 @@ test('they rehearse where the driver wants it, before they are frozen', deadline
   await world.worker.close();
 });
 
-test('one whose hooks fail, or that ends in its rehearsal, is none; the next start finds out by itself', deadline, async () => {
-  for (const how of ['hooks', 'rehearsal'] as const) {
-    let broken = false;
-    const { driver, world } = await started({
-      onRestore(box) {
-        if (broken && how === 'hooks') box.say(frameType.restoreError, '{"errorType":"Runtime.AfterRestoreError"}');
-        else box.say(frameType.restoreDone);
-      },
-      onRehearse: (box) => (broken ? box.exit({ code: 1 }) : box.say(frameType.rehearsed)),
-    });
-    driver.rehearses = true;
-    broken = true;
-    await world.worker.spared();
-    assert.equal(world.worker.capacity().spares['f:1'], undefined, how);
-    const id = await world.start(spec);
-    const { kind } = await world.invoke(id, makeInvocation(spec));
-    assert.equal(kind, how === 'hooks' ? 'refused' : 'success');
-    await world.worker.close();
-    assert.ok(driver.boxes.every(({ killed }) => killed));
-  }
-});
+test(
+  'one whose hooks fail, or that ends in its rehearsal, is none; the next start finds out by itself',
+  deadline,
+  async () => {
+    for (const how of ['hooks', 'rehearsal'] as const) {
+      let broken = false;
+      const { driver, world } = await started({
+        onRestore(box) {
+          if (broken && how === 'hooks') box.say(frameType.restoreError, '{"errorType":"Runtime.AfterRestoreError"}');
+          else box.say(frameType.restoreDone);
+        },
+        onRehearse: (box) => (broken ? box.exit({ code: 1 }) : box.say(frameType.rehearsed)),
+      });
+      driver.rehearses = true;
+      broken = true;
+      await world.worker.spared();
+      assert.equal(world.worker.capacity().spares['f:1'], undefined, how);
+      const id = await world.start(spec);
+      const { kind } = await world.invoke(id, makeInvocation(spec));
+      assert.equal(kind, how === 'hooks' ? 'refused' : 'success');
+      await world.worker.close();
+      assert.ok(driver.boxes.every(({ killed }) => killed));
+    }
+  },
+);
 
 test('one that ends while it waits is not taken', deadline, async () => {
   const { world, waiting, restores } = await started();
