@@ -5,16 +5,22 @@ import type { WorkerService } from '../worker/service.js';
 /** Texts of the service: what went wrong is in the function's log. */
 const initFailed = 'An error occurred during function initialization.';
 
+type SnapshotWorker = Pick<WorkerService, 'capture' | 'forget'>;
+
 /** SnapStart by this machine's worker, which comes later. Where sandboxes cannot be saved, functions start from their code. */
 export class WorkerSnapshots implements SnapshotKeeper {
   readonly #driver: SandboxDriver;
-  readonly #worker: Promise<Pick<WorkerService, 'capture'>>;
-  connect: (worker: Pick<WorkerService, 'capture'>) => void = () => {};
+  readonly #worker: Promise<SnapshotWorker>;
+  #connected: SnapshotWorker | null = null;
+  connect: (worker: SnapshotWorker) => void = () => {};
 
   constructor(driver: SandboxDriver) {
     this.#driver = driver;
     this.#worker = new Promise((resolve) => {
-      this.connect = resolve;
+      this.connect = (worker) => {
+        this.#connected = worker;
+        resolve(worker);
+      };
     });
   }
 
@@ -38,6 +44,7 @@ export class WorkerSnapshots implements SnapshotKeeper {
   }
 
   async drop(id: string): Promise<void> {
+    this.#connected?.forget(id);
     await this.#driver.snapshots?.drop(id);
   }
 }

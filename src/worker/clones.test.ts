@@ -107,6 +107,18 @@ test('another function, or another version of it, takes none; they go when memor
   assert.ok(driver.scratches.every(({ disposed }) => disposed));
 });
 
+test('they go with their snapshot', deadline, async () => {
+  const { world, waiting } = await started();
+  await world.worker.spared();
+  world.worker.forget('another');
+  assert.deepEqual(world.worker.capacity().spares, { 'nodejs20.x': 1, 'f:1': 2 });
+  world.worker.forget('snap');
+  assert.deepEqual(world.worker.capacity().spares, { 'nodejs20.x': 1 });
+  await world.worker.spared();
+  assert.equal(waiting().length, 1);
+  await world.worker.close();
+});
+
 test('a worker that ends waits for none that is being made', deadline, async () => {
   let slow = false;
   const { driver, world } = await started({ onRestore: (box) => void (slow || box.say(frameType.restoreDone)) });

@@ -65,6 +65,10 @@ export class Clones {
     return clone.sandbox;
   }
 
+  forget(snapshot: string): void {
+    this.#standby.forget((spec) => spec.snapshot === snapshot);
+  }
+
   drop(): boolean {
     return this.#standby.drop();
   }

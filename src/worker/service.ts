@@ -134,6 +134,8 @@ export interface WorkerService {
    * be saved here, or this one cannot (it has extensions, whose registrations are the worker's).
    */
   capture(spec: FunctionSpec): Promise<CaptureEnd | null>;
+  /** The snapshot is dropped: what was restored from it ahead goes. */
+  forget(snapshot: string): void;
   /** Resolves when the spares asked for by `prewarm` wait (or could not be made). For benches, tests and readiness. */
   spared(): Promise<void>;
   capacity(): WorkerCapacity;
@@ -257,6 +259,10 @@ class Worker implements WorkerService {
 
   capture(spec: FunctionSpec): Promise<CaptureEnd | null> {
     return this.#captures.capture(spec);
+  }
+
+  forget(snapshot: string): void {
+    this.#clones.forget(snapshot);
   }
 
   stop(sandboxId: SandboxId, _reason: StopReason): void {
