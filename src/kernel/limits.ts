@@ -29,11 +29,18 @@ export const limits = {
   /** Memory that has the share of one vCPU (developer guide, "Configure Lambda function memory"). */
   memoryMibPerVcpu: 1_769,
   accountConcurrency: 1_000,
+  /** New environments of a function in one period, refilled continuously (developer guide, "Lambda scaling behavior"). */
+  scalingEnvironmentsMax: 1_000,
+  scalingPeriodMs: 10 * secondMs,
+  /** Invocations of one function in a chain of requests (developer guide, "recursive loop detection"). */
+  recursionsMax: 16,
   /** Reserved concurrency must leave this much of the account's concurrency to all others. */
   unreservedConcurrencyMin: 100,
   codeStorageBytesPerRegion: 75 * 1024 * mib,
   /** The init phase; after it, init runs again inside the first invocation under the function's timeout. */
   initMsMax: 10 * secondMs,
+  /** Init with provisioned concurrency may take this long, or the function's timeout if that is longer (developer guide). */
+  provisionedInitMsMin: 130 * secondMs,
   /** The init of a publication with SnapStart may take this long, or the function's timeout if that is longer. */
   snapStartInitMsMin: 130 * secondMs,
   /** The runtime and its after-restore hooks, after a snapshot was restored. */
@@ -41,6 +48,10 @@ export const limits = {
   /** SnapStart keeps the snapshot of a version that nobody invokes for 14 days. */
   snapshotIdleMsMax: 14 * dayMs,
   asyncEventAgeMsMax: 6 * hourMs,
+  /** After the first attempt of an event, unless configured otherwise. */
+  asyncRetriesMax: 2,
+  /** Rows of one CloudWatch Logs Insights query. */
+  insightsRowsMax: 10_000,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,
   /** Presigned URLs: largest X-Amz-Expires (7 days). */

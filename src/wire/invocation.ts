@@ -2,6 +2,7 @@ import type { ApiFailure } from '../kernel/errors.js';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec } from './functionspec.js';
 import type { ResponseSink } from './responsesink.js';
+import type { InvocationStart, RunFacts } from './start.js';
 
 /** One request to run a function, authenticated, authorized and validated. */
 export interface Invocation {
@@ -20,16 +21,18 @@ export interface Invocation {
   readonly tail: boolean;
   /** Takes the response while the handler runs; null, as nearly always: it comes whole with the outcome. */
   readonly stream: ResponseSink | null;
+  /** Where it came from. Absent: a synchronous Invoke. */
+  readonly kind?: 'event' | 'mapping' | 'url';
   /** Epoch milliseconds. */
   readonly arrivedMs: number;
 }
 
 /**
  * How an invocation ended. `logTail` is set when it was asked for: raw bytes, at most 4 KiB. `payload` is what did not go
- * through the invocation's `stream`.
+ * through the invocation's `stream`. `run`: how it went, as the worker saw it.
  */
 export type InvocationOutcome =
-  | { readonly kind: 'success'; readonly payload: Buffer; readonly logTail: Buffer | null }
+  | { readonly kind: 'success'; readonly payload: Buffer; readonly logTail: Buffer | null; readonly run?: RunFacts }
   | {
       readonly kind: 'function-error';
       /** The value of X-Amz-Function-Error. */
@@ -38,6 +41,7 @@ export type InvocationOutcome =
       readonly errorType: string;
       readonly payload: Buffer;
       readonly logTail: Buffer | null;
+      readonly run?: RunFacts;
     }
   /**
    * The platform, not the function, said no: throttled, shutting down, no capacity. `final`: the function's own code is
@@ -49,4 +53,6 @@ export type InvocationOutcome =
 export interface Lease {
   readonly sandboxId: SandboxId;
   readonly epoch: number;
+  /** What the invocation meets in it, as assignment knows. */
+  readonly start?: InvocationStart;
 }

@@ -263,7 +263,7 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
         this.#peak.of(this.#link?.box, this.#now());
         this.#rest();
         this.#around.wanted(this.spec);
-        this.#around.events.onReady(this.id);
+        this.#around.events.onReady(this.id, effect.initialized);
         break;
       case 'idle':
         this.#rest();

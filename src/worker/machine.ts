@@ -127,7 +127,7 @@ export class WorkerMachine extends BoxMachine {
     }
     this.phaseNow = 'idle';
     this.disarm();
-    this.effects.push({ kind: 'ready' });
+    this.effects.push({ kind: 'ready', initialized: true });
   }
 
   /** The box is lost. Its invocation never began: it has no START, and no REPORT. */
@@ -143,7 +143,7 @@ export class WorkerMachine extends BoxMachine {
     }
     this.#restoreFailed = status;
     this.phaseNow = 'idle';
-    this.effects.push({ kind: 'ready' });
+    this.effects.push({ kind: 'ready', initialized: false });
   }
 
   /** No box for this sandbox: that is the platform's failure, and another sandbox may fare better. */
@@ -174,7 +174,7 @@ export class WorkerMachine extends BoxMachine {
       this.#initReport(nowMs, 'init', 'success', null);
       this.phaseNow = 'idle';
       this.disarm();
-      this.effects.push({ kind: 'ready' });
+      this.effects.push({ kind: 'ready', initialized: true });
     }
   }
 
@@ -200,7 +200,7 @@ export class WorkerMachine extends BoxMachine {
     } else {
       this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
       this.phaseNow = 'idle';
-      this.effects.push({ kind: 'ready' });
+      this.effects.push({ kind: 'ready', initialized: false });
     }
   }
 

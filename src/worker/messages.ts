@@ -167,20 +167,24 @@ export type WorkerEffect =
   | { readonly kind: 'refuse'; readonly requestId: RequestId; readonly reason: string }
   /** Kill the box of this boot and clear everything of it away, also when it has not booted yet or has exited. */
   | { readonly kind: 'kill'; readonly boot: number; readonly reason: ShutdownReason }
-  /** Tell assignment: ready to serve (after init, once), idle again (after an invocation), or gone (once, last). */
-  | { readonly kind: 'ready' }
+  /**
+   * Tell assignment: ready to serve (after init, once; `initialized`: false when it failed), idle again (after an invocation), or
+   * gone (once, last).
+   */
+  | { readonly kind: 'ready'; readonly initialized: boolean }
   | { readonly kind: 'idle'; readonly epoch: number }
   | { readonly kind: 'gone'; readonly sandboxId: SandboxId; readonly problem: string | null };
 
 /** Platform lines of the function's log, as data; `loglines.ts` formats them as Lambda does. */
 export type PlatformLine =
-  /** `snapStart`: the init of a publication, whose figures no later REPORT has. */
-  | { readonly kind: 'init-start'; readonly snapStart?: boolean }
+  /** `snapStart`: the init of a publication, whose figures no later REPORT has. `provisioned`: of a provisioned sandbox. */
+  | { readonly kind: 'init-start'; readonly snapStart?: boolean; readonly provisioned?: boolean }
   /** In the text format a line for a failure, or with `snapStart`. */
   | {
       readonly kind: 'init-report';
       readonly initMs: number;
       readonly snapStart?: boolean;
+      readonly provisioned?: boolean;
       readonly phase: 'init' | 'invoke';
       readonly status: 'success' | 'error' | 'timeout';
       readonly errorType: string | null;

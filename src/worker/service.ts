@@ -6,6 +6,7 @@ import type { LogSink } from '../kernel/ports/logs.js';
 import type { Random } from '../kernel/ports/random.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
+import type { InitializationType, StartOrigin } from '../wire/start.js';
 import { Alarms } from './alarms.js';
 import { Captures } from './capture/captures.js';
 import { Clones, clonesMax } from './clones.js';
@@ -19,8 +20,8 @@ import type { Surroundings } from './surroundings.js';
 
 /** What the worker tells assignment. Called synchronously from the event loop; must not throw. */
 export interface WorkerEvents {
-  /** The sandbox serves now: its init phase is over, or failed and runs again inside the first invocation. Once. */
-  onReady(sandboxId: SandboxId): void;
+  /** The sandbox serves now: its init phase is over, or failed (`initialized`: false) and runs again inside the first invocation. Once. */
+  onReady(sandboxId: SandboxId, initialized: boolean): void;
   /** The invocation of this lease is over; the sandbox takes the next one. Comes before the invocation's `onEnd`. */
   onIdle(sandboxId: SandboxId, epoch: number): void;
   /** Nothing of the sandbox is left. Exactly once per `start`. `problem`: why it could not serve, or null. */
@@ -57,7 +58,7 @@ export interface RuntimeCatalog {
       readonly runtimeApi: string;
       /** For LAMBDA_TASK_ROOT. */
       readonly taskRoot: string;
-      readonly initializationType: 'on-demand' | 'snap-start';
+      readonly initializationType: InitializationType;
     },
   ): Readonly<Record<string, string>>;
   /**
@@ -116,8 +117,8 @@ export interface WorkerCapacity {
 }
 
 export interface WorkerService {
-  /** Boots and initializes a sandbox. Ends in `onReady` or `onGone`. A sandbox id is used once. */
-  start(sandboxId: SandboxId, spec: FunctionSpec): void;
+  /** Boots and initializes a sandbox. Ends in `onReady` or `onGone`. A sandbox id is used once. `origin`: default `demand`. */
+  start(sandboxId: SandboxId, spec: FunctionSpec, origin?: StartOrigin): void;
   /**
    * Runs one invocation. `onEnd` is called exactly once, later in another turn of the event loop, after the
    * invocation's log lines are handed to the kernel. Busy, unknown or leaving sandboxes and old epochs are refused
@@ -247,7 +248,7 @@ class Worker implements WorkerService {
     if (clone === null) sandbox.order('start');
     else
       setImmediate(() => {
-        if (this.#sandboxes.get(sandboxId) === clone) events.onReady(sandboxId);
+        if (this.#sandboxes.get(sandboxId) === clone) events.onReady(sandboxId, true);
       });
   }
 

@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { mib } from '../../kernel/units.js';
 import type { FunctionSpec, RuntimeName } from '../../wire/functionspec.js';
+import type { InitializationType } from '../../wire/start.js';
 import { languageDirectory, nodeMajor, pythonMinor, rubyMinor, runtimeDirectory } from './description.js';
 import { nodeOptions } from './node.js';
 
@@ -16,7 +17,7 @@ export interface SandboxDetails {
   readonly logStream: string;
   /** Host and port of the Runtime API as seen from inside. */
   readonly runtimeApi: string;
-  readonly initializationType: 'on-demand' | 'snap-start';
+  readonly initializationType: InitializationType;
 }
 
 /** Where a function with SnapStart gets its credentials from: those in its environment would be its snapshot's. */
