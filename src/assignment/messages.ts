@@ -1,4 +1,4 @@
-import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { PoolKey, RequestId, SandboxId, VersionKey, WorkerId } from '../kernel/ids.js';
 
 /** Why a sandbox goes. Ends up in logs and metrics. */
 export type StopReason =
@@ -140,3 +140,25 @@ export type AssignmentEffect =
   | { readonly kind: 'arm'; readonly atMs: number }
   /** A checkpoint is durable: the journal may forget everything below `sequence`. */
   | { readonly kind: 'trim'; readonly sequence: number };
+
+/** What is to be seen of one pool; `AssignmentMachine.samples()`, once a second. */
+export interface PoolSample {
+  readonly pool: PoolKey;
+  readonly version: VersionKey;
+  readonly memoryMib: number;
+  readonly busy: number;
+  /** Largest `busy + waiting` since the last call. */
+  readonly peak: number;
+  /** Invocations that asked since the last call. */
+  readonly arrivals: number;
+  readonly idle: number;
+  readonly starting: number;
+  readonly provisioned: {
+    readonly requested: number;
+    readonly allocated: number;
+    readonly available: number;
+    readonly failed: boolean;
+  };
+  /** From being asked for to ready: the last sandbox of the pool, milliseconds. Absent: none was ready yet. */
+  readonly startMs?: number;
+}
