@@ -4,23 +4,24 @@ import { type FrameType, frameType } from '../wire/channel/frames.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import type { Alarmed } from './alarms.js';
-import { afterPoll, type BoxLink, type BoxOwner } from './boxlink.js';
+import { Boxes, type Resident } from './boxes.js';
+import { afterPoll, type BoxLink } from './boxlink.js';
 import type { BoxMachine } from './boxmachine.js';
 import { CaptureMachine } from './capture/machine.js';
 import { writeInvoke } from './channel.js';
 import { serveCredentials } from './containercredentials.js';
 import { entrypointReport, invalidEntrypoint } from './entrypoint.js';
-import { failureOf, noExit } from './exitmessage.js';
-import { type Company, ExtensionHost } from './extensions/host.js';
+import { failureOf } from './exitmessage.js';
+import type { ExtensionHost } from './extensions/host.js';
 import { isForExtensions } from './extensions/requests.js';
 import { type FrameMeaning, takeFrame } from './frameintake.js';
-import { type Initiation, initiate, invokeHeader } from './initiation.js';
+import { initiate, invokeHeader } from './initiation.js';
 import { SandboxLog } from './log/sandboxlog.js';
 import { WorkerMachine } from './machine.js';
 import { MemoryPeak } from './memorypeak.js';
-import type { AnswerInput, CaptureEnd, ShutdownReason, WorkerEffect, WorkerInput } from './messages.js';
+import type { AnswerInput, CaptureEnd, WorkerEffect, WorkerInput } from './messages.js';
 import { outcomeOf, refusal } from './outcome.js';
-import { captureBox, Premises } from './premises.js';
+import { Premises } from './premises.js';
 import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
 import { type Flow, StreamedResponse, type StreamResult } from './runtimeapi/streamedresponse.js';
 import type { BoxExit } from './sandbox/driver.js';
@@ -29,7 +30,7 @@ import type { Surroundings } from './surroundings.js';
 const nothing = Buffer.alloc(0);
 
 /** Performs the effects of one sandbox's machine. Its id changes when it was restored ahead and is taken. */
-export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
+export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
   id: SandboxId;
   readonly spec: FunctionSpec;
   alarmAtMs = Number.POSITIVE_INFINITY;
@@ -40,11 +41,8 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
   readonly #log: SandboxLog;
   readonly #peak = new MemoryPeak();
   #token = 0;
-  #boot = 0;
-  #link: BoxLink | null = null;
-  /** Boots and kills follow each other, so that two boxes never share the scratch. */
-  #sequence: Promise<void> = Promise.resolve();
   readonly #premises: Premises;
+  readonly #boxes: Boxes;
   /** This sandbox is made for the function's snapshot. */
   readonly #onPublished: ((end: CaptureEnd) => void) | null;
   #invocation: Invocation | null = null;
@@ -52,8 +50,6 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
   #payload: Buffer = nothing;
   /** The runtime streams its response, or has. */
   #streamed: StreamedResponse | null = null;
-  /** Of the box: there as soon as an extension is, which most functions have none of. */
-  #host: ExtensionHost | null = null;
   /** The runtime's process ends now: the invocation lasts until it has, so that no other one meets it. */
   #ends = false;
   /** An answer came in and waits for the end of the turn. */
@@ -74,6 +70,8 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
     const life = { sandboxId: id, timeoutMs: spec.timeoutMs };
     this.#machine = onPublished === null ? new WorkerMachine(life) : new CaptureMachine(life);
     this.#log = new SandboxLog(spec, around, () => this.#peak.of(this.#link?.box, this.#now()));
+    const step = (input: WorkerInput) => this.#step(input);
+    this.#boxes = new Boxes(this, step, around, this.#premises, this.#log, this.#peak, onPublished !== null);
   }
 
   /** Begins, leaves once there is no invocation, or leaves now. */
@@ -96,7 +94,19 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
   }
 
   get link(): BoxLink | null {
-    return this.#link;
+    return this.#boxes.link;
+  }
+
+  get #link(): BoxLink | null {
+    return this.#boxes.link;
+  }
+
+  get #host(): ExtensionHost | null {
+    return this.#boxes.host;
+  }
+
+  get #boot(): number {
+    return this.#boxes.boot;
   }
 
   onAlarm(nowMs: number): void {
@@ -165,10 +175,10 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
     if (serveCredentials(request, connection, runtimes.containerCredentials?.(this.spec) ?? null)) return true;
     if (link === null || !isForExtensions(request)) return false;
     if (this.#host === null) {
-      this.#host = new ExtensionHost(this.#company(link, this.#boot), !this.#machine.initializing);
+      this.#boxes.admit(!this.#machine.initializing);
       this.#log.repeat({ kind: 'init-start' });
     }
-    return this.#host.serve(request, connection);
+    return this.#host!.serve(request, connection);
   }
 
   onExit(exit: BoxExit, failure = failureOf(exit, this.#host?.reported)): void {
@@ -216,18 +226,17 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
   #perform(effect: WorkerEffect): void {
     switch (effect.kind) {
       case 'boot':
-        this.#boot = effect.boot;
         this.#ends = false;
-        this.#sequence = this.#sequence.then(() => this.#bootBox(effect.boot));
+        this.#boxes.start(effect.boot);
         break;
       case 'send-init':
-        this.#sendInit();
+        this.#boxes.initialize();
         break;
       case 'send-restore':
         this.#link!.restore({ reseed: this.#around.options.reseeding !== false });
         break;
       case 'capture':
-        this.#sequence = this.#sequence.then(() => this.#capture(effect.boot));
+        this.#boxes.capture(effect.boot);
         break;
       case 'published':
         this.#onPublished?.(effect.end);
@@ -256,7 +265,7 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
         if (this.#machine.phase === 'idle') this.#rest();
         break;
       case 'kill':
-        this.#kill(effect.boot, effect.reason);
+        this.#boxes.kill(effect.boot, effect.reason);
         break;
       case 'ready':
         // A figure for a first invocation that ends with its process.
@@ -294,88 +303,8 @@ export class LiveSandbox implements BoxOwner, Alarmed, FrameMeaning {
     this.#around.idled();
   }
 
-  async #bootBox(boot: number): Promise<void> {
-    const { runtimes } = this.#around.options;
-    try {
-      // A kill asked for meanwhile stands behind us in the sequence and finds the link.
-      const onLink = (link: BoxLink) => {
-        this.#link = link;
-        link.own(this);
-        // Known once the runtime was found, and that was before its box booted.
-        this.#log.runtimeVersion = runtimes.version(this.spec.runtime, this.spec.region);
-      };
-      const { link, extensions, restored } = await this.#premises.boot(onLink, this.#onPublished === null);
-      if (extensions.length > 0) this.#host = new ExtensionHost(this.#company(link, boot), false, extensions);
-      this.#step({ kind: 'booted', nowMs: this.#now(), boot, restored });
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#step({ kind: 'boot-failed', nowMs: this.#now(), boot, message });
-    }
-  }
-
-  async #capture(boot: number): Promise<void> {
-    const problem = await captureBox(this.#link!, this.spec, this.#around.options.driver, this.#host !== null);
-    this.#step({ kind: 'captured', nowMs: this.#now(), boot, problem });
-  }
-
-  #kill(boot: number, reason: ShutdownReason): void {
-    // Now, not in the sequence: a box that is up must stop running this instant, but for what its extensions get.
-    const link = this.#link;
-    const host = this.#host;
-    const farewell = host?.shutDown(reason) ?? null;
-    this.#host = null;
-    if (link !== null) {
-      this.#peak.of(link.box, this.#now(), true);
-      if (farewell !== null) link.own(farewell.owner);
-      else {
-        link.disown();
-        void link.kill();
-      }
-    }
-    this.#sequence = this.#sequence.then(async () => {
-      await farewell?.over;
-      host?.close();
-      const last = this.#link;
-      this.#link = null;
-      this.#log.capture.finish(this.#around.clock.nowMs());
-      if (last !== null) {
-        last.disown();
-        await last.kill();
-      }
-      this.#step({ kind: 'cleared', nowMs: this.#now(), boot });
-    });
-  }
-
-  #sendInit(): void {
-    if (this.#link!.crew !== null) this.#host!.launch(this.#initiation());
-    else this.#startRuntime();
-  }
-
-  #initiation(): Initiation {
-    const { options } = this.#around;
-    const snapStart = this.#onPublished !== null;
-    const { code } = this.#premises;
-    return { link: this.#link!, spec: this.spec, options, code, logStream: this.#log.stream, snapStart };
-  }
-
-  #company(link: BoxLink, boot: number): Company {
-    const { clock, options } = this.#around;
-    return {
-      spec: this.spec,
-      log: this.#log,
-      random: options.random,
-      link,
-      clock,
-      startRuntime: () => this.#startRuntime(),
-      onInitialized: () => this.#step({ kind: 'init-done', nowMs: this.#now(), boot }),
-      onInvoked: () => this.#step({ kind: 'extensions-done', nowMs: this.#now(), boot }),
-      onFailed: (errorType, message) => this.onExit(noExit, { failure: { errorType, message } }),
-      onRuntimeExit: (exit) => this.onExit(exit),
-    };
-  }
-
-  #startRuntime(): void {
-    const problem = initiate(this.#initiation());
+  startRuntime(): void {
+    const problem = initiate(this.#boxes.initiation());
     if (problem !== null) {
       this.onInitError(invalidEntrypoint, entrypointReport(this.#invocation?.requestId, problem));
     }
