@@ -216,7 +216,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     new CountingMachine({ accountConcurrency }),
     assignment,
     fleet,
-    (account, region) => config.reservedInAccount(account, region),
+    config,
     clock,
     startDiagnosis(runtimes, config),
   );

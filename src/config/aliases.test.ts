@@ -98,14 +98,14 @@ describe('aliases, reservations and tags', () => {
         [true, false],
       );
       value(await put('f', 0));
-      assert.equal(service.reservedInAccount(caller.account, caller.region), 300);
+      assert.equal(service.committed(caller.account, caller.region).reserved, 300);
       const settings = value(await service.getAccountSettings(caller, {}));
       assert.equal(settings.AccountLimit?.UnreservedConcurrentExecutions, 700);
       assert.deepEqual(settings.AccountUsage, { TotalCodeSize: 3 * codeOf('1').length, FunctionCount: 3 });
       value(await service.deleteFunctionConcurrency(caller, { FunctionName: 'f' }));
       assert.deepEqual(value(await service.getFunctionConcurrency(caller, { FunctionName: 'f' })), {});
       value(await service.deleteFunction(caller, { FunctionName: 'g' }));
-      assert.equal(service.reservedInAccount(caller.account, caller.region), 0);
+      assert.equal(service.committed(caller.account, caller.region).reserved, 0);
     }),
   );
 

@@ -52,13 +52,16 @@ export function stepAlias(state: FunctionState, input: AliasInput): readonly Con
   const weights = input.weights ?? (before.routing === null ? {} : { [before.routing.version]: before.routing.weight });
   const routing = route(state, version, weights);
   if (!routing.ok) return refuse(routing.failure);
-  return store({
+  const effects = store({
     ...before,
     version,
     description: input.description ?? before.description,
     routing: routing.value,
     revisionId: input.revisionIds[0],
   });
+  return version === before.version
+    ? effects
+    : [...effects, { kind: 'alias-moved', from: before.version, to: version }];
 }
 
 function route(

@@ -10,6 +10,7 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { AttachmentRecord } from './attachments/attachments.js';
 import type { CodeStore } from './code/codestore.js';
 import { codesOf } from './code/versioncode.js';
+import { FunctionChanges } from './functionchanges.js';
 import { type LayerStored, LayerTable, layerPrefix } from './layers/table.js';
 import { prepare, settled, step } from './machine.js';
 import type {
@@ -23,7 +24,8 @@ import type {
 } from './messages.js';
 import { type SigningRecord, SigningTable, signingPrefix } from './signing/table.js';
 import { type SnapshotKeeper, SnapshotKeeping, type SnapshotTaken } from './snapshotkeeping.js';
-import { type ConfigRecord, FunctionTable, specOf } from './table.js';
+import { Succession, type SuccessionListener } from './succession.js';
+import { type ConfigRecord, FunctionTable, specOf, type VersionReference } from './table.js';
 import type { UrlRecord } from './urls/messages.js';
 
 /** Another writer changed the function in between: as often is more than any deployment needs. */
@@ -64,6 +66,9 @@ export class ConfigEngine {
   readonly #superseded = new Set<(pool: PoolKey, reason: StopReason) => void>();
   readonly #active = new Set<(spec: FunctionSpec) => void>();
   readonly #deleted = new Set<(id: FunctionId) => void>();
+  readonly #moved = new Set<(from: PoolKey, to: FunctionSpec) => void>();
+  readonly #changes = new FunctionChanges();
+  readonly #succession: Succession;
   #endWatch: () => void = () => {};
   #closed = false;
 
@@ -82,6 +87,7 @@ export class ConfigEngine {
     this.layers = new LayerTable(options.kv as unknown as Kv<LayerStored>, options.codes);
     this.signing = new SigningTable(options.kv as unknown as Kv<SigningRecord>);
     this.#clock = options.clock;
+    this.#succession = new Succession(options.clock);
     this.#random = options.random;
   }
 
@@ -109,6 +115,7 @@ export class ConfigEngine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#succession.close();
     await this.snapshots.close();
     await Promise.allSettled([...this.#preparing, ...this.#turns.values()]);
     this.#endWatch();
@@ -155,6 +162,21 @@ export class ConfigEngine {
     return () => this.#deleted.delete(listener);
   }
 
+  onSuccession(listener: SuccessionListener): () => void {
+    return this.#succession.on(listener);
+  }
+
+  onAliasMoved(listener: (from: PoolKey, to: FunctionSpec) => void): () => void {
+    this.#moved.add(listener);
+    return () => this.#moved.delete(listener);
+  }
+
+  /** The listener hears at once of all functions that there are. */
+  onFunctionChanged(listener: (id: FunctionId) => void): () => void {
+    for (const state of this.table.all()) listener(identify(state));
+    return this.#changes.on(listener);
+  }
+
   async #attempt(id: FunctionId, make: (state: FunctionState | null) => Result<ConfigInput>): Promise<Result<Reply>> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const state = this.table.state(id);
@@ -187,11 +209,13 @@ export class ConfigEngine {
           for (const listener of this.#superseded) listener(effect.pool, effect.reason);
           break;
         case 'version-active': {
-          const state = this.table.state(id);
-          const record = state?.versions.get(effect.version);
-          if (state === null || record === undefined) break;
-          const spec = specOf(state.record, record);
-          for (const listener of this.#active) listener(spec);
+          const spec = this.#spec(id, effect.version);
+          if (spec !== null) for (const listener of this.#active) listener(spec);
+          break;
+        }
+        case 'alias-moved': {
+          const [from, to] = [this.#spec(id, effect.from), this.#spec(id, effect.to)];
+          if (from !== null && to !== null) for (const listener of this.#moved) listener(from.pool, to);
           break;
         }
         case 'function-deleted':
@@ -235,6 +259,7 @@ export class ConfigEngine {
         const taken: SnapshotTaken =
           noneToRun === null && snapshot ? await this.snapshots.take(one) : { kind: 'unsupported' };
         const failure = taken.kind === 'failed' ? taken.failure : noneToRun;
+        if (failure === null) await this.#succeed(one);
         const has = taken.kind === 'taken';
         await this.run(id, () =>
           ok({ kind: 'prepared', ...this.stamp(), version, generation, failure, snapshot: has }),
@@ -249,6 +274,20 @@ export class ConfigEngine {
     this.#preparing.add(work);
   }
 
+  /** What is to be replaced goes on serving until its successor can. */
+  async #succeed({ id, version, generation }: VersionReference): Promise<void> {
+    const state = this.table.state(id);
+    const record = state?.versions.get(version);
+    if (state === null || record?.generation !== generation || record.previous?.generation === undefined) return;
+    await this.#succession.between(specOf(state.record, record).pool, specOf(state.record, record, record));
+  }
+
+  #spec(id: FunctionId, version: string): FunctionSpec | null {
+    const state = this.table.state(id);
+    const record = state?.versions.get(version);
+    return state === null || record === undefined ? null : specOf(state.record, record);
+  }
+
   #apply(change: Parameters<FunctionTable['apply']>[0]): void {
     // Layers and signing configurations are in the same store, and have tables of their own.
     if (change.key.startsWith(layerPrefix) || change.key.startsWith(signingPrefix)) return;
@@ -256,6 +295,7 @@ export class ConfigEngine {
       if (after !== null) for (const code of codesOf(after)) this.codes.retain(code, true);
       if (before !== null) for (const code of codesOf(before)) this.codes.release(code.sha256Hex);
     });
+    this.#changes.note(change.key);
   }
 }
 

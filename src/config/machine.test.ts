@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { running } from './code/versioncode.js';
 import { settled } from './machine.js';
 import type { ConfigEffect, ConfigInput, VersionRecord } from './messages.js';
 import { codeOf, id, settings, World } from './testworld.js';
@@ -95,7 +96,6 @@ describe('configuration machine', () => {
       'active $LATEST',
       '> update-code',
       'write $LATEST=Active/InProgress @2000 r7, function=next 2, 1=Pending/null @2000 r8',
-      'superseded 111111111111/us-east-1/f/$LATEST@1000 superseded',
       'reply 1 Pending/null @2000 r8',
       'prepare $LATEST @2000',
       'prepare 1 @2000',
@@ -103,6 +103,7 @@ describe('configuration machine', () => {
       'refuse ResourceConflictException',
       '> prepared',
       'write $LATEST=Active/Successful @2000 r11',
+      'superseded 111111111111/us-east-1/f/$LATEST@1000 superseded',
       'active $LATEST',
       '> prepared',
       'write 1=Active/Successful @2000 r13',
@@ -141,6 +142,63 @@ describe('configuration machine', () => {
     const update = { kind: 'update-code', code: codeOf(2), dryRun: false, publish: false, expectedRevisionId } as const;
     assert.ok(!refused(world.input({ ...update, ...world.stamp() })));
     assert.deepEqual(world.prepare().map(line), ['write $LATEST=Active/Successful @1001 r7', 'active $LATEST']);
+  });
+
+  it('what worked serves until an update is successful, and goes when it is', () => {
+    const world = new World();
+    const more = { tags: {}, publish: false, codeSigningConfigArn: null, generationMin: 0 };
+    world.input({ kind: 'create', ...world.stamp(), id, settings, code: codeOf(1), ...more });
+    world.prepare();
+    const now = (): readonly [code: string, generation: number] => {
+      const { code, generation } = running(world.versions.get('$LATEST')!);
+      return [code.sha256Hex.slice(0, 1), generation];
+    };
+    const update = (n: number) =>
+      world.input({
+        kind: 'update-code',
+        ...world.stamp(),
+        code: codeOf(n),
+        dryRun: false,
+        publish: false,
+        expectedRevisionId: null,
+      });
+    assert.ok(!update(2).some(({ kind }) => kind === 'superseded'));
+    assert.deepEqual(now(), ['1', 1_000]);
+    assert.ok(!world.prepare('broken').some(({ kind }) => kind === 'superseded'));
+    assert.deepEqual(now(), ['1', 1_000], 'a failed update changes nothing');
+    update(3);
+    assert.deepEqual(now(), ['1', 1_000]);
+    const superseded = world.prepare().filter(({ kind }) => kind === 'superseded');
+    assert.deepEqual(superseded.map(line), ['superseded 111111111111/us-east-1/f/$LATEST@1000 superseded']);
+    assert.deepEqual(now(), ['3', 1_002]);
+    update(4);
+    const deleted = world.input({ kind: 'delete', qualifier: null }).filter(({ kind }) => kind === 'superseded');
+    assert.deepEqual(deleted.map(line), [
+      'superseded 111111111111/us-east-1/f/$LATEST@1003 function-deleted',
+      'superseded 111111111111/us-east-1/f/$LATEST@1002 function-deleted',
+    ]);
+  });
+
+  it('an update that an older version began is finished as it began it', () => {
+    const world = new World();
+    const more = { tags: {}, publish: false, codeSigningConfigArn: null, generationMin: 0 };
+    world.input({ kind: 'create', ...world.stamp(), id, settings, code: codeOf(1), ...more });
+    const prepare = world.owed[0]!;
+    const stored = {
+      ...world.versions.get('$LATEST')!,
+      code: codeOf(2),
+      state: 'Active',
+      update: 'InProgress',
+    } as const;
+    world.versions.set('$LATEST', { ...stored, previous: { settings, code: codeOf(1) } });
+    assert.deepEqual(running(world.versions.get('$LATEST')!).code, codeOf(2));
+    world.owed = [prepare];
+    assert.deepEqual(world.prepare('broken').map(line), [
+      'write $LATEST=Active/Failed @1001 r3',
+      'superseded 111111111111/us-east-1/f/$LATEST@1000 superseded',
+    ]);
+    const { code, generation } = running(world.versions.get('$LATEST')!);
+    assert.deepEqual([code, generation], [codeOf(1), 1_001]);
   });
 
   it('keeps its promises over any sequence of operations (property)', () => {

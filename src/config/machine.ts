@@ -132,7 +132,7 @@ function updateSettings(state: FunctionState, input: Of<'update-settings'>): rea
   return change(state, before, { ...before, settings: input.settings }, input, false);
 }
 
-/** A new generation of `$LATEST`: from here on invocations get the new one, and the old pool drains. */
+/** A new generation of `$LATEST`. What is active goes on serving until it is ready (`prepared`), as the service does it. */
 function change(
   state: FunctionState,
   before: VersionRecord,
@@ -140,14 +140,15 @@ function change(
   input: Of<'update-code'> | Of<'update-settings'>,
   publishToo: boolean,
 ): readonly ConfigEffect[] {
-  const { settings, code } = running(before);
+  const { settings, code, generation } = running(before);
+  const succeeds = before.state === 'Active';
   const after: VersionRecord = {
     ...withoutPrevious(wanted),
     generation: Math.max(input.nowMs, before.generation + 1),
     lastModifiedMs: input.nowMs,
     revisionId: input.revisionIds[0],
     update: 'InProgress',
-    ...(before.state === 'Active' ? { previous: { settings, code } } : {}),
+    ...(succeeds ? { previous: { settings, code, generation } } : {}),
   };
   const number = state.record.nextVersion;
   const published = publishToo ? copy(after, String(number), input, null) : null;
@@ -157,7 +158,7 @@ function change(
   }
   return [
     write(...writes),
-    { kind: 'superseded', pool: pool(state.record, before), reason: 'superseded' },
+    ...(succeeds ? [] : [superseded(state.record, before)]),
     { kind: 'reply-version', record: published ?? after, qualified: published !== null },
     prepare(after),
     ...(published === null ? [] : [prepare(published)]),
@@ -169,8 +170,11 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
   // A late answer: the version is gone, changed again, or was settled before a restart.
   if (before === undefined || before.generation !== input.generation || settled(before)) return [];
   const failed = input.failure !== null;
-  // A failed update changes nothing for invocations: they run what they ran before, in sandboxes of their own.
-  const again = failed && before.previous !== undefined;
+  const { previous } = before;
+  // A failed update changes nothing for invocations: they run what they ran before.
+  const kept = failed && previous !== undefined;
+  // Of older versions: those that came during the update ran the new one, so that what was before needs another pool.
+  const again = kept && previous.generation === undefined;
   // What was active before, and cannot get a new snapshot now, is asked again by the next invocation.
   const waking = before.state === 'Pending' && before.update === 'Successful';
   const inactive = { state: 'Inactive', update: 'Successful', failure: null } as const;
@@ -180,14 +184,17 @@ function prepared(state: FunctionState, input: Of<'prepared'>): readonly ConfigE
     failure: input.failure,
   } as const;
   const after: VersionRecord = {
-    ...(again ? before : withoutPrevious(before)),
+    ...(kept ? before : withoutPrevious(before)),
     generation: before.generation + (again ? 1 : 0),
     ...(waking && failed ? inactive : outcome),
     ...(input.snapshot ? { snapshot: { usedMs: input.nowMs } } : {}),
     revisionId: input.revisionIds[0],
   };
   const effects: ConfigEffect[] = [write(putVersion(after))];
-  if (again) effects.push({ kind: 'superseded', pool: pool(state.record, before), reason: 'superseded' });
+  if (again) effects.push(superseded(state.record, before));
+  if (!failed && previous?.generation !== undefined) {
+    effects.push(superseded(state.record, { ...before, generation: previous.generation }));
+  }
   if (!failed) effects.push({ kind: 'version-active', version: input.version });
   return effects;
 }
@@ -234,13 +241,10 @@ function deleteFunction(state: FunctionState): readonly ConfigEffect[] {
   for (const qualifier of state.urls.keys()) writes.push({ kind: 'url', qualifier, record: null });
   return [
     write(...writes),
-    ...[...state.versions.values()].map(
-      (version): ConfigEffect => ({
-        kind: 'superseded',
-        pool: pool(state.record, version),
-        reason: 'function-deleted',
-      }),
-    ),
+    ...[...state.versions.values()].flatMap((version): ConfigEffect[] => {
+      const during = version.previous?.generation === undefined ? [] : [{ ...version, ...running(version) }];
+      return [version, ...during].map((one) => superseded(state.record, one, 'function-deleted'));
+    }),
     ...droppedSnapshots(state.versions.values()),
     { kind: 'function-deleted' },
     { kind: 'reply' },
@@ -264,7 +268,7 @@ function deleteVersion(state: FunctionState, qualifier: string): readonly Config
   }
   return [
     write({ kind: 'version', version: qualifier, record: null }, ...withoutAttachment(state, qualifier)),
-    { kind: 'superseded', pool: pool(state.record, version), reason: 'function-deleted' },
+    superseded(state.record, version, 'function-deleted'),
     ...droppedSnapshots([version]),
     { kind: 'reply' },
   ];
@@ -357,8 +361,12 @@ export function latestOf(state: FunctionState): VersionRecord {
   return record;
 }
 
-function pool(id: FunctionId, record: VersionRecord) {
-  return poolKey(versionKey(id.account, id.region, id.name, record.version), record.generation);
+function superseded(
+  id: FunctionId,
+  { version, generation }: VersionRecord,
+  reason: 'superseded' | 'function-deleted' = 'superseded',
+): ConfigEffect {
+  return { kind: 'superseded', pool: poolKey(versionKey(id.account, id.region, id.name, version), generation), reason };
 }
 
 function putVersion(record: VersionRecord): RecordWrite {

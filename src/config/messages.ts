@@ -85,8 +85,11 @@ export interface VersionRecord {
   readonly failure: VersionFailure | null;
   /** There is a snapshot to start from (SnapStart). Absent: none, sandboxes start from the code. */
   readonly snapshot?: { readonly usedMs: number };
-  /** With an update in progress or failed: what worked before it, and runs again when it fails. Absent: nothing did. */
-  readonly previous?: Pick<VersionRecord, 'settings' | 'code'>;
+  /**
+   * With an update in progress or failed: what worked before it, and runs until it is successful. Absent: nothing did.
+   * Without a generation (stored by older versions), it runs only once the update has failed, as the record's own.
+   */
+  readonly previous?: Pick<VersionRecord, 'settings' | 'code'> & { readonly generation?: number };
 }
 
 export interface VersionFailure {
@@ -205,8 +208,8 @@ export type ConfigInput =
       readonly kind: 'reserve';
       /** Null ends the reservation. */
       readonly concurrency: number | null;
-      /** Reserved by all other functions of account and region. */
-      readonly reservedElsewhere: number;
+      /** Reserved or provisioned by all other functions of account and region. */
+      readonly committedElsewhere: number;
       readonly accountConcurrency: number;
     }
   | (Timed & {
@@ -246,6 +249,8 @@ export type ConfigEffect =
   | { readonly kind: 'drop-snapshot'; readonly version: string; readonly generation: number }
   | { readonly kind: 'superseded'; readonly pool: PoolKey; readonly reason: StopReason }
   | { readonly kind: 'version-active'; readonly version: string }
+  /** An alias leads to another version. */
+  | { readonly kind: 'alias-moved'; readonly from: string; readonly to: string }
   | { readonly kind: 'function-deleted' }
   /** The answer to the client: the version, the alias, or nothing. */
   | { readonly kind: 'reply-version'; readonly record: VersionRecord; readonly qualified: boolean }

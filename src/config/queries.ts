@@ -12,12 +12,14 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
 import { type Caller, FunctionAccess } from './access.js';
 import { aliasNotFound, notFound } from './arns.js';
+import { type ProvisionedPool, provisionedTargets } from './attachments/provisionedtargets.js';
+import { running } from './code/versioncode.js';
 import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
 import type { SnapshotKeeper } from './snapshotkeeping.js';
 import { wantsSnapshot } from './snapshots.js';
-import { type Resolved, snapshotId } from './table.js';
+import { type Committed, type Resolved, snapshotId, specOf } from './table.js';
 import { aliasView, functionView, listedView, type RuntimeVersionArn, runtimeVersionArn } from './view.js';
 
 export type { Caller } from './access.js';
@@ -44,6 +46,8 @@ export interface ConfigServiceOptions {
   readonly runtimeVersionArn?: (runtime: RuntimeName, region: Region) => string;
   /** Makes and keeps snapshots for SnapStart. Default: nobody does, and such versions start from their code. */
   readonly snapshots?: SnapshotKeeper;
+  /** What a pool has of its provisioned concurrency; null: nothing is known of it. Default: nobody provides any. */
+  readonly provisioned?: (pool: PoolKey) => ProvisionedPool | null;
   /** Default: the service's own quota. */
   readonly accountConcurrency?: number;
   /** Default: this machine's. */
@@ -170,13 +174,14 @@ export class ConfigQueries {
     _input: Input<'GetAccountSettings'>,
   ): Promise<Result<Output<'GetAccountSettings'>>> {
     const functions = this.engine.table.list(caller.account, caller.region);
+    const committed = this.committed(caller.account, caller.region);
     return ok({
       AccountLimit: {
         TotalCodeSize: limits.codeStorageBytesPerRegion,
         CodeSizeUnzipped: limits.codeUnzippedBytesMax,
         CodeSizeZipped: limits.codeZipBytesMax,
         ConcurrentExecutions: this.accountConcurrency,
-        UnreservedConcurrentExecutions: this.accountConcurrency - this.reservedInAccount(caller.account, caller.region),
+        UnreservedConcurrentExecutions: this.accountConcurrency - committed.reserved - committed.provisioned,
       },
       AccountUsage: { TotalCodeSize: this.storedBytes(caller), FunctionCount: functions.length },
     });
@@ -210,13 +215,25 @@ export class ConfigQueries {
 
   /** The role that a version's function acts as. Null: the version is gone. */
   roleOf({ account, region, functionName, version }: FunctionSpec): string | null {
-    const state = this.engine.table.state({ account, region, name: functionName });
-    return state?.versions.get(version)?.settings.role ?? null;
+    const record = this.engine.table.state({ account, region, name: functionName })?.versions.get(version);
+    return record === undefined ? null : running(record).settings.role;
   }
 
-  /** Concurrency reserved by all functions of the account in the region. */
-  reservedInAccount(account: AccountId, region: Region): number {
-    return this.engine.table.reserved(account, region);
+  /** How many sandboxes of which versions shall always be there: a pool each, with what runs in it. */
+  provisionedTargets(id: FunctionId): readonly { readonly spec: FunctionSpec; readonly count: number }[] {
+    const state = this.engine.table.state(id);
+    if (state === null) return [];
+    return provisionedTargets(state).map(({ record, count }) => ({ spec: specOf(state.record, record), count }));
+  }
+
+  /** Concurrency that all functions of the account in the region have taken. Synchronous, the hot path. */
+  committed(account: AccountId, region: Region): Committed {
+    return this.engine.table.committed(account, region);
+  }
+
+  /** Provisioned concurrency of a function (`ACCOUNT/REGION/NAME`) without a reservation; else 0. The hot path. */
+  provisionedOf(functionKey: string): number {
+    return this.engine.table.provisioned(functionKey);
   }
 
   get functionCount(): number {
@@ -266,6 +283,24 @@ export class ConfigQueries {
 
   onVersionActive(listener: (spec: FunctionSpec) => void): () => void {
     return this.engine.onVersionActive(listener);
+  }
+
+  /**
+   * `to` can run and will replace `from`, which invocations get until all listeners are done, or at most
+   * `successionMsMax`. A listener must not reject. The returned function ends the subscription.
+   */
+  onSuccession(listener: (from: PoolKey, to: FunctionSpec) => Promise<void>): () => void {
+    return this.engine.onSuccession(listener);
+  }
+
+  /** An alias leads to `to` from now on, no more to `from`. */
+  onAliasMoved(listener: (from: PoolKey, to: FunctionSpec) => void): () => void {
+    return this.engine.onAliasMoved(listener);
+  }
+
+  /** Anything of a function changed, or it is gone; several changes at once are told once. At the start: all there are. */
+  onFunctionChanged(listener: (id: FunctionId) => void): () => void {
+    return this.engine.onFunctionChanged(listener);
   }
 
   /** What the worker tells of snapshots. */

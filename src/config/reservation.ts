@@ -8,10 +8,10 @@ export function reserve(
   state: FunctionState,
   input: Extract<ConfigInput, { kind: 'reserve' }>,
 ): readonly ConfigEffect[] {
-  const { concurrency, reservedElsewhere, accountConcurrency } = input;
+  const { concurrency, committedElsewhere, accountConcurrency } = input;
   if (
     concurrency !== null &&
-    accountConcurrency - reservedElsewhere - concurrency < limits.unreservedConcurrencyMin &&
+    accountConcurrency - committedElsewhere - concurrency < limits.unreservedConcurrencyMin &&
     concurrency > 0
   ) {
     const message =

@@ -86,7 +86,7 @@ describe('configuration service', () => {
   );
 
   it(
-    'updates: new code at once and never the old, a second change meanwhile is a conflict',
+    'updates: the old code until the new is ready, and never after; a second change meanwhile is a conflict',
     within(async (service) => {
       const old = await create(service, 'f');
       const superseded: string[] = [];
@@ -105,10 +105,12 @@ describe('configuration service', () => {
       assert.equal(answered.LastUpdateStatus, 'InProgress');
       assert.equal(answered.LastUpdateStatusReasonCode as string, 'Creating');
       assert.equal(answered.State, 'Active');
+      assert.deepEqual(value(resolve(service, 'f')).spec, old);
+      assert.deepEqual(superseded, []);
+      await becomes;
       assert.deepEqual(superseded, [`${old.pool} superseded`]);
       assert.notEqual(value(resolve(service, 'f')).spec.pool, old.pool);
       assert.equal(value(resolve(service, 'f')).spec.timeoutMs, 9_000);
-      await becomes;
       const ready = value(await service.getFunctionConfiguration(caller, { FunctionName: 'f' }));
       assert.equal(ready.LastUpdateStatus, 'Successful');
       assert.notEqual(ready.RevisionId, answered.RevisionId);
@@ -116,9 +118,9 @@ describe('configuration service', () => {
       const updates = active(service);
       const updated = value(await service.updateFunctionCode(caller, code));
       assert.notEqual(updated.CodeSha256, answered.CodeSha256);
+      await updates;
       const tree = await service.codeFolder(value(resolve(service, 'f')).spec.codeSha256Hex);
       assert.equal(readFileSync(join(tree, 'index.js'), 'utf8'), '2');
-      await updates;
       const after = value(await service.getFunctionConfiguration(caller, { FunctionName: 'f' }));
       const dry = value(await service.updateFunctionCode(caller, { ...code, ZipFile: codeOf('3'), DryRun: true }));
       assert.notEqual(dry.CodeSha256, after.CodeSha256);
@@ -298,7 +300,7 @@ describe('configuration service', () => {
         assert.equal(readdirSync(join(folder, 'blobs', 'objects')).length, 1);
         const resolved = value(resolve(service, 'f', 'live'));
         assert.equal(resolved.spec.reservedConcurrency, 5);
-        assert.equal(service.reservedInAccount(caller.account, caller.region), 5);
+        assert.equal(service.committed(caller.account, caller.region).reserved, 5);
         const tree = await service.codeFolder(spec.codeSha256Hex);
         assert.equal(readFileSync(join(tree, 'index.js'), 'utf8'), '1');
       });

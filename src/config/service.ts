@@ -66,7 +66,10 @@ export class ConfigService extends UrlOperations {
       this.signing,
       this.tagging,
       new EventInvokeOperations(engine, access),
-      new ProvisionedOperations(engine, access, this.accountConcurrency),
+      new ProvisionedOperations(engine, access, {
+        accountConcurrency: this.accountConcurrency,
+        poolOf: options.provisioned ?? (() => null),
+      }),
       new RareOperations(access),
       new RuntimeOperations(engine, access, options.runtimeVersionArn ?? runtimeVersionArn),
     ];
@@ -274,11 +277,11 @@ export class ConfigService extends UrlOperations {
     // One at a time per account and region: two functions together must not take what neither may alone.
     const { account, region } = ref.value;
     return await this.engine.alone(`${account}/${region}`, () =>
-      this.engine.run(ref.value, (state) =>
+      this.engine.run(ref.value, () =>
         ok({
           kind: 'reserve',
           concurrency,
-          reservedElsewhere: this.reservedInAccount(account, region) - (state?.record.reserved ?? 0),
+          committedElsewhere: this.engine.table.committedElsewhere(ref.value),
           accountConcurrency: this.accountConcurrency,
         }),
       ),

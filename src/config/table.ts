@@ -46,6 +46,16 @@ export interface VersionReference {
   readonly generation: number;
 }
 
+/** What functions have taken of an account's concurrency in a region. */
+export interface Committed {
+  /** Reserved by all functions together. */
+  readonly reserved: number;
+  /** Provisioned by functions without a reservation (with one, it is a part of that). */
+  readonly provisioned: number;
+}
+
+const nothingCommitted: Committed = { reserved: 0, provisioned: 0 };
+
 export type ConfigRecord = FunctionRecord | VersionRecord | AliasRecord | UrlRecord | AttachmentRecord;
 
 class Entry implements FunctionState {
@@ -59,8 +69,18 @@ class Entry implements FunctionState {
   /** By qualifier, `''` for none; emptied by every change. */
   readonly routes = new Map<string, Route>();
 
+  /** Of all qualifiers together. */
+  provisioned = 0;
+
   get record(): FunctionRecord {
     return this.stored!.value;
+  }
+
+  /** What it takes of its account's concurrency. */
+  get committed(): Committed {
+    if (this.stored === null) return nothingCommitted;
+    const { reserved } = this.stored.value;
+    return reserved === null ? { reserved: 0, provisioned: this.provisioned } : { reserved, provisioned: 0 };
   }
 }
 
@@ -69,7 +89,7 @@ export class FunctionTable {
   /** By `ACCOUNT/REGION/NAME`. */
   readonly #entries = new Map<string, Entry>();
   /** By `ACCOUNT/REGION`. */
-  readonly #reserved = new Map<string, number>();
+  readonly #committed = new Map<string, Committed>();
   /** By the URL's id. */
   readonly #urls = new Map<string, UrlTarget>();
 
@@ -90,13 +110,11 @@ export class FunctionTable {
       this.#entries.set(key, entry);
     }
     entry.routes.clear();
+    const before = entry.committed;
     const value = kind === 'v' ? withLayers(change.entry?.value ?? null) : (change.entry?.value ?? null);
     if (change.entry === null) entry.revisions.delete(change.key);
     else entry.revisions.set(change.key, change.entry.revision);
     if (kind === 'f') {
-      const scope = `${account}/${region}`;
-      const delta = ((value as FunctionRecord | null)?.reserved ?? 0) - (entry.stored?.value.reserved ?? 0);
-      if (delta !== 0) this.#reserved.set(scope, (this.#reserved.get(scope) ?? 0) + delta);
       entry.stored = change.entry as Versioned<FunctionRecord> | null;
     } else if (kind === 'v') {
       onCode(entry.versions.get(part!) ?? null, value as VersionRecord | null);
@@ -106,11 +124,24 @@ export class FunctionTable {
     } else if (kind === 'u') {
       this.#applyUrl(account as AccountId, region as Region, name, part!, entry, value as UrlRecord | null);
     } else if (kind === 'q') {
-      if (value === null) entry.attachments.delete(part!);
-      else entry.attachments.set(part!, value as AttachmentRecord);
+      const attachment = value as AttachmentRecord | null;
+      const requested = (one: AttachmentRecord | null | undefined): number => one?.provisioned?.requested ?? 0;
+      entry.provisioned += requested(attachment) - requested(entry.attachments.get(part!));
+      if (attachment === null) entry.attachments.delete(part!);
+      else entry.attachments.set(part!, attachment);
     } else if (value === null) entry.aliases.delete(part!);
     else entry.aliases.set(part!, value as AliasRecord);
+    this.#commit(`${account}/${region}`, before, entry.committed);
     if (entry.revisions.size === 0) this.#entries.delete(key);
+  }
+
+  #commit(scope: string, before: Committed, after: Committed): void {
+    if (before.reserved === after.reserved && before.provisioned === after.provisioned) return;
+    const { reserved, provisioned } = this.#committed.get(scope) ?? nothingCommitted;
+    this.#committed.set(scope, {
+      reserved: reserved + after.reserved - before.reserved,
+      provisioned: provisioned + after.provisioned - before.provisioned,
+    });
   }
 
   /** Null: there is no such URL. */
@@ -119,13 +150,13 @@ export class FunctionTable {
   }
 
   state(id: FunctionId): FunctionState | null {
-    const entry = this.#entries.get(`${id.account}/${id.region}/${id.name}`);
+    const entry = this.#entries.get(functionKey(id));
     return entry === undefined || entry.stored === null ? null : entry;
   }
 
   /** The machine's writes as the store's, expecting what this table has seen. */
   writes(id: FunctionId, writes: readonly RecordWrite[]): readonly KvWrite<ConfigRecord>[] {
-    const scope = `${id.account}/${id.region}/${id.name}`;
+    const scope = functionKey(id);
     const revisions = this.#entries.get(scope)?.revisions;
     return writes.map((write): KvWrite<ConfigRecord> => {
       const key = keyOf(scope, write);
@@ -167,8 +198,21 @@ export class FunctionTable {
     return [...this.#entries.values()].filter((entry) => entry.stored !== null);
   }
 
-  reserved(account: AccountId, region: Region): number {
-    return this.#reserved.get(`${account}/${region}`) ?? 0;
+  /** By all functions of account and region together. */
+  committed(account: AccountId, region: Region): Committed {
+    return this.#committed.get(`${account}/${region}`) ?? nothingCommitted;
+  }
+
+  /** Reserved or provisioned by all other functions of the one's account and region. */
+  committedElsewhere(id: FunctionId): number {
+    const all = this.committed(id.account, id.region);
+    const own = this.#entries.get(functionKey(id))?.committed ?? nothingCommitted;
+    return all.reserved - own.reserved + all.provisioned - own.provisioned;
+  }
+
+  /** Of the function (`ACCOUNT/REGION/NAME`), without a reservation; else 0. */
+  provisioned(functionKey: string): number {
+    return this.#entries.get(functionKey)?.committed.provisioned ?? 0;
   }
 
   /** Null: no such function. The hot path: two map lookups once the route is known. */
@@ -184,6 +228,10 @@ export class FunctionTable {
     }
     return route;
   }
+}
+
+function functionKey({ account, region, name }: FunctionId): string {
+  return `${account}/${region}/${name}`;
 }
 
 function keyOf(scope: string, write: RecordWrite): string {
@@ -257,17 +305,22 @@ export function snapshotId({ id, version, generation }: VersionReference): strin
   return `${id.account}.${id.region}.${id.name}.${version}.${generation}`;
 }
 
-export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec {
+/** `of`: what of the version; what invocations run, or what an update will make of it (the record itself). */
+export function specOf(
+  id: FunctionRecord,
+  record: VersionRecord,
+  of: Pick<VersionRecord, 'settings' | 'code' | 'generation'> = running(record),
+): FunctionSpec {
   const key = versionKey(id.account, id.region, id.name, record.version);
-  const { settings, code } = running(record);
+  const { settings, code, generation } = of;
   return Object.freeze({
     account: id.account,
     region: id.region,
     functionName: id.name,
     version: record.version,
     versionKey: key,
-    generation: record.generation,
-    pool: poolKey(key, record.generation),
+    generation,
+    pool: poolKey(key, generation),
     functionArn: functionArn(id),
     runtime: settings.runtime,
     handler: settings.handler,
@@ -291,7 +344,10 @@ export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec 
     }),
     tracing: settings.tracing,
     snapshot:
-      record.snapshot === undefined ? null : snapshotId({ id, version: record.version, generation: record.generation }),
+      record.snapshot === undefined || generation !== record.generation
+        ? null
+        : snapshotId({ id, version: record.version, generation }),
     reservedConcurrency: id.reserved,
+    recursiveLoop: id.recursiveLoop ?? 'Terminate',
   });
 }

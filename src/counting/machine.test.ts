@@ -17,6 +17,8 @@ function admit(requestId: string, more: Partial<Admit> = {}): Admit {
     functionKey: '111111111111/us-east-1/f',
     reserved: null,
     reservedInAccount: 0,
+    provisioned: 0,
+    provisionedInAccount: 0,
     ...more,
   };
 }
@@ -70,6 +72,51 @@ test('what runs counts against a reservation made meanwhile', () => {
   const machine = new CountingMachine();
   assert.equal(answer(machine, admit('a')), 'admitted');
   assert.equal(answer(machine, admit('b', { reserved: 1 })), 'ReservedFunctionConcurrentInvocationLimitExceeded');
+});
+
+test('provisioned concurrency is guaranteed, is no limit, and is not there for others', () => {
+  const machine = new CountingMachine({ accountConcurrency: 4 });
+  const others = { functionKey: 'others', provisionedInAccount: 2 };
+  assert.equal(answer(machine, admit('a', others)), 'admitted');
+  assert.equal(answer(machine, admit('b', others)), 'admitted');
+  assert.equal(answer(machine, admit('c', others)), 'ConcurrentInvocationLimitExceeded');
+  const provisioned = { functionKey: 'p', provisioned: 2, provisionedInAccount: 2 };
+  assert.equal(answer(machine, admit('d', provisioned)), 'admitted');
+  assert.equal(answer(machine, admit('e', provisioned)), 'admitted');
+  assert.equal(answer(machine, admit('f', provisioned)), 'ConcurrentInvocationLimitExceeded');
+  machine.step(release('a'));
+  assert.equal(
+    answer(machine, admit('f', provisioned)),
+    'admitted',
+    'beyond it the function takes from what all share',
+  );
+  machine.step(release('d'));
+  assert.equal(answer(machine, admit('g', others)), 'ConcurrentInvocationLimitExceeded');
+  assert.equal(answer(machine, admit('h', provisioned)), 'admitted');
+  for (const one of ['b', 'e', 'f', 'h']) machine.step(release(one));
+  assert.equal(machine.inFlight, 0);
+});
+
+test('what runs leaves room before provisioned concurrency made meanwhile is taken', () => {
+  const machine = new CountingMachine({ accountConcurrency: 2 });
+  assert.equal(answer(machine, admit('a')), 'admitted');
+  assert.equal(answer(machine, admit('b')), 'admitted');
+  const provisioned = { functionKey: 'p', provisioned: 2, provisionedInAccount: 2 };
+  assert.equal(answer(machine, admit('c', provisioned)), 'ConcurrentInvocationLimitExceeded');
+  machine.step(release('a'));
+  assert.equal(answer(machine, admit('c', provisioned)), 'admitted');
+});
+
+test('faster than ten a second for each provisioned one, requests take from what all share', () => {
+  const machine = new CountingMachine({ accountConcurrency: 3 });
+  const provisioned = { functionKey: 'p', provisioned: 1, provisionedInAccount: 1 };
+  const answers: string[] = [];
+  for (let index = 0; index < 31; index += 1) {
+    answers.push(answer(machine, admit(`r${index}`, provisioned)));
+    machine.step(release(`r${index}`));
+  }
+  assert.equal(answers.filter((one) => one === 'admitted').length, 30);
+  assert.equal(answers.at(-1), 'FunctionInvocationRateLimitExceeded');
 });
 
 test('accounts and regions do not see each other', () => {
@@ -128,12 +175,12 @@ test('property: whatever comes, no limit is exceeded and everything released is 
   const command = fc.record({
     isRelease: fc.boolean(),
     request: fc.integer({ min: 0, max: 30 }),
-    fn: fc.integer({ min: 0, max: 3 }),
+    fn: fc.integer({ min: 0, max: 4 }),
     afterMs: fc.integer({ min: 0, max: 500 }),
   });
   fc.assert(
     fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-      const machine = new CountingMachine({ accountConcurrency: 10 });
+      const machine = new CountingMachine({ accountConcurrency: 10, requestsPerSecondPerConcurrency: 1_000 });
       const reservations = [null, null, 2, 0];
       const running = new Map<string, number>();
       let nowMs = 0;
@@ -146,10 +193,16 @@ test('property: whatever comes, no limit is exceeded and everything released is 
           continue;
         }
         const reserved = reservations[fn] ?? null;
-        const input = admit(requestId, { nowMs, reserved, reservedInAccount: 2, functionKey: `f${fn}` });
-        if (answer(machine, input) === 'admitted' && !running.has(requestId)) running.set(requestId, fn);
+        const counts = { reserved, reservedInAccount: 2, provisioned: fn === 4 ? 3 : 0, provisionedInAccount: 3 };
+        const input = admit(requestId, { nowMs, ...counts, functionKey: `f${fn}` });
         const count = (wanted: (fn: number) => boolean) => [...running.values()].filter(wanted).length;
-        assert.ok(count((one) => one < 2) <= 8);
+        const isNew = !running.has(requestId);
+        const provisionedBefore = count((one) => one === 4);
+        const answered = answer(machine, input);
+        if (answered === 'admitted' && isNew) running.set(requestId, fn);
+        if (isNew && fn === 4 && provisionedBefore < 3) assert.notEqual(answered, 'ConcurrentInvocationLimitExceeded');
+        assert.ok(count((one) => one < 2) <= 5);
+        assert.ok(running.size <= 10);
         assert.ok(count((one) => one === 2) <= 2);
         assert.equal(
           count((one) => one === 3),

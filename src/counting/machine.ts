@@ -44,15 +44,19 @@ interface Counted {
   readonly territory: Territory;
   /** All of the function's invocations: those admitted before its reservation count against it too. */
   inFlight: number;
+  /** Those of them that took from the function's provisioned concurrency. */
+  provisionedInFlight: number;
   readonly reservedRate: TokenBucket;
-  /** What a request id points to while it runs; two objects per function instead of one per request. */
+  readonly provisionedRate: TokenBucket;
+  /** What a request id points to while it runs; three objects per function instead of one per request. */
   readonly reserved: Holding;
+  readonly provisioned: Holding;
   readonly unreserved: Holding;
 }
 
 interface Holding {
   readonly counted: Counted;
-  readonly fromUnreserved: boolean;
+  readonly from: 'reserved' | 'provisioned' | 'unreserved';
 }
 
 const nothing: readonly CountingEffect[] = [];
@@ -60,9 +64,10 @@ const nothing: readonly CountingEffect[] = [];
 const functionsKeptMin = 1_024;
 
 /**
- * Admits invocations or throttles them: reserved concurrency of the function, else the account's unreserved pool
- * (account concurrency minus all reservations), each with its request rate. A reservation is guaranteed: a function
- * within it is never held back by others. `admit` of a running request id is answered `admitted` and counted once;
+ * Admits invocations or throttles them: reserved concurrency of the function, else its provisioned concurrency, and
+ * beyond that the account's unreserved pool (account concurrency minus all reservations and all that is provisioned
+ * without one), each with its request rate. Reserved and provisioned concurrency are guaranteed: a function within
+ * them is never held back by others. `admit` of a running request id is answered `admitted` and counted once;
  * `release` of an unknown id is ignored, so both may be repeated.
  */
 export class CountingMachine {
@@ -93,13 +98,17 @@ export class CountingMachine {
     }
     const { requestId } = input;
     if (this.#holdings.has(requestId)) return [{ kind: 'admitted', requestId }];
-    const counted = this.#functions.get(input.functionKey) ?? this.#count(input);
-    const reason = input.reserved === null ? this.#tryUnreserved(counted, input) : this.#tryReserved(counted, input);
+    const counted = this.#functions.get(input.functionKey) ?? this.#know(input);
+    let holding = counted.reserved;
+    let reason: ThrottleReason | null = null;
+    if (input.reserved !== null) reason = this.#tryReserved(counted, input);
+    else if (this.#takesProvisioned(counted, input)) holding = counted.provisioned;
+    else {
+      holding = counted.unreserved;
+      reason = this.#tryUnreserved(counted, input);
+    }
     if (reason !== null) return [{ kind: 'throttled', requestId, reason }];
-    const holding = input.reserved === null ? counted.unreserved : counted.reserved;
-    counted.inFlight += 1;
-    counted.territory.inFlight += 1;
-    if (holding.fromUnreserved) counted.territory.unreservedInFlight += 1;
+    this.#count(holding, 1);
     this.#holdings.set(requestId, holding);
     return [{ kind: 'admitted', requestId }];
   }
@@ -113,8 +122,16 @@ export class CountingMachine {
     return null;
   }
 
+  /** Else the unreserved pool is asked: provisioned concurrency is no limit (without a reservation). */
+  #takesProvisioned(counted: Counted, input: Admit): boolean {
+    if (counted.provisionedInFlight >= input.provisioned) return false;
+    // Only right after something was provisioned or reserved: what took its place before still runs.
+    if (counted.territory.inFlight >= this.#accountConcurrency) return false;
+    return counted.provisionedRate.take(input.nowMs, input.provisioned * this.#ratePerConcurrency);
+  }
+
   #tryUnreserved({ territory }: Counted, input: Admit): ThrottleReason | null {
-    const pool = Math.max(0, this.#accountConcurrency - input.reservedInAccount);
+    const pool = Math.max(0, this.#accountConcurrency - input.reservedInAccount - input.provisionedInAccount);
     // The second condition matters right after a reservation was lowered or made: its work still runs.
     if (territory.unreservedInFlight >= pool || territory.inFlight >= this.#accountConcurrency) {
       return 'ConcurrentInvocationLimitExceeded';
@@ -129,13 +146,17 @@ export class CountingMachine {
     const holding = this.#holdings.get(requestId);
     if (holding === undefined) return;
     this.#holdings.delete(requestId);
-    const { counted } = holding;
-    counted.inFlight -= 1;
-    counted.territory.inFlight -= 1;
-    if (holding.fromUnreserved) counted.territory.unreservedInFlight -= 1;
+    this.#count(holding, -1);
   }
 
-  #count(input: Admit): Counted {
+  #count({ counted, from }: Holding, by: 1 | -1): void {
+    counted.inFlight += by;
+    counted.territory.inFlight += by;
+    if (from === 'unreserved') counted.territory.unreservedInFlight += by;
+    else if (from === 'provisioned') counted.provisionedInFlight += by;
+  }
+
+  #know(input: Admit): Counted {
     if (this.#functions.size >= this.#sweepAt) this.#sweep(input.nowMs);
     const territoryKey = `${input.account}/${input.region}`;
     let territory = this.#territories.get(territoryKey);
@@ -143,18 +164,24 @@ export class CountingMachine {
       territory = { inFlight: 0, unreservedInFlight: 0, unreservedRate: new TokenBucket() };
       this.#territories.set(territoryKey, territory);
     }
-    const counted = { territory, inFlight: 0, reservedRate: new TokenBucket() } as {
-      -readonly [K in keyof Counted]: Counted[K];
-    };
-    counted.reserved = { counted, fromUnreserved: false };
-    counted.unreserved = { counted, fromUnreserved: true };
+    const counted = {
+      territory,
+      inFlight: 0,
+      provisionedInFlight: 0,
+      reservedRate: new TokenBucket(),
+      provisionedRate: new TokenBucket(),
+    } as { -readonly [K in keyof Counted]: Counted[K] };
+    counted.reserved = { counted, from: 'reserved' };
+    counted.provisioned = { counted, from: 'provisioned' };
+    counted.unreserved = { counted, from: 'unreserved' };
     this.#functions.set(input.functionKey, counted);
     return counted;
   }
 
   #sweep(nowMs: number): void {
     for (const [key, counted] of this.#functions) {
-      if (counted.inFlight === 0 && counted.reservedRate.isFull(nowMs)) this.#functions.delete(key);
+      const full = counted.reservedRate.isFull(nowMs) && counted.provisionedRate.isFull(nowMs);
+      if (counted.inFlight === 0 && full) this.#functions.delete(key);
     }
     this.#sweepAt = Math.max(functionsKeptMin, 2 * this.#functions.size);
   }

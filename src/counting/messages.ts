@@ -15,6 +15,10 @@ export type CountingInput =
       readonly reserved: number | null;
       /** Concurrency reserved by all functions of the account in the region. */
       readonly reservedInAccount: number;
+      /** Provisioned concurrency of the function, over all its versions. With a reservation it is a part of that: 0. */
+      readonly provisioned: number;
+      /** Sum of `provisioned` over all functions of the account in the region. */
+      readonly provisionedInAccount: number;
     }
   | { readonly kind: 'release'; readonly nowMs: number; readonly requestId: RequestId };
 

@@ -60,7 +60,7 @@ function dispatch(
       },
     } as unknown as AssignmentService,
     { invoke: (_grant, _invocation, onEnd) => onEnd(outcomes.shift() ?? success) },
-    () => 0,
+    { committed: () => ({ reserved: 0, provisioned: 0 }), provisionedOf: () => 0 },
     { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
   );
   dispatcher.invoke(makeInvocation(), (outcome) => {
@@ -96,7 +96,7 @@ test('what a diagnosis finds is said in place of a start that failed; a diagnosi
         { step: ({ kind, requestId }) => (kind === 'release' ? [] : [{ kind: 'admitted', requestId }]) },
         { acquire } as unknown as AssignmentService,
         { invoke: () => assert.fail('never granted') },
-        () => 0,
+        { committed: () => ({ reserved: 0, provisioned: 0 }), provisionedOf: () => 0 },
         { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
         diagnose,
       ).invoke(makeInvocation(), resolve);

@@ -37,6 +37,8 @@ function throttled(reason: ThrottleReason): ApiFailure {
 function refusal(reason: RefuseReason, problem: string | null): ApiFailure {
   switch (reason) {
     case 'no-capacity':
+    // Which reason the service gives for its scaling rate is not documented.
+    case 'scaling-rate':
       return throttled('ConcurrentInvocationLimitExceeded');
     case 'wait-expired':
       return apiFailure('ServiceException', 'No execution environment became ready in time.');
@@ -48,6 +50,14 @@ function refusal(reason: RefuseReason, problem: string | null): ApiFailure {
   }
 }
 
+/** Who has taken what of an account's concurrency. Asked for every invocation. */
+export interface Commitments {
+  /** By all functions of account and region: reserved, and provisioned without a reservation. */
+  committed(account: AccountId, region: Region): { readonly reserved: number; readonly provisioned: number };
+  /** By one function (`ACCOUNT/REGION/NAME`) without a reservation; else 0. */
+  provisionedOf(functionKey: string): number;
+}
+
 /** Why a function's sandboxes cannot start, where its own settings are the reason. Asked only after one could not. */
 export type StartDiagnosis = (spec: FunctionSpec) => Promise<ApiFailure | null>;
 
@@ -57,22 +67,26 @@ export class InvocationDispatcher implements Dispatcher {
     private readonly counting: CountingMachine,
     private readonly assignment: AssignmentService,
     private readonly plane: InvocationPlane,
-    private readonly reservedInAccount: (account: AccountId, region: Region) => number,
+    private readonly commitments: Commitments,
     private readonly clock: Clock,
     private readonly diagnose: StartDiagnosis | null = null,
   ) {}
 
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
     const { spec, requestId } = invocation;
+    const functionKey = `${spec.account}/${spec.region}/${spec.functionName}`;
+    const inAccount = this.commitments.committed(spec.account, spec.region);
     const [effect] = this.counting.step({
       kind: 'admit',
       nowMs: invocation.arrivedMs,
       requestId,
       account: spec.account,
       region: spec.region,
-      functionKey: `${spec.account}/${spec.region}/${spec.functionName}`,
+      functionKey,
       reserved: spec.reservedConcurrency,
-      reservedInAccount: this.reservedInAccount(spec.account, spec.region),
+      reservedInAccount: inAccount.reserved,
+      provisioned: inAccount.provisioned === 0 ? 0 : this.commitments.provisionedOf(functionKey),
+      provisionedInAccount: inAccount.provisioned,
     });
     assert(effect !== undefined, 'counting answers every admission');
     if (effect.kind === 'throttled') {

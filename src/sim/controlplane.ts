@@ -101,6 +101,8 @@ export class ControlPlane implements WorkerListener {
       functionKey,
       reserved,
       reservedInAccount,
+      provisioned: 0,
+      provisionedInAccount: 0,
     } as const;
     this.#world.count('counting', input);
     const [effect] = this.#counting.step(input);

@@ -16,6 +16,7 @@ import {
   type PublishLayerVersionCommandInput,
   PublishVersionCommand,
   UpdateFunctionConfigurationCommand,
+  waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { eventually, Hearth, ownNode, type Ran } from './hearth.js';
 import { zip } from './zip.js';
@@ -101,6 +102,8 @@ describe('layers', () => {
     await hearth
       .lambda()
       .send(new UpdateFunctionConfigurationCommand({ FunctionName: 'node', Layers: [second, first] }));
+    const waiter = { client: hearth.lambda(), maxWaitTime: 30, minDelay: 1, maxDelay: 1 };
+    await waitUntilFunctionUpdatedV2(waiter, { FunctionName: 'node' });
     const changed = (await called('node')) as { modules: string[] };
     assert.equal(changed.modules[0], 'first');
     assert.deepEqual(JSON.parse((await hearth.invoke('node', {}, { Qualifier: '1' })).payload), expected);

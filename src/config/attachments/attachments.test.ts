@@ -61,7 +61,7 @@ describe('what is attached to qualifiers', () => {
         case 'set-event-invoke':
           return { ...stamp, ...wanted, retryAttemptsMax: 1, eventAgeSecondsMax: null, destinations: null };
         case 'set-provisioned':
-          return { ...stamp, ...wanted, reservedInAccount: world.record?.reserved ?? 0, accountConcurrency: 1_000 };
+          return { ...stamp, ...wanted, committedElsewhere: 0, accountConcurrency: 1_000 };
         case 'set-runtime-management':
           return {
             kind: wanted.kind,
@@ -71,7 +71,7 @@ describe('what is attached to qualifiers', () => {
             availableArn: 'here',
           };
         case 'reserve':
-          return { ...wanted, reservedElsewhere: 0, accountConcurrency: 1_000 };
+          return { ...wanted, committedElsewhere: 0, accountConcurrency: 1_000 };
         default:
           return wanted;
       }

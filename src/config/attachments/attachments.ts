@@ -74,8 +74,8 @@ export type AttachmentInput =
       readonly kind: 'set-provisioned';
       readonly qualifier: string;
       readonly requested: number;
-      /** Reserved by all functions of account and region. */
-      readonly reservedInAccount: number;
+      /** Reserved or provisioned by all other functions of account and region. */
+      readonly committedElsewhere: number;
       readonly accountConcurrency: number;
     })
   | { readonly kind: 'delete-provisioned'; readonly qualifier: string }

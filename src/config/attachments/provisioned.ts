@@ -24,18 +24,22 @@ export function setProvisioned(
     missingQualifier(state, qualifier) ??
     unpublished(state, qualifier) ??
     unfit(state, qualifier) ??
+    twice(state, qualifier) ??
     tooMuch(state, input);
   if (failure !== null) return fail(failure);
+  return ok({ ...before, provisioned: { requested, lastModifiedMs: nowMs } });
+}
+
+/** A version is provisioned by itself or by its aliases. */
+function twice(state: FunctionState, qualifier: string): ApiFailure | null {
   const has = (other: string): boolean => (state.attachments.get(other)?.provisioned ?? null) !== null;
   const alias = state.aliases.get(qualifier);
   if (alias !== undefined && has(alias.version)) {
     const message = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version";
-    return fail(apiFailure('ResourceConflictException', message));
+    return apiFailure('ResourceConflictException', message);
   }
-  if ([...state.aliases.values()].some(({ name, version }) => version === qualifier && has(name))) {
-    return fail(apiFailure('ResourceConflictException', 'Version is pointed by a Provisioned Concurrency alias'));
-  }
-  return ok({ ...before, provisioned: { requested, lastModifiedMs: nowMs } });
+  if (![...state.aliases.values()].some(({ name, version }) => version === qualifier && has(name))) return null;
+  return apiFailure('ResourceConflictException', 'Version is pointed by a Provisioned Concurrency alias');
 }
 
 function unpublished(state: FunctionState, qualifier: string): ApiFailure | null {
@@ -43,15 +47,16 @@ function unpublished(state: FunctionState, qualifier: string): ApiFailure | null
   return invalid('Provisioned Concurrency Configs cannot be applied to unpublished function versions.');
 }
 
-/** A function with a reservation provides from it; any other from what the account has not reserved. */
+/** A function with a reservation provides from it; any other from what the account has left. */
 function tooMuch(
   state: FunctionState,
   input: Extract<AttachmentInput, { kind: 'set-provisioned' }>,
 ): ApiFailure | null {
-  const { requested, accountConcurrency, reservedInAccount } = input;
+  const { requested, accountConcurrency, committedElsewhere } = input;
   const { reserved } = state.record;
+  const total = requested + provisionedTotal(state, input.qualifier);
   if (reserved !== null) {
-    if (requested + provisionedTotal(state, input.qualifier) <= reserved) return null;
+    if (total <= reserved) return null;
     return invalid(
       'Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function',
     );
@@ -60,7 +65,7 @@ function tooMuch(
     const message = `Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [${accountConcurrency}].`;
     return invalid(message, { omitType: true });
   }
-  if (accountConcurrency - reservedInAccount - requested >= limits.unreservedConcurrencyMin) return null;
+  if (accountConcurrency - committedElsewhere - total >= limits.unreservedConcurrencyMin) return null;
   const message =
     "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its " +
     `minimum value of [${limits.unreservedConcurrencyMin}].`;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { withFolder } from '../../../test/contract/folder.js';
+import type { PoolKey } from '../../kernel/ids.js';
 import type { ConfigService } from '../service.js';
-import { arn, call, create, failure, value, within } from '../testservice.js';
+import { arn, call, caller, create, failure, opened, resolve, value, within } from '../testservice.js';
+import type { ProvisionedPool } from './provisionedtargets.js';
 
 const put = (service: ConfigService, FunctionName: string, Qualifier: string, count = 5) =>
   call(service, 'PutProvisionedConcurrencyConfig', {
@@ -11,39 +14,11 @@ const put = (service: ConfigService, FunctionName: string, Qualifier: string, co
   });
 
 describe('provisioned concurrency', () => {
-  it(
-    'is stored, and says truly that nothing is provided',
-    within(async (service) => {
-      await create(service, 'f', { Publish: true });
-      const started = value(await put(service, 'f', '1'));
-      assert.deepEqual(
-        [started.Status, started.RequestedProvisionedConcurrentExecutions, started.StatusReason],
-        ['IN_PROGRESS', 5, undefined],
-      );
-      const found = value(
-        await call(service, 'GetProvisionedConcurrencyConfig', { FunctionName: 'f', Qualifier: '1' }),
-      );
-      assert.deepEqual(found, {
-        ...started,
-        Status: 'FAILED',
-        StatusReason:
-          'Provisioned concurrency is stored, but not acted on in this version of Hearth: invocations run on demand.',
-      });
-      assert.deepEqual(
-        [found.AllocatedProvisionedConcurrentExecutions, found.AvailableProvisionedConcurrentExecutions],
-        [0, 0],
-      );
-      const listed = value(await call(service, 'ListProvisionedConcurrencyConfigs', { FunctionName: 'f' }));
-      assert.deepEqual(listed.ProvisionedConcurrencyConfigs, [{ FunctionArn: arn('f:1'), ...found }]);
-      const remove = { FunctionName: 'f', Qualifier: '1' };
-      value(await call(service, 'DeleteProvisionedConcurrencyConfig', remove));
-      value(await call(service, 'DeleteProvisionedConcurrencyConfig', remove));
-      assert.equal(
-        failure(await call(service, 'GetProvisionedConcurrencyConfig', remove)),
-        'ProvisionedConcurrencyConfigNotFoundException: No Provisioned Concurrency Config found for this function',
-      );
-    }),
-  );
+  it('says what the pools have, and READY only when all of it is there', async () => {
+    const pools = new Map<PoolKey, ProvisionedPool>();
+    const more = { provisioned: (pool: PoolKey) => pools.get(pool) ?? null };
+    await withFolder(async (folder) => await opened(folder, (service) => standings(service, pools), undefined, more));
+  });
 
   it(
     'is refused where the service refuses it',
@@ -113,3 +88,53 @@ describe('provisioned concurrency', () => {
     }),
   );
 });
+
+async function standings(service: ConfigService, pools: Map<PoolKey, ProvisionedPool>): Promise<void> {
+  await create(service, 'f', { Publish: true });
+  const started = value(await put(service, 'f', '1'));
+  const statusOf = ({ Status, StatusReason }: typeof started) => [Status, StatusReason];
+  const countsOf = (view: typeof started) => [
+    view.RequestedProvisionedConcurrentExecutions,
+    view.AllocatedProvisionedConcurrentExecutions,
+    view.AvailableProvisionedConcurrentExecutions,
+  ];
+  assert.deepEqual([...statusOf(started), ...countsOf(started)], ['IN_PROGRESS', undefined, 5, 0, 0]);
+  const get = async () =>
+    value(await call(service, 'GetProvisionedConcurrencyConfig', { FunctionName: 'f', Qualifier: '1' }));
+  assert.deepEqual(await get(), started, 'nothing is known of its pool');
+  const { pool } = value(resolve(service, 'f', '1')).spec;
+  const has = (allocated: number, available: number, failed = false): void => {
+    pools.set(pool, { requested: 5, allocated, available, failed });
+  };
+  has(5, 4);
+  assert.deepEqual([...statusOf(await get()), ...countsOf(await get())], ['IN_PROGRESS', undefined, 5, 5, 4]);
+  has(5, 5);
+  assert.deepEqual([...statusOf(await get()), ...countsOf(await get())], ['READY', undefined, 5, 5, 5]);
+  const listed = value(await call(service, 'ListProvisionedConcurrencyConfigs', { FunctionName: 'f' }));
+  assert.deepEqual(listed.ProvisionedConcurrencyConfigs, [{ FunctionArn: arn('f:1'), ...(await get()) }]);
+  has(1, 1, true);
+  assert.deepEqual(statusOf(await get()), ['FAILED', 'FUNCTION_ERROR_INIT_FAILURE']);
+  // Provisioned concurrency without a reservation is nobody else's.
+  assert.deepEqual(service.committed(caller.account, caller.region), { reserved: 0, provisioned: 5 });
+  assert.equal(service.provisionedOf('111111111111/us-east-1/f'), 5);
+  const unreserved = async () =>
+    value(await call(service, 'GetAccountSettings', {})).AccountLimit?.UnreservedConcurrentExecutions;
+  assert.equal(await unreserved(), 995);
+  const reserve = { FunctionName: 'f', ReservedConcurrentExecutions: 20 };
+  value(await call(service, 'PutFunctionConcurrency', reserve));
+  assert.equal(await unreserved(), 980);
+  assert.equal(service.provisionedOf('111111111111/us-east-1/f'), 0);
+  await create(service, 'g', { Publish: true });
+  assert.ok(!(await put(service, 'g', '1', 881)).ok);
+  value(await put(service, 'g', '1', 880));
+  assert.equal(await unreserved(), 100);
+  value(await call(service, 'DeleteFunction', { FunctionName: 'g' }));
+  assert.equal(await unreserved(), 980);
+  const remove = { FunctionName: 'f', Qualifier: '1' };
+  value(await call(service, 'DeleteProvisionedConcurrencyConfig', remove));
+  value(await call(service, 'DeleteProvisionedConcurrencyConfig', remove));
+  assert.equal(
+    failure(await call(service, 'GetProvisionedConcurrencyConfig', remove)),
+    'ProvisionedConcurrencyConfigNotFoundException: No Provisioned Concurrency Config found for this function',
+  );
+}

@@ -1,31 +1,43 @@
 import { assert } from '../../kernel/assert.js';
 import { apiFailure } from '../../kernel/errors.js';
+import type { PoolKey } from '../../kernel/ids.js';
 import { fail, ok, type Result } from '../../kernel/result.js';
 import type { Input, Output } from '../../wire/lambda/operations.js';
 import type { Caller, FunctionAccess } from '../access.js';
 import { type FunctionRef, functionArn, notFound } from '../arns.js';
 import type { ConfigEngine } from '../engine.js';
-import { latest } from '../messages.js';
+import { type FunctionState, latest, type VersionRecord } from '../messages.js';
 import { byText, page } from '../page.js';
+import { specOf } from '../table.js';
 import { timestamp } from '../view.js';
 import { missingQualifier, type Provisioned } from './attachments.js';
+import { type ProvisionedPool, provisionedStanding } from './provisionedtargets.js';
 
 type View = Output<'GetProvisionedConcurrencyConfig'>;
 
-/** What every reader of a configuration is told, for as long as nothing acts on it. */
-const notActedOn =
-  'Provisioned concurrency is stored, but not acted on in this version of Hearth: invocations run on demand.';
-
-/** Provisioned concurrency: stored and checked as the service does it. One method per operation of the Lambda API. */
+/**
+ * Provisioned concurrency: stored and checked as the service does it. One method per operation of the Lambda API. What has
+ * become of it is not stored: it is what the pools have now, so that `READY` is never said of what a restart has ended.
+ */
 export class ProvisionedOperations {
   readonly #engine: ConfigEngine;
   readonly #access: FunctionAccess;
   readonly #accountConcurrency: number;
+  readonly #poolOf: (pool: PoolKey) => ProvisionedPool | null;
 
-  constructor(engine: ConfigEngine, access: FunctionAccess, accountConcurrency: number) {
+  constructor(
+    engine: ConfigEngine,
+    access: FunctionAccess,
+    options: {
+      readonly accountConcurrency: number;
+      /** What a pool has; null: nothing is known of it. */
+      readonly poolOf: (pool: PoolKey) => ProvisionedPool | null;
+    },
+  ) {
     this.#engine = engine;
     this.#access = access;
-    this.#accountConcurrency = accountConcurrency;
+    this.#accountConcurrency = options.accountConcurrency;
+    this.#poolOf = options.poolOf;
   }
 
   async putProvisionedConcurrencyConfig(
@@ -47,7 +59,7 @@ export class ProvisionedOperations {
           ...this.#engine.stamp(),
           qualifier: qualifier ?? latest,
           requested: input.ProvisionedConcurrentExecutions,
-          reservedInAccount: this.#engine.table.reserved(id.account, id.region),
+          committedElsewhere: this.#engine.table.committedElsewhere(id),
           accountConcurrency: this.#accountConcurrency,
         }),
       ),
@@ -69,11 +81,11 @@ export class ProvisionedOperations {
     const missing = state === null ? notFound(id, qualifier) : missingQualifier(state, qualifier!);
     if (missing !== null) return fail(missing);
     const provisioned = state?.attachments.get(qualifier!)?.provisioned ?? null;
-    if (provisioned === null) {
+    if (state === null || provisioned === null) {
       const message = 'No Provisioned Concurrency Config found for this function';
       return fail(apiFailure('ProvisionedConcurrencyConfigNotFoundException', message));
     }
-    return ok(view(provisioned));
+    return ok(this.#view(state, qualifier!, provisioned));
   }
 
   async deleteProvisionedConcurrencyConfig(
@@ -93,9 +105,12 @@ export class ProvisionedOperations {
   ): Promise<Result<Output<'ListProvisionedConcurrencyConfigs'>>> {
     const found = this.#access.state(caller, input.FunctionName, 'ListProvisionedConcurrencyConfigs');
     if (!found.ok) return found;
-    const { record, attachments } = found.value;
+    const state = found.value;
+    const { record, attachments } = state;
     const items = [...attachments.values()].flatMap(({ qualifier, provisioned }) =>
-      provisioned === null ? [] : [{ FunctionArn: functionArn(record, qualifier), ...view(provisioned) }],
+      provisioned === null
+        ? []
+        : [{ FunctionArn: functionArn(record, qualifier), ...this.#view(state, qualifier, provisioned) }],
     );
     items.sort((a, b) => byText(a.FunctionArn, b.FunctionArn));
     const paged = page(items, (item) => item.FunctionArn, byText, input.Marker, input.MaxItems);
@@ -105,6 +120,19 @@ export class ProvisionedOperations {
       ProvisionedConcurrencyConfigs: paged.value.items,
       ...(nextMarker === null ? {} : { NextMarker: nextMarker }),
     });
+  }
+
+  #view(state: FunctionState, qualifier: string, provisioned: Provisioned): View {
+    const poolOf = (record: VersionRecord): ProvisionedPool | null => this.#poolOf(specOf(state.record, record).pool);
+    const { allocated, available, failure } = provisionedStanding(state, qualifier, poolOf);
+    const ready = available >= provisioned.requested;
+    return {
+      ...started(provisioned),
+      AllocatedProvisionedConcurrentExecutions: allocated,
+      AvailableProvisionedConcurrentExecutions: available,
+      Status: ready ? 'READY' : failure === null ? 'IN_PROGRESS' : 'FAILED',
+      ...(ready || failure === null ? {} : { StatusReason: failure }),
+    };
   }
 
   #published(
@@ -128,9 +156,4 @@ function started(provisioned: Provisioned): View {
     Status: 'IN_PROGRESS',
     LastModified: timestamp(provisioned.lastModifiedMs),
   };
-}
-
-/** `FAILED`, so that tools that wait for `READY` end at once, with the reason, instead of when their patience does. */
-function view(provisioned: Provisioned): View {
-  return { ...started(provisioned), Status: 'FAILED', StatusReason: notActedOn };
 }

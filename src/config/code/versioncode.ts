@@ -11,9 +11,12 @@ export function codesOf({ code, settings, previous }: VersionRecord): readonly C
   return previous === undefined ? own : [...own, previous.code, ...previous.settings.layers.map((layer) => layer.code)];
 }
 
-/** What invocations of the version run: after an update that failed, what it was to replace. */
-export function running(record: VersionRecord): Pick<VersionRecord, 'settings' | 'code'> {
-  return record.update === 'Failed' ? (record.previous ?? record) : record;
+/** What invocations of the version run: during an update and after one that failed, what it was to replace. */
+export function running(record: VersionRecord): Pick<VersionRecord, 'settings' | 'code' | 'generation'> {
+  const { previous, update, generation } = record;
+  if (previous === undefined || (update !== 'Failed' && update !== 'InProgress')) return record;
+  if (previous.generation === undefined) return update === 'Failed' ? { ...previous, generation } : record;
+  return { ...previous, generation: previous.generation };
 }
 
 /** The bound of code and layers together, which a change of either may break; null: within it. */
