@@ -26,7 +26,11 @@ export interface InvocationStart {
 /** Value of AWS_LAMBDA_INITIALIZATION_TYPE and of `initializationType` (Lambda developer guide, Telemetry API schema). */
 export type InitializationType = 'on-demand' | 'provisioned-concurrency' | 'snap-start';
 
-/** When what happened to one sandbox. One object per sandbox, filled in as it goes. Epoch milliseconds, with fraction. */
+/**
+ * When what happened to one sandbox. One object per sandbox, filled in as it goes, each time once: what belongs to later
+ * boxes (after a timeout or a crash) does not show here. One that was restored ahead begins before the start that took it.
+ * Epoch milliseconds.
+ */
 export interface SandboxLife {
   readonly sandboxId: SandboxId;
   workerId: WorkerId | null;
@@ -37,13 +41,17 @@ export interface SandboxLife {
   boxedMs: number | null;
   /** How the box came about. */
   box: 'spare' | 'boot' | 'restore' | null;
-  /** Its init (or the after-restore hooks) was over; null while it is not, and when it failed. */
+  /**
+   * Its init (or the after-restore hooks) was over; null while it is not, and when it failed. An init that failed runs
+   * again inside the first invocation, and may succeed there.
+   */
   initializedMs: number | null;
   initStatus: 'success' | 'error' | 'timeout' | null;
   /** Bytes that each cache tier served to the restore (`memory`, `disk`, `l2`, `origin`); null: not a restore, or not told. */
   tierBytes: Readonly<Record<string, number>> | null;
   /** Name of its log stream. */
   logStream: string;
+  /** That its runtime was given so far. */
   invocations: number;
 }
 
@@ -52,11 +60,15 @@ export interface RunFacts {
   readonly life: SandboxLife;
   /** Handed to the runtime; epoch milliseconds. Later than the worker got it by an init inside the invocation. */
   readonly startedMs: number;
+  /** As REPORT has it: with an init inside the invocation, which was before `startedMs`. */
   readonly durationMs: number;
   /** Init phase that this invocation's REPORT tells, or null. */
   readonly initMs: number | null;
   /** Restore that this invocation's REPORT tells, or null. */
   readonly restoreMs: number | null;
+  /** Of an init inside the invocation: the one before it had failed, or its box was lost. Null or absent: none. */
+  readonly initInsideMs?: number | null;
+  /** `error` also where the handler reported one. */
   readonly status: 'success' | 'error' | 'timeout';
   readonly errorType: string | null;
   readonly memoryPeakMib: number | null;

@@ -1,3 +1,4 @@
+import type { InitializationType } from '../wire/start.js';
 import type { BoxLink, BoxOwner } from './boxlink.js';
 import { type failureOf, noExit } from './exitmessage.js';
 import { type Company, ExtensionHost } from './extensions/host.js';
@@ -5,7 +6,7 @@ import type { Initiation } from './initiation.js';
 import type { SandboxLog } from './log/sandboxlog.js';
 import type { MemoryPeak } from './memorypeak.js';
 import type { ShutdownReason, WorkerInput } from './messages.js';
-import { captureBox, type Premises } from './premises.js';
+import { type BoundBox, captureBox, type Premises } from './premises.js';
 import type { BoxExit } from './sandbox/driver.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -13,6 +14,7 @@ import type { Surroundings } from './surroundings.js';
 export interface Resident extends BoxOwner {
   readonly spec: Initiation['spec'];
   startRuntime(): void;
+  onBoxed(box: BoundBox): void;
   /** `failure`: what went wrong, where the exit does not tell. */
   onExit(exit: BoxExit, failure?: ReturnType<typeof failureOf>): void;
 }
@@ -28,7 +30,7 @@ export class Boxes {
   /** Boots and kills follow each other, so that two boxes never share the scratch. */
   #sequence: Promise<void> = Promise.resolve();
 
-  /** `step` tells the sandbox's machine. `publishes`: they are made for the function's snapshot. */
+  /** `step` tells the sandbox's machine. `initializationType` `snap-start`: they are made for the function's snapshot. */
   constructor(
     private readonly resident: Resident,
     private readonly step: (input: WorkerInput) => void,
@@ -36,7 +38,7 @@ export class Boxes {
     private readonly premises: Premises,
     private readonly log: SandboxLog,
     private readonly peak: MemoryPeak,
-    private readonly publishes: boolean,
+    readonly initializationType: InitializationType,
   ) {}
 
   start(boot: number): void {
@@ -88,8 +90,9 @@ export class Boxes {
   initiation(): Initiation {
     const { options } = this.around;
     const { code } = this.premises;
+    const { initializationType } = this;
     const { spec } = this.resident;
-    return { link: this.link!, spec, options, code, logStream: this.log.stream, snapStart: this.publishes };
+    return { link: this.link!, spec, options, code, logStream: this.log.stream, initializationType };
   }
 
   /** An extension of the runtime's process registers. `ready`: the function is initialized already. */
@@ -108,9 +111,11 @@ export class Boxes {
         // Known once the runtime was found, and that was before its box booted.
         this.log.runtimeVersion = runtimes.version(spec.runtime, spec.region);
       };
-      const { link, extensions, restored } = await this.premises.boot(onLink, !this.publishes);
+      const box = await this.premises.boot(onLink, this.initializationType !== 'snap-start');
+      const { link, extensions, by } = box;
+      this.resident.onBoxed(box);
       if (extensions.length > 0) this.host = new ExtensionHost(this.#company(link, boot), false, extensions);
-      this.step({ kind: 'booted', nowMs: this.#now(), boot, restored });
+      this.step({ kind: 'booted', nowMs: this.#now(), boot, restored: by === 'restore' });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.step({ kind: 'boot-failed', nowMs: this.#now(), boot, message });

@@ -31,10 +31,16 @@ test('two are restored ahead, and a start takes one that has said all of it alre
   assert.deepEqual(world.events, [], 'the fleet hears nothing of it');
   const said = world.logs.lines.map((line) => line.split(' ')[0]);
   assert.deepEqual(said, ['RESTORE_START', 'RESTORE_REPORT', 'RESTORE_START', 'RESTORE_REPORT']);
+  const takenMs = Date.now();
   const id = await world.start(spec);
   assert.equal(restores(), 3, 'it was there');
-  assert.equal((await world.invoke(id, makeInvocation(spec))).kind, 'success');
+  const outcome = await world.invoke(id, makeInvocation(spec));
   assert.match(world.logs.lines.at(-1)!, /Restore Duration: /);
+  assert.ok(outcome.kind === 'success' && outcome.run !== undefined);
+  const { life, restoreMs } = outcome.run;
+  assert.deepEqual([life.sandboxId, life.box, life.initStatus, life.invocations], [id, 'restore', 'success', 1]);
+  assert.ok(life.startedMs <= life.initializedMs! && life.initializedMs! <= takenMs, 'before anybody wanted it');
+  assert.ok(restoreMs! >= 0);
   assert.equal(world.worker.capacity().sandboxes, 1);
   await world.stop(id);
   assert.equal(world.worker.capacity().sandboxes, 0);

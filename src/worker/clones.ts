@@ -1,5 +1,6 @@
 import type { SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
+import type { StartOrigin } from '../wire/start.js';
 import { LiveSandbox } from './livesandbox.js';
 import { Standby, type StandbyItem } from './sandbox/standby.js';
 import type { Surroundings } from './surroundings.js';
@@ -52,7 +53,7 @@ export class Clones {
    * A start of this function, for one that waits where there is one: the caller's from now on, under this id. It is
    * ready; should it end, `gone` is called as for any other.
    */
-  take(id: SandboxId, spec: FunctionSpec): LiveSandbox | null {
+  take(id: SandboxId, spec: FunctionSpec, origin: StartOrigin): LiveSandbox | null {
     if (spec.snapshot === null) return null;
     const key = JSON.stringify(spec);
     const over = this.#standby.used(key, spec);
@@ -60,7 +61,7 @@ export class Clones {
     over();
     if (clone === null) return null;
     clone.taken = true;
-    clone.sandbox.id = id;
+    clone.sandbox.take(id, origin);
     this.sandboxes.delete(clone.sandbox);
     return clone.sandbox;
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/ports/clock.js';
 import { frameType, type InitBody } from '../wire/channel/frames.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation } from '../wire/invocation.js';
+import type { InitializationType } from '../wire/start.js';
 import type { BoxLink } from './boxlink.js';
 import { encodeFrame, type InvokeHeader } from './channel.js';
 import { findBootstrap } from './entrypoint.js';
@@ -14,19 +15,20 @@ export interface Initiation {
   readonly options: WorkerOptions;
   readonly code: Awaited<ReturnType<CodeSource['acquire']>>;
   readonly logStream: string;
-  /** For the function's snapshot: not for an invocation that waits. */
-  readonly snapStart: boolean;
+  /** `snap-start`: for the function's snapshot, not for an invocation that waits. */
+  readonly initializationType: InitializationType;
 }
 
 /** The whole environment of the function's processes. */
-export function processEnvironment({ link, spec, options, logStream, snapStart }: Initiation): Record<string, string> {
+export function processEnvironment(initiation: Initiation): Record<string, string> {
+  const { link, spec, options, logStream, initializationType } = initiation;
   const { taskRoot, layersRoot } = link.box;
   const env = {
     ...options.runtimes.functionEnvironment(spec, {
       logStream,
       runtimeApi: link.box.runtimeApiAddress,
       taskRoot,
-      initializationType: snapStart ? 'snap-start' : 'on-demand',
+      initializationType,
     }),
     LAMBDA_TASK_ROOT: taskRoot,
     ...link.box.environment,
@@ -40,7 +42,8 @@ export function processEnvironment({ link, spec, options, logStream, snapStart }
 
 /** Starts (or tells) the runtime to load the function. Returns why it cannot, in the service's words, or null. */
 export function initiate(initiation: Initiation, env = processEnvironment(initiation)): string | null {
-  const { link, spec, options, code, snapStart } = initiation;
+  const { link, spec, options, code } = initiation;
+  const snapStart = initiation.initializationType === 'snap-start';
   const { taskRoot, layersRoot } = link.box;
   if (link.managed) {
     // The code is there by now: these variables may name files in it.

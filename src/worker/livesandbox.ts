@@ -3,6 +3,7 @@ import type { SandboxId } from '../kernel/ids.js';
 import { type FrameType, frameType } from '../wire/channel/frames.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { StartOrigin } from '../wire/start.js';
 import type { Alarmed } from './alarms.js';
 import { Boxes, type Resident } from './boxes.js';
 import { afterPoll, type BoxLink } from './boxlink.js';
@@ -16,12 +17,13 @@ import type { ExtensionHost } from './extensions/host.js';
 import { isForExtensions } from './extensions/requests.js';
 import { type FrameMeaning, takeFrame } from './frameintake.js';
 import { initiate, invokeHeader } from './initiation.js';
+import { Life } from './life.js';
 import { SandboxLog } from './log/sandboxlog.js';
 import { WorkerMachine } from './machine.js';
 import { MemoryPeak } from './memorypeak.js';
 import type { AnswerInput, CaptureEnd, WorkerEffect, WorkerInput } from './messages.js';
 import { outcomeOf, refusal } from './outcome.js';
-import { Premises } from './premises.js';
+import { type BoundBox, Premises } from './premises.js';
 import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
 import { type Flow, StreamedResponse, type StreamResult } from './runtimeapi/streamedresponse.js';
 import type { BoxExit } from './sandbox/driver.js';
@@ -29,9 +31,9 @@ import type { Surroundings } from './surroundings.js';
 
 const nothing = Buffer.alloc(0);
 
-/** Performs the effects of one sandbox's machine. Its id changes when it was restored ahead and is taken. */
+/** Performs the effects of one sandbox's machine. */
 export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
-  id: SandboxId;
+  #id: SandboxId;
   readonly spec: FunctionSpec;
   alarmAtMs = Number.POSITIVE_INFINITY;
   /** Since when there has been nothing to do, or null while there is. */
@@ -43,6 +45,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
   #token = 0;
   readonly #premises: Premises;
   readonly #boxes: Boxes;
+  readonly #life: Life;
   /** This sandbox is made for the function's snapshot. */
   readonly #onPublished: ((end: CaptureEnd) => void) | null;
   #invocation: Invocation | null = null;
@@ -61,17 +64,35 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
     spec: FunctionSpec,
     around: Surroundings,
     onPublished: ((end: CaptureEnd) => void) | null = null,
+    origin: StartOrigin = 'demand',
   ) {
-    this.id = id;
+    this.#id = id;
     this.spec = spec;
     this.#around = around;
     this.#onPublished = onPublished;
     this.#premises = new Premises(spec, around);
-    const life = { sandboxId: id, timeoutMs: spec.timeoutMs };
-    this.#machine = onPublished === null ? new WorkerMachine(life) : new CaptureMachine(life);
+    const { timeoutMs } = spec;
+    const provisioned = origin === 'provisioned';
+    this.#machine =
+      onPublished === null
+        ? new WorkerMachine({ sandboxId: id, timeoutMs, provisioned })
+        : new CaptureMachine({ sandboxId: id, timeoutMs });
     this.#log = new SandboxLog(spec, around, () => this.#peak.of(this.#link?.box, this.#now()));
     const step = (input: WorkerInput) => this.#step(input);
-    this.#boxes = new Boxes(this, step, around, this.#premises, this.#log, this.#peak, onPublished !== null);
+    const type = onPublished !== null ? 'snap-start' : provisioned ? 'provisioned-concurrency' : 'on-demand';
+    this.#boxes = new Boxes(this, step, around, this.#premises, this.#log, this.#peak, type);
+    this.#life = new Life(id, around.options.workerId ?? null, origin, this.#log.stream, around.clock);
+  }
+
+  /** Changes when it was restored ahead and is taken. */
+  get id(): SandboxId {
+    return this.#id;
+  }
+
+  /** It was restored ahead; a start takes it. */
+  take(id: SandboxId, origin: StartOrigin): void {
+    this.#id = id;
+    this.#life.taken(id, origin);
   }
 
   /** Begins, leaves once there is no invocation, or leaves now. */
@@ -89,6 +110,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
     this.#payload = nothing;
     this.idleSinceMs = null;
     this.#log.begin(invocation.traceHeader, invocation.tail);
+    this.#life.begin();
     this.#link?.thaw();
     this.#step({ kind: 'invoke', nowMs: this.#now(), requestId: invocation.requestId, epoch });
   }
@@ -176,9 +198,14 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
     if (link === null || !isForExtensions(request)) return false;
     if (this.#host === null) {
       this.#boxes.admit(!this.#machine.initializing);
-      this.#log.repeat({ kind: 'init-start' });
+      const provisioned = this.#boxes.initializationType === 'provisioned-concurrency';
+      this.#log.repeat({ kind: 'init-start', ...(provisioned && { provisioned }) });
     }
     return this.#host!.serve(request, connection);
+  }
+
+  onBoxed({ by, tierBytes }: BoundBox): void {
+    this.#life.boxed(by, tierBytes);
   }
 
   onExit(exit: BoxExit, failure = failureOf(exit, this.#host?.reported)): void {
@@ -253,9 +280,11 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
         break;
       case 'log':
         this.#log.line(effect.line);
+        this.#life.line(effect.line);
         break;
       case 'complete': {
-        const outcome = outcomeOf(effect.end, this.#payload, this.#log.capture.takeTail());
+        const run = this.#life.run(effect.end, this.#peak.knownMib);
+        const outcome = outcomeOf(effect.end, this.#payload, this.#log.capture.takeTail(), run);
         this.#finish(this.#streamed === null ? outcome : this.#streamed.outcome(outcome));
         break;
       }
@@ -313,6 +342,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
   #sendInvoke(deadlineMs: number): void {
     const invocation = this.#invocation!;
     const link = this.#link!;
+    this.#life.sent();
     const header = invokeHeader(invocation, deadlineMs, this.#around.clock);
     this.#host?.invoke(header);
     if (link.managed) {

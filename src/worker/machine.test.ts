@@ -42,6 +42,8 @@ function trace(effects: readonly WorkerEffect[]): string[] {
           : `complete ${effect.requestId} ${effect.end.kind}`;
       case 'refuse':
         return `refuse ${effect.requestId}: ${effect.reason}`;
+      case 'ready':
+        return effect.initialized ? 'ready' : 'ready to initialize';
       case 'idle':
         return `idle ${effect.epoch}`;
       case 'gone':
@@ -120,13 +122,32 @@ test('a life without trouble: cold start, warm invocation, stop', () => {
   );
 });
 
+test("provisioned: init may take 130 s, or the function's timeout", () => {
+  for (const timeoutMs of [3000, 900_000]) {
+    const machine = new WorkerMachine({ sandboxId, timeoutMs, provisioned: true });
+    const effects = [...started, { kind: 'init-done', nowMs: 12_005, boot: 1 } as const].flatMap((i) =>
+      machine.step(i),
+    );
+    assert.ok(trace(effects).includes(`arm ${5 + (timeoutMs === 3000 ? 130_000 : 900_000)}`));
+    const lines = effects.flatMap((effect) => (effect.kind === 'log' ? [effect.line] : []));
+    const ended = { initMs: 12_000, phase: 'init', status: 'success', errorType: null };
+    assert.deepEqual(lines, [
+      { kind: 'init-start', provisioned: true },
+      { kind: 'init-report', provisioned: true, ...ended },
+    ]);
+    // What runs inside an invocation has the invocation's time.
+    run(machine, exited(13_000, 1), { kind: 'cleared', nowMs: 13_001, boot: 1 }, invoke(14_000, a, 1));
+    assert.ok(run(machine, { kind: 'booted', nowMs: 14_010, boot: 2 }).includes(`arm ${14_010 + timeoutMs}`));
+  }
+});
+
 test('a failed init runs again inside the first invocation, and its failure is the answer', () => {
   const machine = make();
   assert.deepEqual(
     run(machine, ...started, { kind: 'init-error', nowMs: 65, boot: 1, errorType: 'Runtime.ImportModuleError' }).slice(
       5,
     ),
-    ['log INIT_REPORT 60 init error Runtime.ImportModuleError', 'disarm', 'kill 1', 'ready'],
+    ['log INIT_REPORT 60 init error Runtime.ImportModuleError', 'disarm', 'kill 1', 'ready to initialize'],
   );
   assert.deepEqual(
     run(
@@ -161,7 +182,7 @@ test('init beyond 10 s is cut off; init and invocation then share the function t
   assert.deepEqual(run(machine, { kind: 'timer', nowMs: 10_005, token: arm.token }), [
     'log INIT_REPORT 10000 init timeout null',
     'kill 1',
-    'ready',
+    'ready to initialize',
   ]);
   assert.deepEqual(
     run(
@@ -335,7 +356,7 @@ test('a restore that fails fails the invocation it was for, once; the next one r
       kind: 'log',
       line: { kind: 'restore-report', restoreMs: nowMs, status, errorType },
     });
-    assert.deepEqual(trace(effects.slice(-2)), ['kill 1', 'ready']);
+    assert.deepEqual(trace(effects.slice(-2)), ['kill 1', 'ready to initialize']);
     const end = { kind: 'restore-failed', status };
     assert.deepEqual(machine.step({ kind: 'invoke', nowMs: nowMs + 1, requestId: a, epoch: 1 }), [
       { kind: 'complete', requestId: a, end },

@@ -10,6 +10,8 @@ export { bootMsMax } from './boxmachine.js';
 export interface WorkerMachineOptions {
   readonly sandboxId: SandboxId;
   readonly timeoutMs: number;
+  /** Its init may take longer, and its lines say what it is. */
+  readonly provisioned?: boolean;
   readonly initMsMax?: number;
   readonly responseBytesMax?: number;
 }
@@ -18,6 +20,7 @@ export interface WorkerMachineOptions {
 export class WorkerMachine extends BoxMachine {
   readonly #timeoutMs: number;
   readonly #initMsMax: number;
+  readonly #provisioned: { readonly provisioned?: true };
   readonly #responseBytesMax: number;
   #epoch = 0;
   /** When the latest box was asked for, and when it was there. */
@@ -35,7 +38,10 @@ export class WorkerMachine extends BoxMachine {
   constructor(options: WorkerMachineOptions) {
     super(options.sandboxId);
     this.#timeoutMs = options.timeoutMs;
-    this.#initMsMax = options.initMsMax ?? limits.initMsMax;
+    const provisioned = options.provisioned === true;
+    this.#provisioned = provisioned ? { provisioned } : {};
+    const provisionedMs = Math.max(limits.provisionedInitMsMin, options.timeoutMs);
+    this.#initMsMax = options.initMsMax ?? (provisioned ? provisionedMs : limits.initMsMax);
     this.#responseBytesMax = options.responseBytesMax ?? limits.syncResponseBytesMax;
   }
 
@@ -103,7 +109,7 @@ export class WorkerMachine extends BoxMachine {
       return;
     }
     if (inside) running.startedMs = nowMs;
-    else this.effects.push({ kind: 'log', line: { kind: 'init-start' } });
+    else this.effects.push({ kind: 'log', line: { kind: 'init-start', ...this.#provisioned } });
     this.arm(nowMs + (inside ? this.#timeoutMs : this.#initMsMax));
     this.effects.push({ kind: 'send-init', boot: this.boot });
   }
@@ -185,7 +191,10 @@ export class WorkerMachine extends BoxMachine {
     errorType: string | null,
   ): void {
     const initMs = nowMs - this.#bootedMs;
-    this.effects.push({ kind: 'log', line: { kind: 'init-report', initMs, phase, status, errorType } });
+    this.effects.push({
+      kind: 'log',
+      line: { kind: 'init-report', initMs, ...this.#provisioned, phase, status, errorType },
+    });
   }
 
   /** `end`: what the client gets when this init ran inside an invocation. */
@@ -268,7 +277,7 @@ export class WorkerMachine extends BoxMachine {
     running.answer = { errorType, end, bytes, given };
     const { requestId } = running;
     const durationMs = nowMs - running.startedMs;
-    const figures = { durationMs, initMs: null, status: 'success', errorType, producedBytes: bytes } as const;
+    const figures = this.#figures(durationMs, 'success', errorType, bytes);
     this.effects.push({ kind: 'log', line: { kind: 'runtime-done', requestId, figures } });
     if (given) this.effects.push({ kind: 'complete', requestId, end });
   }
@@ -347,8 +356,7 @@ export class WorkerMachine extends BoxMachine {
     const { requestId } = running;
     // The right to run ends exactly at the timeout, however late the timer fired.
     const durationMs = status === 'timeout' ? this.#timeoutMs : nowMs - running.startedMs;
-    const restore = this.#restore === null ? {} : { restore: this.#restore };
-    const figures = { durationMs, initMs: this.#initMs, ...restore, status, errorType, producedBytes };
+    const figures = this.#figures(durationMs, status, errorType, producedBytes);
     this.#initMs = null;
     this.#restore = null;
     this.#running = null;
@@ -358,6 +366,16 @@ export class WorkerMachine extends BoxMachine {
       { kind: 'log', line: { kind: 'report', requestId, figures } },
     );
     this.#complete(running, running.answer?.given === true ? null : end);
+  }
+
+  #figures(
+    durationMs: number,
+    status: InvocationFigures['status'],
+    errorType: string | null,
+    producedBytes: number,
+  ): InvocationFigures {
+    const restore = this.#restore === null ? {} : { restore: this.#restore };
+    return { durationMs, initMs: this.#initMs, ...restore, status, errorType, producedBytes };
   }
 
   /** `end`: null where the client has its answer. */

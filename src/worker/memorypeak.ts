@@ -17,6 +17,11 @@ export class MemoryPeak {
     return this.#peakMib;
   }
 
+  /** As read last. */
+  get knownMib(): number | null {
+    return this.#peakMib;
+  }
+
   /** The limit was reached. */
   set(peakMib: number): void {
     this.#peakMib = peakMib;

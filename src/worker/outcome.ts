@@ -1,5 +1,6 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
+import type { RunFacts } from '../wire/start.js';
 import type { InvocationEnd } from './messages.js';
 
 /** The payload that the platform answers with, spelled and ordered as the service does. */
@@ -9,21 +10,23 @@ function platformPayload(errorType: string, errorMessage: string): Buffer {
   return Buffer.from(JSON.stringify(error));
 }
 
-/** What the client of an ended invocation gets. `payload`: what the runtime said last. */
-export function outcomeOf(end: InvocationEnd, payload: Buffer, logTail: Buffer | null): InvocationOutcome {
+/** What the client of an ended invocation gets. `payload`: what the runtime said last. `run`: what is told besides. */
+export function outcomeOf(
+  end: InvocationEnd,
+  payload: Buffer,
+  logTail: Buffer | null,
+  run: RunFacts | null,
+): InvocationOutcome {
   switch (end.kind) {
     case 'response':
-      return { kind: 'success', payload, logTail };
+      return { kind: 'success', payload, logTail, ...(run !== null && { run }) };
     case 'runtime-error':
-      return { kind: 'function-error', functionError: 'Unhandled', errorType: end.errorType, payload, logTail };
-    case 'platform-error':
-      return {
-        kind: 'function-error',
-        functionError: 'Unhandled',
-        errorType: end.errorType,
-        payload: platformPayload(end.errorType, end.errorMessage),
-        logTail,
-      };
+    case 'platform-error': {
+      const { errorType } = end;
+      const told = end.kind === 'runtime-error' ? payload : platformPayload(errorType, end.errorMessage);
+      const functionError = 'Unhandled';
+      return { kind: 'function-error', functionError, errorType, payload: told, logTail, ...(run !== null && { run }) };
+    }
     case 'restore-failed':
       return { kind: 'refused', failure: restoreFailure(end.status), final: true };
   }

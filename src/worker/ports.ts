@@ -1,5 +1,5 @@
 import type { StopReason } from '../assignment/messages.js';
-import type { SandboxId } from '../kernel/ids.js';
+import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { LogSink } from '../kernel/ports/logs.js';
 import type { Random } from '../kernel/ports/random.js';
@@ -77,6 +77,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: WorkerEvents;
+  /** Told with each invocation. */
+  readonly workerId?: WorkerId;
   /** What happens to snapshots of functions, for whoever keeps account of them. Must not throw. */
   readonly snapshots?: SnapshotEvents;
   /** False only to show what clones draw without new seeds. Default true. */

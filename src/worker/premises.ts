@@ -13,8 +13,10 @@ export interface BoundBox {
   readonly link: BoxLink;
   /** External extensions, which the link has a crew for. */
   readonly extensions: readonly LaunchedProgram[];
-  /** From the function's snapshot. */
-  readonly restored: boolean;
+  /** `restore`: from the function's snapshot. */
+  readonly by: 'spare' | 'boot' | 'restore';
+  /** Of a restore: bytes that each cache tier served to it, where that is known. */
+  readonly tierBytes: Readonly<Record<string, number>> | null;
 }
 
 /** What all boxes of one sandbox share, one after the other: code and layers, and a scratch. */
@@ -49,7 +51,7 @@ export class Premises {
       if (link !== null) {
         onLink(link);
         if (!link.alive) throw new Error('the box ended while it was restored');
-        return { link, extensions: [], restored: true };
+        return { link, extensions: [], by: 'restore', tierBytes: null };
       }
     }
     const starts = options.runtimes.startVariables(spec, code.libraries);
@@ -57,13 +59,13 @@ export class Premises {
     // Both to their end: what there is must be found and cleared away when there is not the other.
     const [box, scratch] = await Promise.allSettled([this.#around.box(spec, held), this.#room()]);
     if (box.status === 'rejected') throw box.reason;
-    const link = box.value;
+    const { link, spare } = box.value;
     onLink(link);
     if (scratch.status === 'rejected') throw scratch.reason;
     if (!link.alive) throw new Error('the box ended while it waited');
     await link.box.bind(this.#binding(code, scratch.value));
     if (extensions.length > 0) link.crew = await link.box.crew();
-    return { link, extensions, restored: false };
+    return { link, extensions, by: spare ? 'spare' : 'boot', tierBytes: null };
   }
 
   async leave(): Promise<void> {

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { SandboxId } from '../kernel/ids.js';
+import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { frameType } from '../wire/channel/frames.js';
+import type { InvocationOutcome } from '../wire/invocation.js';
 import { FakeDriver } from './fake/driver.js';
 import { makeInvocation, makeSpec, World } from './fake/world.js';
 
@@ -205,6 +206,61 @@ test('spares: booted, frozen, taken, refilled, not for start variables, dropped 
   await world.stop(id);
   await world.worker.close();
   assert.ok(driver.boxes.every((box) => box.killed));
+});
+
+test("a sandbox's life is told with its invocations", async () => {
+  const runOf = (outcome: InvocationOutcome) =>
+    outcome.kind === 'refused' || outcome.run === undefined ? assert.fail(outcome.kind) : outcome.run;
+  const types: (string | undefined)[] = [];
+  let inits = 0;
+  const driver = new FakeDriver({
+    onInit(box, { env }) {
+      types.push(env.AWS_LAMBDA_INITIALIZATION_TYPE);
+      inits += 1;
+      if (inits === 2) box.say(frameType.initError, '{"errorType":"Runtime.Unhappy"}');
+      else box.say(frameType.initDone);
+    },
+    onInvoke(box, _header, payload) {
+      if (payload.length > 2) box.say(frameType.response, payload);
+      else if (payload.length > 0) box.say(frameType.error, '{"errorType":"RangeError"}');
+      else box.exit({ code: 1 });
+    },
+  });
+  const world = new World(driver, { sparesPerRuntime: 1, workerId: 'w' as WorkerId });
+  const fromMs = Date.now();
+  const id = await world.start(spec, 'provisioned');
+  const first = runOf(await world.invoke(id, makeInvocation(spec)));
+  const { life } = first;
+  const { workerId, sandboxId, origin, box, initStatus, tierBytes, logStream } = life;
+  assert.deepEqual(
+    { workerId, sandboxId, origin, box, initStatus, tierBytes },
+    { workerId: 'w', sandboxId: id, origin: 'provisioned', box: 'boot', initStatus: 'success', tierBytes: null },
+  );
+  assert.ok(world.logs.streams[0]!.endsWith(` ${logStream}`));
+  const times = [fromMs, life.startedMs, life.boxedMs!, life.initializedMs!, first.startedMs, Date.now()];
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
+  assert.ok(first.initMs! >= 0 && first.durationMs >= 0);
+  assert.deepEqual([first.status, first.errorType, first.restoreMs, first.memoryPeakMib], ['success', null, null, 36]);
+  const failed = runOf(await world.invoke(id, makeInvocation(spec, { payload: Buffer.from('{}') })));
+  assert.equal(failed.life, life, 'one object per sandbox');
+  assert.deepEqual([failed.status, failed.errorType, failed.initMs], ['error', 'RangeError', null]);
+  const ended = runOf(await world.invoke(id, makeInvocation(spec, { payload: Buffer.alloc(0) })));
+  assert.deepEqual([ended.status, ended.errorType, life.invocations], ['error', 'Runtime.ExitError', 3]);
+
+  await world.worker.spared();
+  const again = await world.start(spec);
+  const inside = runOf(await world.invoke(again, makeInvocation(spec)));
+  assert.ok(inside.initInsideMs! >= 0 && inside.initInsideMs! <= inside.durationMs);
+  assert.deepEqual([inside.initMs, inside.life.box, inside.life.origin], [null, 'spare', 'demand']);
+  assert.deepEqual([inside.life.initStatus, inside.life.invocations], ['success', 1]);
+  assert.ok(inside.life.initializedMs! <= inside.startedMs, 'inside the invocation, at last');
+  assert.deepEqual(types, ['provisioned-concurrency', 'on-demand', 'on-demand']);
+  assert.ok(world.events.includes('ready to initialize'));
+  assert.deepEqual((await world.invoke('none' as SandboxId, makeInvocation(spec))).kind, 'refused');
+  await world.worker.close();
 });
 
 test('refusals: unknown, busy, old epoch; shutdown cuts off what runs', async () => {

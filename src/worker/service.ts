@@ -3,6 +3,7 @@ import { InvariantError } from '../kernel/assert.js';
 import type { SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
+import type { StartOrigin } from '../wire/start.js';
 import { Alarms } from './alarms.js';
 import { Captures } from './capture/captures.js';
 import { Clones, clonesMax } from './clones.js';
@@ -77,9 +78,12 @@ class Worker implements WorkerService {
       options,
       clock,
       events,
-      box: async (spec, held) =>
-        (held ? null : this.#spares.take(spec.runtime, spec)) ??
-        this.#spares.boot(spec.runtime, held, { account: spec.account, memoryMib: spec.memoryMib }),
+      box: async (spec, held) => {
+        const spare = held ? null : this.#spares.take(spec.runtime, spec);
+        if (spare !== null) return { link: spare, spare: true };
+        const { runtime, account, memoryMib } = spec;
+        return { link: await this.#spares.boot(runtime, held, { account, memoryMib }), spare: false };
+      },
       boxId,
       closing: () => this.#closing !== null,
       arm: (sandbox, atMs) => this.#alarms.set(sandbox, atMs),
@@ -98,11 +102,11 @@ class Worker implements WorkerService {
     this.#clones = new Clones(this.#around, fits, clones);
   }
 
-  start(sandboxId: SandboxId, spec: FunctionSpec): void {
+  start(sandboxId: SandboxId, spec: FunctionSpec, origin: StartOrigin = 'demand'): void {
     const { memoryMib, sandboxesMax, events } = this.#options;
     if (this.#sandboxes.has(sandboxId)) throw new InvariantError(`sandbox ${sandboxId} started twice`);
     const open = this.#closing === null && this.#sandboxes.size < sandboxesMax;
-    const clone = open ? this.#clones.take(sandboxId, spec) : null;
+    const clone = open ? this.#clones.take(sandboxId, spec, origin) : null;
     // What waits is only there to be useful: functions come first.
     const neededMib = this.#neededMib(spec);
     const drop = () => this.#waiting?.drop() || this.#clones.drop() || this.#spares.drop();
@@ -119,7 +123,7 @@ class Worker implements WorkerService {
       setImmediate(() => events.onGone(sandboxId, problem));
       return;
     }
-    const sandbox = clone ?? new LiveSandbox(sandboxId, spec, this.#around);
+    const sandbox = clone ?? new LiveSandbox(sandboxId, spec, this.#around, null, origin);
     this.#sandboxes.set(sandboxId, sandbox);
     this.#sandboxMib += neededMib;
     if (clone === null) sandbox.order('start');

@@ -11,7 +11,7 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly events: WorkerEvents;
   /** A spare, or a box booted now; `held`: one whose runtime waits to be started with the function's variables. */
-  box(spec: FunctionSpec, held: boolean): Promise<BoxLink>;
+  box(spec: FunctionSpec, held: boolean): Promise<{ readonly link: BoxLink; readonly spare: boolean }>;
   /** For a box that is restored instead. */
   boxId(): string;
   /** Everything ends: what fails now says nothing. */

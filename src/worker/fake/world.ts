@@ -5,6 +5,7 @@ import type { Clock } from '../../kernel/ports/clock.js';
 import type { LogSink } from '../../kernel/ports/logs.js';
 import { type FunctionSpec, textLogging } from '../../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../../wire/invocation.js';
+import type { StartOrigin } from '../../wire/start.js';
 import type { SandboxDriver } from '../sandbox/driver.js';
 import {
   type CodeSource,
@@ -130,8 +131,8 @@ export class World {
         hex: (count) => randomBytes(count).toString('hex'),
       },
       events: {
-        onReady: (id) => {
-          this.events.push('ready');
+        onReady: (id, initialized) => {
+          this.events.push(initialized ? 'ready' : 'ready to initialize');
           this.#ready.get(id)?.(null);
         },
         onIdle: (_id, epoch) => void this.events.push(`idle ${epoch}`),
@@ -149,12 +150,12 @@ export class World {
   }
 
   /** Resolves with the sandbox once it is ready; rejects with the problem. */
-  start(spec: FunctionSpec): Promise<SandboxId> {
+  start(spec: FunctionSpec, origin?: StartOrigin): Promise<SandboxId> {
     this.#sandboxes += 1;
     const id = `s${this.#sandboxes}` as SandboxId;
     return new Promise((resolve, reject) => {
       this.#ready.set(id, (problem) => (problem === null ? resolve(id) : reject(new Error(problem))));
-      this.worker.start(id, spec);
+      this.worker.start(id, spec, origin);
     });
   }
 

@@ -1,4 +1,5 @@
 import type { LoggingSpec } from '../../wire/functionspec.js';
+import type { InitializationType } from '../../wire/start.js';
 import type { InvocationFigures, PlatformLine } from '../messages.js';
 import type { LineFacts } from './loglines.js';
 
@@ -129,8 +130,11 @@ export function billedMs({ durationMs, initMs, restore }: InvocationFigures): nu
   return Math.ceil(durationMs + (initMs ?? 0)) + (restore?.billedMs ?? 0);
 }
 
-function initializationType({ snapStart }: { readonly snapStart?: boolean }): string {
-  return snapStart === true ? 'snap-start' : 'on-demand';
+function initializationType(line: {
+  readonly snapStart?: boolean;
+  readonly provisioned?: boolean;
+}): InitializationType {
+  return line.snapStart === true ? 'snap-start' : line.provisioned === true ? 'provisioned-concurrency' : 'on-demand';
 }
 
 function statusOf({ status, errorType }: InvocationFigures): { readonly status: string; readonly errorType?: string } {

@@ -125,7 +125,7 @@ export class MachineRuntimes implements Runtimes {
   }
 
   functionEnvironment(spec: FunctionSpec, sandbox: SandboxDetails): Readonly<Record<string, string>> {
-    if (sandbox.initializationType === 'on-demand') return functionEnvironment(spec, sandbox, this.#credentials(spec));
+    if (sandbox.initializationType !== 'snap-start') return functionEnvironment(spec, sandbox, this.#credentials(spec));
     const offered = this.containerCredentials(spec);
     const uri = credentialsUri(sandbox.runtimeApi);
     return functionEnvironment(spec, sandbox, offered === null ? null : { uri, token: offered.token });

@@ -91,6 +91,16 @@ test('what starts from a snapshot asks for its credentials, and knows no log str
   }
 });
 
+test('a provisioned sandbox knows what it is; all else is as on demand', () => {
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c' };
+  const type = 'AWS_LAMBDA_INITIALIZATION_TYPE';
+  const onDemand = functionEnvironment(spec('python3.12'), sandbox, credentials);
+  const initializationType = 'provisioned-concurrency';
+  const made = functionEnvironment(spec('python3.12'), { ...sandbox, initializationType }, credentials);
+  assert.equal(onDemand[type], 'on-demand');
+  assert.deepEqual(made, { ...onDemand, [type]: initializationType });
+});
+
 test('the user replaces defaults, never what is reserved', () => {
   const made = functionEnvironment(
     spec('nodejs20.x', { LANG: 'de_DE.UTF-8', MINE: '1', AWS_REGION: 'nowhere' }),

@@ -89,7 +89,7 @@ function reserved(
     AWS_LAMBDA_FUNCTION_VERSION: spec.version,
     AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
     // Every sandbox of a snapshot has a log stream of its own (developer guide, "Monitoring for Lambda SnapStart").
-    ...(sandbox.initializationType === 'on-demand' && {
+    ...(sandbox.initializationType !== 'snap-start' && {
       AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
       AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
     }),

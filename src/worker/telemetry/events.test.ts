@@ -139,8 +139,21 @@ test('a restore: three events, and its figures in the first report', () => {
   assert.deepEqual([restoreDurationMs, billedRestoreDurationMs, billedDurationMs], [70.87, 13, 26]);
 });
 
-test('the init of a publication is of type snap-start', () => {
+test('an init names its type: of a publication, of a provisioned sandbox', () => {
   const spelling = new EventSpelling();
-  const [start] = told(spelling.platform({ kind: 'init-start', snapStart: true }, factsAt(1000)));
-  assert.equal(start.record.initializationType, 'snap-start');
+  const ended = { kind: 'init-report', initMs: 5, phase: 'init', status: 'success', errorType: null } as const;
+  for (const [of, type] of [
+    [{ snapStart: true }, 'snap-start'],
+    [{ provisioned: true }, 'provisioned-concurrency'],
+    [{}, 'on-demand'],
+  ] as const) {
+    const lines: PlatformLine[] = [
+      { kind: 'init-start', ...of },
+      { ...ended, ...of },
+    ];
+    const types = lines.flatMap((line) =>
+      told(spelling.platform(line, factsAt(1000))).map(({ record }) => record.initializationType),
+    );
+    assert.deepEqual(types, [type, type, type]);
+  }
 });
