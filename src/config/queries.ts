@@ -1,6 +1,6 @@
 import type { StopReason } from '../assignment/messages.js';
 import { assert } from '../kernel/assert.js';
-import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
+import type { AccountId, PoolKey, Region, VersionKey } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import type { Blob } from '../kernel/ports/blob.js';
 import type { Clock } from '../kernel/ports/clock.js';
@@ -231,9 +231,27 @@ export class ConfigQueries {
     return this.engine.table.committed(account, region);
   }
 
-  /** Provisioned concurrency of a function (`ACCOUNT/REGION/NAME`) without a reservation; else 0. The hot path. */
-  provisionedOf(functionKey: string): number {
-    return this.engine.table.provisioned(functionKey);
+  /** Provisioned concurrency of a function without a reservation; else 0. The hot path of accounts that have any. */
+  provisionedOf({ account, region, functionName }: Pick<FunctionSpec, 'account' | 'region' | 'functionName'>): number {
+    return this.engine.table.provisioned({ account, region, name: functionName });
+  }
+
+  /** What invocations of the version run now; null: there is no such version, or it is not active. */
+  specOfVersion(key: VersionKey): FunctionSpec | null {
+    const [account, region, name, version] = key.split('/') as [AccountId, Region, string, string];
+    const state = this.engine.table.state({ account, region, name });
+    const record = state?.versions.get(version);
+    return state === null || record?.state !== 'Active' ? null : specOf(state.record, record);
+  }
+
+  /** What the function's tags say of its policies: names, or `off`. What they do not say is left out. */
+  policyChoice(key: VersionKey): { readonly keepAlive?: string; readonly forecast?: string } {
+    const [account, region, name] = key.split('/') as [AccountId, Region, string];
+    const tags = this.engine.table.state({ account, region, name })?.record.tags ?? {};
+    const off = tags['hearth:proactive'] === 'off' ? 'off' : undefined;
+    const keepAlive = off ?? tags['hearth:keep-alive'];
+    const forecast = off ?? tags['hearth:forecast'];
+    return { ...(keepAlive === undefined ? {} : { keepAlive }), ...(forecast === undefined ? {} : { forecast }) };
   }
 
   get functionCount(): number {

@@ -4,7 +4,7 @@ import { withFolder } from '../../test/contract/folder.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { FunctionId } from './messages.js';
 import { Succession, successionMsMax } from './succession.js';
-import { active, caller, codeOf, create, opened, resolve, value, within } from './testservice.js';
+import { active, call, caller, codeOf, create, opened, resolve, value, within } from './testservice.js';
 
 const f = { FunctionName: 'f' };
 
@@ -107,5 +107,19 @@ it(
     end();
     await create(service, 'g');
     assert.equal(told.length, before + 1);
+  }),
+);
+
+it(
+  'says what a version runs now, and what tags say of its policies',
+  within(async (service) => {
+    const spec = await create(service, 'f', { Tags: { 'hearth:keep-alive': 'histogram' } });
+    const key = spec.versionKey;
+    assert.deepEqual(service.specOfVersion(key), spec);
+    assert.equal(service.specOfVersion(key.replace('$LATEST', '1') as typeof key), null);
+    assert.deepEqual(service.policyChoice(key), { keepAlive: 'histogram' });
+    const tag = { Resource: spec.functionArn, Tags: { 'hearth:proactive': 'off' } };
+    value(await call(service, 'TagResource', tag));
+    assert.deepEqual(service.policyChoice(key), { keepAlive: 'off', forecast: 'off' });
   }),
 );

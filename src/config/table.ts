@@ -137,11 +137,11 @@ export class FunctionTable {
 
   #commit(scope: string, before: Committed, after: Committed): void {
     if (before.reserved === after.reserved && before.provisioned === after.provisioned) return;
-    const { reserved, provisioned } = this.#committed.get(scope) ?? nothingCommitted;
-    this.#committed.set(scope, {
-      reserved: reserved + after.reserved - before.reserved,
-      provisioned: provisioned + after.provisioned - before.provisioned,
-    });
+    const all = this.#committed.get(scope) ?? nothingCommitted;
+    const reserved = all.reserved + after.reserved - before.reserved;
+    const provisioned = all.provisioned + after.provisioned - before.provisioned;
+    if (reserved === 0 && provisioned === 0) this.#committed.delete(scope);
+    else this.#committed.set(scope, { reserved, provisioned });
   }
 
   /** Null: there is no such URL. */
@@ -200,6 +200,8 @@ export class FunctionTable {
 
   /** By all functions of account and region together. */
   committed(account: AccountId, region: Region): Committed {
+    // The hot path, and few installations have any.
+    if (this.#committed.size === 0) return nothingCommitted;
     return this.#committed.get(`${account}/${region}`) ?? nothingCommitted;
   }
 
@@ -210,9 +212,9 @@ export class FunctionTable {
     return all.reserved - own.reserved + all.provisioned - own.provisioned;
   }
 
-  /** Of the function (`ACCOUNT/REGION/NAME`), without a reservation; else 0. */
-  provisioned(functionKey: string): number {
-    return this.#entries.get(functionKey)?.committed.provisioned ?? 0;
+  /** Of the function, without a reservation; else 0. */
+  provisioned(id: FunctionId): number {
+    return this.#entries.get(functionKey(id))?.committed.provisioned ?? 0;
   }
 
   /** Null: no such function. The hot path: two map lookups once the route is known. */

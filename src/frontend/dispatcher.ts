@@ -54,8 +54,8 @@ function refusal(reason: RefuseReason, problem: string | null): ApiFailure {
 export interface Commitments {
   /** By all functions of account and region: reserved, and provisioned without a reservation. */
   committed(account: AccountId, region: Region): { readonly reserved: number; readonly provisioned: number };
-  /** By one function (`ACCOUNT/REGION/NAME`) without a reservation; else 0. */
-  provisionedOf(functionKey: string): number;
+  /** By the one function, provisioned without a reservation; else 0. */
+  provisionedOf(spec: FunctionSpec): number;
 }
 
 /** Why a function's sandboxes cannot start, where its own settings are the reason. Asked only after one could not. */
@@ -74,7 +74,6 @@ export class InvocationDispatcher implements Dispatcher {
 
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
     const { spec, requestId } = invocation;
-    const functionKey = `${spec.account}/${spec.region}/${spec.functionName}`;
     const inAccount = this.commitments.committed(spec.account, spec.region);
     const [effect] = this.counting.step({
       kind: 'admit',
@@ -82,10 +81,10 @@ export class InvocationDispatcher implements Dispatcher {
       requestId,
       account: spec.account,
       region: spec.region,
-      functionKey,
+      functionKey: `${spec.account}/${spec.region}/${spec.functionName}`,
       reserved: spec.reservedConcurrency,
       reservedInAccount: inAccount.reserved,
-      provisioned: inAccount.provisioned === 0 ? 0 : this.commitments.provisionedOf(functionKey),
+      provisioned: inAccount.provisioned === 0 ? 0 : this.commitments.provisionedOf(spec),
       provisionedInAccount: inAccount.provisioned,
     });
     assert(effect !== undefined, 'counting answers every admission');

@@ -116,14 +116,14 @@ async function standings(service: ConfigService, pools: Map<PoolKey, Provisioned
   assert.deepEqual(statusOf(await get()), ['FAILED', 'FUNCTION_ERROR_INIT_FAILURE']);
   // Provisioned concurrency without a reservation is nobody else's.
   assert.deepEqual(service.committed(caller.account, caller.region), { reserved: 0, provisioned: 5 });
-  assert.equal(service.provisionedOf('111111111111/us-east-1/f'), 5);
+  assert.equal(service.provisionedOf({ ...caller, functionName: 'f' }), 5);
   const unreserved = async () =>
     value(await call(service, 'GetAccountSettings', {})).AccountLimit?.UnreservedConcurrentExecutions;
   assert.equal(await unreserved(), 995);
   const reserve = { FunctionName: 'f', ReservedConcurrentExecutions: 20 };
   value(await call(service, 'PutFunctionConcurrency', reserve));
   assert.equal(await unreserved(), 980);
-  assert.equal(service.provisionedOf('111111111111/us-east-1/f'), 0);
+  assert.equal(service.provisionedOf({ ...caller, functionName: 'f' }), 0);
   await create(service, 'g', { Publish: true });
   assert.ok(!(await put(service, 'g', '1', 881)).ok);
   value(await put(service, 'g', '1', 880));
