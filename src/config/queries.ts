@@ -214,9 +214,12 @@ export class ConfigQueries {
   }
 
   /** The role that a version's function acts as. Null: the version is gone. */
-  roleOf({ account, region, functionName, version }: FunctionSpec): string | null {
+  roleOf({ account, region, functionName, version, generation }: FunctionSpec): string | null {
     const record = this.engine.table.state({ account, region, name: functionName })?.versions.get(version);
-    return record === undefined ? null : running(record).settings.role;
+    if (record === undefined) return null;
+    // During an update both are at work: what is to be replaced, and what is to replace it.
+    const now = running(record);
+    return (now.generation === generation ? now : record).settings.role;
   }
 
   /** How many sandboxes of which versions shall always be there: a pool each, with what runs in it. */

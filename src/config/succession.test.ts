@@ -4,7 +4,7 @@ import { withFolder } from '../../test/contract/folder.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { FunctionId } from './messages.js';
 import { Succession, successionMsMax } from './succession.js';
-import { active, call, caller, codeOf, create, opened, resolve, value, within } from './testservice.js';
+import { active, call, caller, codeOf, create, opened, resolve, role, value, within } from './testservice.js';
 
 const f = { FunctionName: 'f' };
 
@@ -40,6 +40,21 @@ it(
     assert.notEqual(now.codeSha256Hex, old.codeSha256Hex);
     assert.deepEqual(superseded, [old.pool]);
     assert.equal(value(await service.getFunctionConfiguration(caller, f)).LastUpdateStatus, 'Successful');
+  }),
+);
+
+it(
+  'during an update, what is to be replaced and what is to replace it act as their own roles',
+  within(async (service) => {
+    const old = await create(service, 'f');
+    const roles: (string | null)[] = [];
+    service.onSuccession(async (_, to) => {
+      roles.push(service.roleOf(old), service.roleOf(to));
+    });
+    const becomes = active(service);
+    value(await service.updateFunctionConfiguration(caller, { ...f, Role: `${role}2` }));
+    assert.equal(service.roleOf(await becomes), `${role}2`);
+    assert.deepEqual(roles, [role, `${role}2`]);
   }),
 );
 

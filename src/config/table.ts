@@ -350,6 +350,6 @@ export function specOf(
         ? null
         : snapshotId({ id, version: record.version, generation }),
     reservedConcurrency: id.reserved,
-    recursiveLoop: id.recursiveLoop ?? 'Terminate',
+    ...(id.recursiveLoop === 'Allow' ? { recursiveLoop: id.recursiveLoop } : {}),
   });
 }
