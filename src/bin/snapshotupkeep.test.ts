@@ -60,6 +60,7 @@ describe('what deleted functions leave', { skip, timeout: 120_000 }, () => {
       clock,
       place: async () => nothing(),
       prepared: async () => nothing(),
+      tiers: async () => nothing(),
       unprepare: () => {},
       current: nothing,
       box: nothing,

@@ -2,6 +2,7 @@ import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { RunFacts, SandboxLife, StartOrigin } from '../wire/start.js';
 import type { InvocationEnd, InvocationFigures, PlatformLine } from './messages.js';
+import type { Box } from './sandbox/driver.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -38,11 +39,15 @@ export class Life {
   }
 
   /** A box is there. Only the first one is told of: later ones belong to the invocation that they are made in. */
-  boxed(box: NonNullable<SandboxLife['box']>, tierBytes: SandboxLife['tierBytes']): void {
+  boxed(box: NonNullable<SandboxLife['box']>): void {
     if (this.#told.boxedMs !== null) return;
     this.#told.boxedMs = this.#clock.nowMs();
     this.#told.box = box;
-    this.#told.tierBytes = tierBytes;
+  }
+
+  /** It can serve. `box`: the first one, or none any more. */
+  async ready(box: Box | null): Promise<void> {
+    if (this.#told.box === 'restore') this.#told.tierBytes = (await box?.tierBytes?.()) ?? null;
   }
 
   /** An invocation came. */

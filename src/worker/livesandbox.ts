@@ -204,8 +204,8 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
     return this.#host!.serve(request, connection);
   }
 
-  onBoxed({ by, tierBytes }: BoundBox): void {
-    this.#life.boxed(by, tierBytes);
+  onBoxed({ by }: BoundBox): void {
+    this.#life.boxed(by);
   }
 
   onExit(exit: BoxExit, failure = failureOf(exit, this.#host?.reported)): void {
@@ -300,6 +300,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
         // A figure for a first invocation that ends with its process.
         this.#peak.of(this.#link?.box, this.#now());
         this.#rest();
+        void this.#life.ready(this.#link?.box ?? null);
         this.#around.wanted(this.spec);
         this.#around.events.onReady(this.id, effect.initialized);
         break;

@@ -15,8 +15,6 @@ export interface BoundBox {
   readonly extensions: readonly LaunchedProgram[];
   /** `restore`: from the function's snapshot. */
   readonly by: 'spare' | 'boot' | 'restore';
-  /** Of a restore: bytes that each cache tier served to it, where that is known. */
-  readonly tierBytes: Readonly<Record<string, number>> | null;
 }
 
 /** What all boxes of one sandbox share, one after the other: code and layers, and a scratch. */
@@ -51,7 +49,7 @@ export class Premises {
       if (link !== null) {
         onLink(link);
         if (!link.alive) throw new Error('the box ended while it was restored');
-        return { link, extensions: [], by: 'restore', tierBytes: null };
+        return { link, extensions: [], by: 'restore' };
       }
     }
     const starts = options.runtimes.startVariables(spec, code.libraries);
@@ -65,7 +63,7 @@ export class Premises {
     if (!link.alive) throw new Error('the box ended while it waited');
     await link.box.bind(this.#binding(code, scratch.value));
     if (extensions.length > 0) link.crew = await link.box.crew();
-    return { link, extensions, by: spare ? 'spare' : 'boot', tierBytes: null };
+    return { link, extensions, by: spare ? 'spare' : 'boot' };
   }
 
   async leave(): Promise<void> {

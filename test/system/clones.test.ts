@@ -102,6 +102,25 @@ for (const renewed of [true, false]) {
 
     for (const [index, { runtime }] of functions.entries()) {
       if (renewed) {
+        it(`${runtime}: the first restore tells what each cache tier served to it`, {
+          timeout: deadlineMs,
+        }, async () => {
+          const functionName = `told-${index}`;
+          const { handler } = functions[index]!;
+          const over = { functionName, runtime, handler, version: '1', snapshot: functionName, timeoutMs: 60_000 };
+          const spec = makeSpec(over);
+          assert.deepEqual(await world.worker.capture(spec), { kind: 'captured' });
+          const id = await world.start(spec);
+          const outcome = await world.invoke(id, makeInvocation(spec));
+          assert.ok(outcome.kind === 'success' && outcome.run !== undefined);
+          const { life, restoreMs } = outcome.run;
+          assert.equal(life.box, 'restore');
+          assert.ok(restoreMs! > 0);
+          assert.ok(life.tierBytes !== null);
+          assert.deepEqual(Object.keys(life.tierBytes), ['memory', 'disk', 'origin']);
+          assert.ok(Object.values(life.tierBytes).reduce((sum, bytes) => sum + bytes, 0) > 0);
+          await world.stop(id);
+        });
         it(`${runtime}: no value comes twice`, { timeout: deadlineMs }, async () => {
           const found = await drawn(world, index, clones);
           assert.ok(Object.keys(found[0]!).length >= 7);

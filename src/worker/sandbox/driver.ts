@@ -112,6 +112,11 @@ export interface Box {
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
+  /**
+   * Of a restored box, as soon as its hooks have run: bytes that each cache tier (`memory`, `disk`, `l2`, `origin`) served
+   * to it. Null where that cannot be told; absent: there are none. Never rejects.
+   */
+  tierBytes?(): Promise<Readonly<Record<string, number>> | null>;
   /** The first invocation is over, however it went: what a start needs has been touched. Idempotent. */
   settled?(): void;
   /**

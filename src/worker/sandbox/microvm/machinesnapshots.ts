@@ -12,12 +12,14 @@ import type { Preparation, PreparedMachines } from './preparedmachines.js';
 import { type MachinePlace, type MachineRuntime, type Running, renew } from './running.js';
 import { DriveScratch } from './scratch.js';
 import { shapeOf } from './shape.js';
+import type { TierWatch, WatchedStart } from './tierwatch.js';
 
 export interface SnapshotsWorld {
   readonly store: SnapshotStore;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly place: () => Promise<MachinePlace>;
   readonly prepared: () => Promise<PreparedMachines>;
+  readonly tiers: () => Promise<TierWatch>;
   /** Machines that wait for this snapshot are ended. */
   readonly unprepare: (record: SnapshotRecord) => void;
   /** Whether this is the image that the runtime starts with now. */
@@ -94,16 +96,23 @@ export class MachineSnapshots implements FunctionSnapshots {
     const { scratch, memoryMib } = binding;
     if (!(scratch instanceof DriveScratch)) throw new DriverError('the scratch space is of another driver');
     const release = this.world.reserve(boxId);
+    let start: WatchedStart | null = null;
     try {
       const prepared = await this.world.prepared();
+      const watched = (await this.world.tiers()).watch();
+      start = watched;
       const running = await prepared.start(boxId, this.#preparation(record));
       const { code, layers } = running.mounted;
       scratch.path = running.drives.scratchPath;
-      return this.world.box(boxId, running, {
+      const box = this.world.box(boxId, running, {
         ...{ code: code!, layers, scratch, memoryMib },
         account: record.account,
       });
+      box.tierBytes = () => watched.tell();
+      void box.exited.then(watched.end);
+      return box;
     } catch (error) {
+      start?.end();
       release();
       throw error instanceof DriverError ? error : new DriverError((error as Error).message);
     }

@@ -14,6 +14,7 @@ import {
 } from '../driver.js';
 import { alive, type Running } from './running.js';
 import { DriveScratch, type Scratches } from './scratch.js';
+import type { TierBytes } from './tierwatch.js';
 
 /** Mounting three drives takes a guest some milliseconds; emulated and on a busy machine some hundred. */
 const attachMsMax = 30 * secondMs;
@@ -49,6 +50,7 @@ export class MicroVmBox implements Box {
   readonly layersRoot = '/opt';
   readonly environment = {};
   readonly exited: Promise<BoxExit>;
+  tierBytes?: () => Promise<TierBytes | null>;
   #exit: (exit: BoxExit) => void = () => {};
   #over = false;
   #frozen = false;

@@ -35,6 +35,7 @@ import {
 } from './running.js';
 import { Scratches } from './scratch.js';
 import { boxOwnMib, memoryClassesMib, memoryClassOf, shapeOf, spareMemoryMibMax } from './shape.js';
+import { TierWatch } from './tierwatch.js';
 
 /** Boxes of one driver alive at once: the monitor's 512 machines (user ids, memory) but for those that are prepared. */
 const boxesMax = 512 - preparedMax;
@@ -62,6 +63,7 @@ interface Age {
   readonly fs: SparseFs;
   readonly place: MachinePlace;
   readonly prepared: PreparedMachines;
+  readonly tiers: TierWatch;
 }
 
 /** Sandboxes that are virtual machines, started from snapshots whose bytes arrive on demand. Grade `microvm`. */
@@ -102,6 +104,7 @@ export class MicroVmDriver implements SandboxDriver {
       clock,
       place: () => this.#place(),
       prepared: async () => (await this.#current()).prepared,
+      tiers: async () => (await this.#current()).tiers,
       unprepare: (record) => this.#unprepare(record),
       current: (runtime) => (this.#runtimes.get(runtime.name)?.imageId ?? runtime.imageId) === runtime.imageId,
       box: (id, running, attached) => this.#box(id, running, attached),
@@ -245,9 +248,10 @@ export class MicroVmDriver implements SandboxDriver {
     urgent: boolean,
   ): Promise<Running> {
     for (let attempt = 1; ; attempt++) {
-      const { place, prepared } = await this.#current();
+      const { place, prepared, tiers } = await this.#current();
       const wish = this.#wish(place, memoryClassMib, launch, image);
       const record = await this.#layers.take(wish);
+      const started = tiers.begin();
       try {
         const contents = { runtime: image, code: null, layers: null, tenant };
         const load = async () => ({
@@ -266,6 +270,8 @@ export class MicroVmDriver implements SandboxDriver {
           prepared.forget(record);
           this.#layers.broken(wish);
         }
+      } finally {
+        started();
       }
     }
   }
@@ -310,7 +316,7 @@ export class MicroVmDriver implements SandboxDriver {
         vmm.prepare === undefined ? 0 : preparedMax,
       );
       this.#prepared = prepared;
-      const age = { fs, place, prepared };
+      const age = { fs, place, prepared, tiers: new TierWatch(() => fs.metrics()) };
       begun = this.#age;
       void fs.ended.then((reason) => {
         if (this.#age === begun) this.#age = null;
