@@ -1,0 +1,91 @@
+import type { PoolKey, VersionKey } from '../kernel/ids.js';
+import type { AnyForecast, AnyKeepAlive } from './policies/catalog.js';
+import type { KeepDecision } from './policies/policy.js';
+
+/** One pool of a version: what was seen in the last sample, and what assignment was told. */
+export interface PlannedPool {
+  readonly pool: PoolKey;
+  /** Number of the last sample it was in. */
+  sample: number;
+  /** Assignment keeps its idle sandboxes so long; null: as configured. */
+  toldMs: number | null;
+}
+
+/** All that is known of one function version. At most 4 KiB: a histogram of 480 B, a day's minutes of 2,880 B, the rest. */
+export interface Plan {
+  readonly version: VersionKey;
+  memoryMib: number;
+  /** How long a start takes, as of late. */
+  startMs: number;
+  keepAlive: AnyKeepAlive | null;
+  keepState: unknown;
+  forecast: AnyForecast | null;
+  forecastState: unknown;
+  decision: KeepDecision | null;
+
+  /** Sums over its pools in sample number `sample`. */
+  sample: number;
+  busy: number;
+  peak: number;
+  arrivals: number;
+  idle: number;
+  /** Idle ones that nobody may let go. */
+  idleProvisioned: number;
+  /** Sandboxes that exist or are on their way. */
+  have: number;
+  pools: PlannedPool[];
+
+  /** In use in its last sample. */
+  inUse: boolean;
+  /** Epoch ms; -1: not yet. */
+  usedMs: number;
+  /** Number of the slot it was seen in last, and largest concurrency in it. */
+  slot: number;
+  slotPeak: number;
+  /** Until then its idle sandboxes go, because memory is short. */
+  cutUntilMs: number;
+  /** Sandboxes asked for that nobody used yet, and since when. */
+  ahead: number;
+  aheadMs: number;
+  /** When idle time makes it worth having a sandbox again, and when the forecast wants to be asked again; Infinity: never. */
+  prewarmMs: number;
+  againMs: number;
+  /** When the list of due ones holds it; Infinity: it does not. */
+  listedMs: number;
+  forgotten: boolean;
+}
+
+export function newPlan(version: VersionKey, keepAlive: AnyKeepAlive | null, forecast: AnyForecast | null): Plan {
+  return {
+    version,
+    memoryMib: 0,
+    startMs: startMsDefault,
+    keepAlive,
+    keepState: keepAlive?.begin() ?? null,
+    forecast,
+    forecastState: forecast?.begin() ?? null,
+    decision: null,
+    sample: -1,
+    busy: 0,
+    peak: 0,
+    arrivals: 0,
+    idle: 0,
+    idleProvisioned: 0,
+    have: 0,
+    pools: [],
+    inUse: false,
+    usedMs: -1,
+    slot: -1,
+    slotPeak: 0,
+    cutUntilMs: Number.NEGATIVE_INFINITY,
+    ahead: 0,
+    aheadMs: 0,
+    prewarmMs: Number.POSITIVE_INFINITY,
+    againMs: Number.POSITIVE_INFINITY,
+    listedMs: Number.POSITIVE_INFINITY,
+    forgotten: false,
+  };
+}
+
+/** Until one was seen. Ours: a boot from a spare and the init of a function of medium size. */
+const startMsDefault = 250;
