@@ -183,6 +183,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sharedLibraries = new SharedLibraries();
   const fleet = new LocalFleet(new PlacementMachine(), clock);
   const worker = createWorker({
+    workerId,
     driver,
     runtimes,
     code: {
