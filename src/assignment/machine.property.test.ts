@@ -12,6 +12,7 @@ const commands = fc.array(
     kind: fc.constantFrom(
       ...(['acquire', 'acquire', 'acquire', 'released', 'released', 'ready', 'ready', 'gone', 'placed'] as const),
       ...(['placed', 'refused', 'lost', 'superseded', 'pressure', 'persisted', 'persisted', 'tick', 'report'] as const),
+      ...(['warm', 'provision', 'handover', 'keep', 'drain', 'ready-raw'] as const),
     ),
     sandbox: fc.integer({ min: 1, max: 12 }),
     other: fc.integer({ min: 1, max: 3 }),
@@ -26,6 +27,7 @@ class Observer {
   readonly unanswered = new Set<string>();
   readonly epochs = new Map<string, number>();
   readonly held = new Set<string>();
+  readonly handovers = new Set<string>();
   written = 0;
   durable = 0;
 
@@ -52,7 +54,10 @@ class Observer {
             (entry) => entry.kind === 'sandbox-created' && entry.sandboxId === effect.sandboxId,
           );
           assert.ok(at >= 0 && at < this.durable, 'started only once its creation is durable');
+          break;
         }
+        case 'handed-over':
+          assert.ok(this.handovers.delete(`${effect.from} ${effect.to}`), 'a handover is answered once');
       }
     }
   }
@@ -98,6 +103,27 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
           case 'ready':
             step({ kind: 'sandbox-ready', nowMs, sandboxId });
             break;
+          case 'ready-raw':
+            step({ kind: 'sandbox-ready', nowMs, sandboxId, initialized: false });
+            break;
+          case 'warm':
+            step({ kind: 'warm', nowMs, pool, memoryMib: 128, count: sandbox, trigger: 'forecast' });
+            break;
+          case 'provision':
+            step({ kind: 'provision', nowMs, pool, memoryMib: 128, count: sandbox % 4 });
+            break;
+          case 'handover': {
+            const to = `p@${(other % 3) + 1}` as PoolKey;
+            observer.handovers.add(`${pool} ${to}`);
+            step({ kind: 'handover', nowMs, from: pool, to, memoryMib: 128 });
+            break;
+          }
+          case 'keep':
+            step({ kind: 'keep', nowMs, pool, idleMsMax: other === 3 ? null : sandbox * 500 });
+            break;
+          case 'drain':
+            step({ kind: 'worker-drain', nowMs, workerId });
+            break;
           case 'gone':
             observer.held.delete(sandboxId);
             step({ kind: 'sandbox-gone', nowMs, sandboxId });
@@ -134,6 +160,8 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
       }
       step({ kind: 'tick', nowMs: nowMs + 5_000 });
       assert.equal(observer.unanswered.size, 0, 'everybody is answered in the end');
+      step({ kind: 'tick', nowMs: nowMs + 15_000 });
+      assert.equal(observer.handovers.size, 0, 'every handover ends');
       // A new leader that reads the journal comes to the same sandboxes as exist durably.
       const successor = new AssignmentMachine({ newSandboxId });
       const recovery = { entries: observer.journal, nextSequence: observer.written + 1, nowMs, survivors: true };

@@ -1,123 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
-import { AssignmentMachine } from './machine.js';
-import type { AssignmentEffect, AssignmentEntry, AssignmentInput } from './messages.js';
-import type { AssignmentOptions } from './options.js';
-
-type Untimed<T> = T extends unknown ? Omit<T, 'nowMs'> : never;
-
-/** A machine with a clock, names for sandboxes, and one line of text per effect. */
-class Bench {
-  nowMs = 1_000;
-  readonly machine: AssignmentMachine;
-  #sandboxes = 0;
-
-  constructor(options: Partial<AssignmentOptions> = {}) {
-    const newSandboxId = () => {
-      this.#sandboxes += 1;
-      return `s${this.#sandboxes}` as SandboxId;
-    };
-    this.machine = new AssignmentMachine({ newSandboxId, ...options });
-  }
-
-  step(input: Untimed<AssignmentInput>): string[] {
-    return this.machine.step({ ...input, nowMs: this.nowMs } as AssignmentInput).map(line);
-  }
-
-  acquire(request: string, pool = 'p@1', waitMs = 5_000): string[] {
-    const waitUntilMs = this.nowMs + waitMs;
-    return this.step({
-      kind: 'acquire',
-      requestId: request as RequestId,
-      pool: pool as PoolKey,
-      memoryMib: 128,
-      waitUntilMs,
-    });
-  }
-
-  placed(sandbox: string, worker = 'w1'): string[] {
-    return this.step({ kind: 'placed', sandboxId: sandbox as SandboxId, workerId: worker as WorkerId });
-  }
-
-  persisted(sequence: number): string[] {
-    return this.step({ kind: 'persisted', sequence });
-  }
-
-  ready(sandbox: string): string[] {
-    return this.step({ kind: 'sandbox-ready', sandboxId: sandbox as SandboxId });
-  }
-
-  released(sandbox: string, epoch: number): string[] {
-    return this.step({ kind: 'released', sandboxId: sandbox as SandboxId, epoch });
-  }
-
-  gone(sandbox: string): string[] {
-    return this.step({ kind: 'sandbox-gone', sandboxId: sandbox as SandboxId });
-  }
-
-  supersede(pool = 'p@1'): string[] {
-    return this.step({ kind: 'pool-superseded', pool: pool as PoolKey, reason: 'superseded' });
-  }
-
-  tick(afterMs: number): string[] {
-    this.nowMs += afterMs;
-    return this.step({ kind: 'tick' });
-  }
-
-  report(...sandboxes: [string, 'starting' | 'idle' | 'busy' | 'stopping', number][]): string[] {
-    return this.step({
-      kind: 'worker-report',
-      workerId: 'w1' as WorkerId,
-      sandboxes: sandboxes.map(([id, state, epoch]) => ({ sandboxId: id as SandboxId, state, epoch })),
-    });
-  }
-
-  /** Brings one more sandbox up to idle: its sequence in a journal that holds nothing else, and its number. */
-  warm(sequence: number, pool = 'p@1', worker = 'w1'): string {
-    const place = this.acquire(`warm${sequence}`, pool)[0] ?? '';
-    const sandbox = place.split(' ')[1]!;
-    this.placed(sandbox, worker);
-    this.persisted(sequence);
-    this.ready(sandbox);
-    this.released(sandbox, 1);
-    return sandbox;
-  }
-}
-
-function line(effect: AssignmentEffect): string {
-  switch (effect.kind) {
-    case 'grant':
-      return `grant ${effect.requestId} ${effect.sandboxId}/${effect.epoch} ${effect.warm ? 'warm' : 'cold'}`;
-    case 'refuse':
-      return `refuse ${effect.requestId} ${effect.reason}`;
-    case 'place':
-      return `place ${effect.sandboxId}`;
-    case 'start':
-      return `start ${effect.sandboxId} on ${effect.workerId}`;
-    case 'stop':
-      return `stop ${effect.sandboxId} ${effect.reason}`;
-    case 'forget':
-      return `forget ${effect.sandboxId}`;
-    case 'persist':
-      return `persist ${effect.sequence} ${effect.entries.map((entry) => entryLine(entry)).join(', ')}`;
-    case 'arm':
-      return `arm ${effect.atMs}`;
-    case 'trim':
-      return `trim ${effect.sequence}`;
-  }
-}
-
-function entryLine(entry: AssignmentEntry): string {
-  switch (entry.kind) {
-    case 'checkpoint':
-      return `checkpoint ${entry.term}`;
-    case 'pool-superseded':
-      return `superseded ${entry.pool}`;
-    default:
-      return `${entry.kind.slice('sandbox-'.length)} ${entry.sandboxId}`;
-  }
-}
+import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { AssignmentEntry } from './messages.js';
+import { Bench, line } from './testbench.js';
 
 test('golden trace: cold start, warm start, update, drain', () => {
   const bench = new Bench();
@@ -138,7 +23,7 @@ test('golden trace: cold start, warm start, update, drain', () => {
   assert.deepEqual(bench.gone('s1'), [], 'said twice');
 });
 
-test('eager assignment: the waiter takes what frees first, the new sandbox stays idle', () => {
+test('eager assignment: the freed one wins, the loser is proactive', () => {
   const bench = new Bench();
   bench.warm(1);
   assert.deepEqual(bench.acquire('r1'), ['grant r1 s1/2 warm']);
@@ -147,7 +32,7 @@ test('eager assignment: the waiter takes what frees first, the new sandbox stays
   bench.persisted(2);
   assert.deepEqual(bench.released('s1', 2), ['grant r2 s1/3 warm']);
   assert.deepEqual(bench.ready('s2'), []);
-  assert.deepEqual(bench.acquire('r3'), ['grant r3 s2/1 cold']);
+  assert.deepEqual(bench.acquire('r3'), ['grant r3 s2/1 proactive(eager-assignment)']);
 });
 
 test('waiters are served in their order, one new sandbox each', () => {
@@ -199,7 +84,7 @@ test('placement refuses: eviction of the least recently used makes room', () => 
   const pressure = { kind: 'memory-pressure', workerId: 'w1' as WorkerId, memoryMib: 100 } as const;
   assert.deepEqual(bench.step(pressure), ['stop s1 memory-pressure']);
   assert.deepEqual(bench.step(pressure), [], 'what is already going counts');
-  assert.deepEqual(bench.gone('s1'), ['persist 3 gone s1', 'place s4']);
+  assert.deepEqual(bench.gone('s1'), ['persist 3 gone s1', 'place s4', 'pool gone old@1']);
 });
 
 test('a starting sandbox that goes is replaced, until its waiter pays', () => {
@@ -210,7 +95,7 @@ test('a starting sandbox that goes is replaced, until its waiter pays', () => {
   assert.deepEqual(bench.gone('s1'), ['persist 2 gone s1', 'place s2']);
   bench.placed('s2');
   bench.persisted(3);
-  assert.deepEqual(bench.gone('s2'), ['persist 4 gone s2', 'refuse r1 start-failed']);
+  assert.deepEqual(bench.gone('s2'), ['persist 4 gone s2', 'refuse r1 start-failed', 'pool gone p@1']);
 });
 
 test('a lost worker: waiters get sandboxes elsewhere, releases from there mean nothing', () => {
@@ -221,7 +106,11 @@ test('a lost worker: waiters get sandboxes elsewhere, releases from there mean n
   bench.placed('s2');
   bench.persisted(2);
   const lost = { kind: 'worker-lost', workerId: 'w1' as WorkerId } as const;
-  assert.deepEqual(bench.step(lost), ['persist 3 gone s1, gone s2', 'place s3']);
+  assert.deepEqual(
+    bench.step(lost),
+    ['persist 3 gone s1, gone s2', 'place s3', 'place s4 ahead'],
+    'and one in place of what was at work',
+  );
   assert.deepEqual(bench.released('s1', 2), []);
   assert.deepEqual(bench.placed('s3', 'w2'), ['persist 5 created s3']);
 });
@@ -272,7 +161,7 @@ test('reports repair what lost messages left behind', () => {
   assert.deepEqual(bench.report(['s1', 'idle', 1], ['s9', 'busy', 4]), ['stop s9 orphaned']);
   assert.deepEqual(bench.acquire('r3'), ['grant r3 s1/3 warm'], 'the invocation never arrived');
   bench.nowMs += 1_001;
-  assert.deepEqual(bench.report(), ['persist 2 gone s1', 'forget s1']);
+  assert.deepEqual(bench.report(), ['persist 2 gone s1', 'forget s1', 'pool gone p@1']);
 });
 
 test('recovery without survivors: everything is forgotten in one checkpoint', () => {

@@ -1,42 +1,70 @@
 import { assert } from '../kernel/assert.js';
-import type { RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
-import { JournalWriter } from './journalwriter.js';
-import type { AssignmentEffect, AssignmentEntry, AssignmentInput, SandboxReport, StopReason } from './messages.js';
-import { type AssignmentOptions, assignmentDefaults, epochsPerTerm, supersededKeptMs } from './options.js';
+import type { PoolKey, RequestId } from '../kernel/ids.js';
+import { limits } from '../kernel/limits.js';
+import { Ahead } from './ahead.js';
+import { Deliberation } from './deliberation.js';
+import { Handovers } from './handovers.js';
+import type { IdleList } from './idlelist.js';
+import type { AssignmentEffect, AssignmentEntry, AssignmentInput, PoolSample } from './messages.js';
+import { type AssignmentOptions, assignmentDefaults, epochsPerTerm } from './options.js';
 import { Patience } from './patience.js';
-import { createdEntry, Roster } from './roster.js';
-import type { Pool, Sandbox, SandboxState } from './sandbox.js';
+import { Provision, provisionedOf } from './provision.js';
+import { Reports } from './reports.js';
+import type { Roster } from './roster.js';
+import { Rotation } from './rotation.js';
+import { sampleOf } from './sample.js';
+import type { Pool, Sandbox } from './sandbox.js';
+import { startOf } from './start.js';
+import { Starts } from './starts.js';
 
 type Input<K extends AssignmentInput['kind']> = Extract<AssignmentInput, { kind: K }>;
 
 const nothing: readonly AssignmentEffect[] = [];
+
+const scaling = {
+  scalingEnvironmentsMax: limits.scalingEnvironmentsMax,
+  scalingPeriodMs: limits.scalingPeriodMs,
+};
 
 /**
  * Knows every sandbox and who holds it. An invocation takes the idle sandbox of its pool that was used last (the rest
  * can grow old and go); with none idle it waits, first come first served, one new sandbox is started per waiter, and
  * whichever sandbox of the pool is free first serves it. A new sandbox nobody waits for any more stays idle.
  *
+ * Sandboxes are also started ahead of those who ask: provisioned ones, those of a version that is about to replace
+ * another, replacements of those that are about to go, and what a forecast wants (`provision`, `handover`, `warm`).
+ *
  * Perform the effects in their order. Every input may arrive late or twice: what does not fit the state is ignored.
  */
 export class AssignmentMachine {
-  readonly #options: Required<AssignmentOptions>;
+  readonly #deliberation: Deliberation;
   readonly #roster: Roster;
-  readonly #journal: JournalWriter;
-  /** Pools with fewer sandboxes on their way than waiters, in the order in which they asked. */
-  readonly #hungry = new Set<Pool>();
   readonly #patience: Patience;
-  /** Created, but not yet durable; ascending by sequence. */
-  #journaling: Sandbox[] = [];
-  #effects: AssignmentEffect[] = [];
-  #nowMs = 0;
-  #waiting = 0;
+  readonly #ahead: Ahead;
+  readonly #provision: Provision;
+  readonly #handovers: Handovers;
+  readonly #rotation: Rotation;
+  readonly #starts: Starts;
+  readonly #reports: Reports;
+  readonly #waitersMax: number;
 
   constructor(options: AssignmentOptions) {
-    this.#options = { ...assignmentDefaults, ...options };
-    this.#patience = new Patience(this.#options);
-    this.#roster = new Roster(this.#options.lifetimeMs, this.#options.lifetimeSpread);
-    const { nextSequence, checkpointEntriesMin } = this.#options;
-    this.#journal = new JournalWriter(this.#roster, nextSequence, checkpointEntriesMin);
+    const settled = { ...assignmentDefaults, ...scaling, ...options };
+    const deliberation = new Deliberation(settled);
+    this.#deliberation = deliberation;
+    this.#roster = deliberation.roster;
+    this.#waitersMax = settled.waitersMax;
+    this.#patience = new Patience(settled);
+    this.#ahead = new Ahead(deliberation);
+    this.#provision = new Provision(deliberation);
+    this.#handovers = new Handovers(deliberation, this.#ahead);
+    this.#rotation = new Rotation(deliberation, this.#ahead, this.#provision);
+    this.#starts = new Starts(deliberation, this.#ahead, this.#provision, this.#rotation, this.#handovers);
+    this.#reports = new Reports(deliberation, {
+      free: (sandbox) => this.#free(sandbox),
+      ready: (sandbox) => this.#ready(sandbox, true),
+      gone: (sandbox) => this.#starts.gone(sandbox),
+    });
   }
 
   get sandboxes(): number {
@@ -44,7 +72,23 @@ export class AssignmentMachine {
   }
 
   get waiting(): number {
-    return this.#waiting;
+    return this.#deliberation.waiting;
+  }
+
+  /** Whether there is anything of the pool; what is not known needs no spec. */
+  knows(pool: PoolKey): boolean {
+    return this.#roster.pools.has(pool);
+  }
+
+  /** Null: nothing is known of the pool. */
+  provisioned(key: PoolKey): PoolSample['provisioned'] | null {
+    const pool = this.#roster.pools.get(key);
+    return pool === undefined ? null : provisionedOf(pool);
+  }
+
+  /** All pools; `peak` and `arrivals` begin anew with each call. */
+  samples(): readonly PoolSample[] {
+    return Array.from(this.#roster.pools.values(), sampleOf);
   }
 
   /**
@@ -59,17 +103,20 @@ export class AssignmentMachine {
     readonly survivors: boolean;
   }): readonly AssignmentEffect[] {
     assert(this.#roster.pools.size === 0, 'recovery comes first');
-    this.#nowMs = from.nowMs;
-    this.#journal.continueAt(from.nextSequence);
+    const { journal } = this.#deliberation;
+    this.#deliberation.nowMs = from.nowMs;
+    journal.continueAt(from.nextSequence);
     this.#roster.replay(from.entries, from.nowMs);
     this.#roster.term += 1;
     if (!from.survivors) this.#roster.clear();
-    return [this.#journal.checkpoint()];
+    for (const sandbox of this.#roster.sandboxes.values()) this.#rotation.follow(sandbox);
+    return [journal.checkpoint()];
   }
 
   step(input: AssignmentInput): readonly AssignmentEffect[] {
-    this.#nowMs = input.nowMs;
-    this.#effects = [];
+    const deliberation = this.#deliberation;
+    deliberation.nowMs = input.nowMs;
+    deliberation.effects = [];
     switch (input.kind) {
       case 'acquire':
         this.#acquire(input);
@@ -83,23 +130,30 @@ export class AssignmentMachine {
         this.#free(sandbox);
         break;
       }
-      case 'sandbox-ready':
-        this.#ready(this.#roster.sandboxes.get(input.sandboxId));
+      case 'sandbox-ready': {
+        const sandbox = this.#roster.sandboxes.get(input.sandboxId);
+        if (sandbox !== undefined) this.#ready(sandbox, input.initialized !== false);
         break;
+      }
       case 'sandbox-gone': {
         const sandbox = this.#roster.sandboxes.get(input.sandboxId);
-        if (sandbox !== undefined) this.#gone(sandbox);
+        if (sandbox !== undefined) this.#starts.gone(sandbox);
         break;
       }
       case 'placed':
-        this.#placed(input);
+        this.#starts.placed(input);
         break;
       case 'placement-refused':
-        this.#placementRefused(input.sandboxId);
+        this.#starts.placementRefused(input);
         break;
       case 'worker-lost':
-        this.#workerLost(input.workerId);
+        this.#starts.workerLost(input.workerId);
         break;
+      case 'worker-drain': {
+        const worker = this.#roster.workers.get(input.workerId);
+        if (worker !== undefined) this.#rotation.drain(worker);
+        break;
+      }
       case 'pool-superseded':
         this.#supersede(input);
         break;
@@ -107,176 +161,166 @@ export class AssignmentMachine {
         this.#evict(input);
         break;
       case 'worker-report':
-        this.#report(input);
+        this.#reports.take(input);
         break;
       case 'persisted':
-        this.#persisted(input.sequence);
+        this.#starts.persisted(input.sequence);
         break;
       case 'tick':
         this.#tick();
         break;
       case 'patience-over':
         this.#patience.over(input.nowMs, (pool, sinceMsMax, isStuck) => this.#press(pool, sinceMsMax, isStuck));
+        break;
+      case 'warm':
+        this.#warm(input);
+        break;
+      case 'provision':
+        this.#provision.set(input);
+        break;
+      case 'handover':
+        this.#handovers.begin(input);
+        break;
+      case 'keep':
+        this.#keep(input);
     }
+    if (this.#provision.isWanted) this.#provision.feed();
+    if (this.#ahead.isWanted) this.#ahead.feed();
+    const { effects } = deliberation;
     const alarmMs = this.#patience.takeAlarm(input.nowMs);
-    if (alarmMs !== null) this.#effects.push({ kind: 'arm', atMs: alarmMs });
-    return this.#journal.before(this.#effects.length === 0 ? nothing : this.#effects);
+    if (alarmMs !== null) effects.push({ kind: 'arm', atMs: alarmMs });
+    return deliberation.journal.before(effects.length === 0 ? nothing : effects);
   }
 
-  #acquire({ requestId, pool: key, memoryMib, waitUntilMs }: Input<'acquire'>): void {
+  #acquire({ requestId, pool: key, memoryMib, waitUntilMs, nowMs }: Input<'acquire'>): void {
+    const deliberation = this.#deliberation;
     const pool = this.#roster.poolOf(key, memoryMib);
-    const sandbox = pool.idle.newest;
-    const isFull = this.#waiting >= this.#options.waitersMax;
+    pool.arrivals += 1;
+    const sandbox = pool.nextIdle;
+    const isFull = deliberation.waiting >= this.#waitersMax;
     const isPatient = !isFull && this.#patience.suits(pool);
     if (sandbox !== null && !isPatient && pool.waiters.length === 0) {
       this.#grant(sandbox, requestId);
+      pool.noteLoad(nowMs);
       return;
     }
     if (sandbox === null && isFull) {
-      this.#effects.push({ kind: 'refuse', requestId, reason: 'no-capacity' });
+      deliberation.effects.push({ kind: 'refuse', requestId, reason: 'no-capacity' });
+      deliberation.dropIfEmpty(pool);
       return;
     }
-    pool.waiters.push({ requestId, waitUntilMs, sinceMs: this.#nowMs });
-    this.#waiting += 1;
-    if (isPatient) this.#patience.hold(pool);
-    else this.#press(pool, this.#nowMs, true);
+    pool.waiters.push({ requestId, waitUntilMs, sinceMs: nowMs });
+    this.#roster.wake(pool, waitUntilMs);
+    deliberation.waiting += 1;
+    if (!isPatient) {
+      this.#press(pool, nowMs, true);
+      return;
+    }
+    this.#patience.hold(pool);
+    pool.noteLoad(nowMs);
   }
 
   /** Those who waited since then, or longer, take what is idle, or have one started. */
   #press(pool: Pool, sinceMsMax: number, mayStart: boolean): void {
     pool.press(sinceMsMax);
-    while (pool.pressing > 0 && pool.idle.newest !== null) this.#grantFirst(pool, pool.idle.newest);
-    if (mayStart) this.#feed(pool);
+    pool.noteLoad(this.#deliberation.nowMs);
+    for (let idle = pool.nextIdle; pool.pressing > 0 && idle !== null; idle = pool.nextIdle) {
+      this.#grantFirst(pool, idle);
+    }
+    if (!mayStart) return;
+    this.#starts.feed(pool);
+    this.#deliberation.dropIfEmpty(pool);
   }
 
   #grantFirst(pool: Pool, sandbox: Sandbox): void {
-    this.#waiting -= 1;
+    this.#deliberation.waiting -= 1;
     this.#grant(sandbox, pool.takeFirst()!.requestId);
-    if (!pool.isHungry) this.#hungry.delete(pool);
+    if (!pool.isHungry) this.#deliberation.hungry.delete(pool);
   }
 
   #grant(sandbox: Sandbox, requestId: RequestId): void {
     const { sandboxId, worker } = sandbox;
     assert(worker !== null, 'a granted sandbox has a worker');
+    const start = startOf(sandbox);
     const warm = sandbox.epoch > 0;
     sandbox.epoch = Math.max(sandbox.epoch, this.#roster.term * epochsPerTerm) + 1;
-    this.#enter(sandbox, 'busy');
-    this.#effects.push({ kind: 'grant', requestId, sandboxId, workerId: worker.workerId, epoch: sandbox.epoch, warm });
+    this.#deliberation.enter(sandbox, 'busy');
+    const { epoch } = sandbox;
+    this.#deliberation.effects.push({
+      kind: 'grant',
+      requestId,
+      sandboxId,
+      workerId: worker.workerId,
+      epoch,
+      warm,
+      start,
+    });
   }
 
   /** The sandbox can serve: the first waiter takes it, or it becomes idle, or goes if its time is over. */
   #free(sandbox: Sandbox): void {
+    const deliberation = this.#deliberation;
+    const { nowMs } = deliberation;
     const { pool } = sandbox;
-    const isOld = this.#nowMs >= sandbox.expiresMs;
-    if (pool.waiters.length > 0 && !(isOld && sandbox.epoch > 0)) {
+    const wasProvisioned = sandbox.origin === 'provisioned';
+    if (wasProvisioned) this.#provision.settle(sandbox);
+    const isDrained = nowMs >= sandbox.worker!.drainedMs;
+    const isOver = isDrained || nowMs >= sandbox.expiresMs;
+    if (pool.waiters.length > 0 && !(isOver && sandbox.epoch > 0)) {
       this.#grantFirst(pool, sandbox);
       return;
     }
-    if (pool.superseded !== null || isOld) {
-      this.#stop(sandbox, pool.superseded ?? 'lifetime');
+    if (pool.superseded !== null || isOver) {
+      deliberation.stop(sandbox, pool.superseded ?? (isDrained ? 'drain' : 'lifetime'));
       return;
     }
-    this.#enter(sandbox, 'idle');
+    if (wasProvisioned && sandbox.origin === 'demand' && sandbox.epoch === 0) {
+      deliberation.stop(sandbox, 'unprovisioned');
+      return;
+    }
+    deliberation.enter(sandbox, 'idle');
+    if (sandbox.origin !== 'provisioned') this.#roster.wake(pool, nowMs + deliberation.keepMs(pool));
     // What just became idle may be evicted for those that wait for room: the first in line asks again, the others with
     // the next tick, so that one release never costs more than one placement.
-    for (const hungry of this.#hungry) {
-      this.#feed(hungry);
+    for (const hungry of deliberation.hungry) {
+      this.#starts.feed(hungry);
       break;
     }
   }
 
-  #ready(sandbox: Sandbox | undefined): void {
-    if (sandbox?.state === 'recovering') this.#free(sandbox);
-    else if (sandbox?.state === 'starting') {
-      sandbox.pool.startFailures = 0;
+  #ready(sandbox: Sandbox, initialized: boolean): void {
+    if (sandbox.state === 'recovering') this.#free(sandbox);
+    if (sandbox.state !== 'starting') return;
+    const { pool } = sandbox;
+    const { nowMs, hungry } = this.#deliberation;
+    pool.startFailures = 0;
+    pool.startMs = nowMs - sandbox.createdMs;
+    sandbox.initialized = initialized;
+    if (initialized) pool.aheadBlocked = false;
+    else this.#starts.block(pool);
+    if (sandbox.origin === 'provisioned' && !initialized) {
+      this.#deliberation.stop(sandbox, 'init-failed');
+      this.#provision.failed(pool);
+    } else {
+      if (sandbox.origin === 'provisioned') this.#provision.succeeded(pool);
+      if (initialized) this.#rotation.replaced(sandbox);
       this.#free(sandbox);
-      if (this.#hungry.size > 0) this.#feedAll();
     }
+    if (hungry.size > 0) this.#starts.feedAll();
+    this.#handovers.look(pool);
   }
 
-  /** Asks for as many sandboxes as the pool wants and the bound on starts allows. */
-  #feed(pool: Pool): void {
-    while (pool.wanted > 0 && this.#roster.starting < this.#options.startingMax) this.#create(pool);
-    if (pool.isHungry) this.#hungry.add(pool);
-    else this.#hungry.delete(pool);
+  #warm({ pool: key, memoryMib, count, trigger }: Input<'warm'>): void {
+    const pool = this.#roster.poolOf(key, memoryMib);
+    this.#ahead.total(pool, trigger, count);
+    this.#deliberation.dropIfEmpty(pool);
   }
 
-  #feedAll(): void {
-    for (const pool of this.#hungry) {
-      if (this.#roster.starting >= this.#options.startingMax) return;
-      this.#feed(pool);
-    }
-  }
-
-  #create(pool: Pool): void {
-    const sandboxId = this.#options.newSandboxId();
-    this.#roster.enroll(sandboxId, pool, this.#nowMs, 'placing');
-    this.#effects.push({ kind: 'place', sandboxId, pool: pool.key, memoryMib: pool.memoryMib });
-  }
-
-  #placed({ sandboxId, workerId }: Input<'placed'>): void {
-    const sandbox = this.#roster.sandboxes.get(sandboxId);
-    if (sandbox?.state !== 'placing') return;
-    this.#roster.settle(sandbox, workerId);
-    this.#enter(sandbox, 'journaling');
-    this.#journaling.push(sandbox);
-    sandbox.sequence = this.#journal.add(createdEntry(sandbox));
-    sandbox.pool.refused = false;
-    if (this.#hungry.has(sandbox.pool)) this.#feed(sandbox.pool);
-  }
-
-  /** Tried again when a sandbox goes or becomes idle, and with every tick. */
-  #placementRefused(sandboxId: SandboxId): void {
-    const sandbox = this.#roster.sandboxes.get(sandboxId);
-    if (sandbox?.state !== 'placing') return;
-    this.#roster.remove(sandbox);
-    const { pool } = sandbox;
-    pool.refused = true;
-    // To the end of the line: other pools may want smaller sandboxes.
-    this.#hungry.delete(pool);
-    if (pool.isHungry) this.#hungry.add(pool);
-  }
-
-  #persisted(sequence: number): void {
-    let done = 0;
-    for (const sandbox of this.#journaling) {
-      if (sandbox.sequence > sequence) break;
-      done += 1;
-      if (sandbox.state !== 'journaling') continue;
-      const { sandboxId, worker, pool, memoryMib } = sandbox;
-      this.#enter(sandbox, 'starting');
-      this.#effects.push({ kind: 'start', sandboxId, workerId: worker!.workerId, pool: pool.key, memoryMib });
-    }
-    if (done > 0) this.#journaling.splice(0, done);
-    const trimmable = this.#journal.trimmable(sequence);
-    if (trimmable !== null) this.#effects.push({ kind: 'trim', sequence: trimmable });
-  }
-
-  #gone(sandbox: Sandbox): void {
-    const { pool } = sandbox;
-    const failedStart = sandbox.state === 'starting';
-    if (sandbox.sequence > 0) this.#journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
-    this.#roster.remove(sandbox);
-    if (failedStart) {
-      pool.startFailures += 1;
-      if (pool.startFailures >= this.#options.startFailuresMax) this.#refuseFirst(pool);
-    }
-    this.#feed(pool);
-    this.#feedAll();
-    this.#dropIfEmpty(pool);
-  }
-
-  #workerLost(workerId: WorkerId): void {
-    const worker = this.#roster.workers.get(workerId);
-    if (worker === undefined) return;
-    this.#roster.workers.delete(workerId);
-    for (const sandbox of worker.sandboxes) {
-      if (sandbox.sequence > 0) this.#journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
-      this.#roster.remove(sandbox);
-      if (sandbox.pool.isHungry) this.#hungry.add(sandbox.pool);
-      this.#dropIfEmpty(sandbox.pool);
-    }
-    this.#feedAll();
+  #keep({ pool: key, idleMsMax, nowMs }: Input<'keep'>): void {
+    this.#roster.keep(key, idleMsMax);
+    const pool = this.#roster.pools.get(key);
+    // The tick after this one finds out when the first of them has to go.
+    if (pool !== undefined) this.#roster.wake(pool, nowMs);
   }
 
   /** Also for a pool without sandboxes: an invocation that looked it up before may still be on its way. */
@@ -285,11 +329,16 @@ export class AssignmentMachine {
     if (pool.superseded === null) {
       pool.superseded = reason;
       pool.supersededMs = nowMs;
-      if (pool.sandboxes > 0) this.#journal.add({ kind: 'pool-superseded', pool: key });
+      if (pool.sandboxes > 0) this.#deliberation.journal.add({ kind: 'pool-superseded', pool: key });
     }
-    for (let sandbox = pool.idle.oldest; sandbox !== null; sandbox = pool.idle.oldest) {
-      this.#stop(sandbox, reason);
+    pool.provisionedTarget = null;
+    this.#provision.look(pool);
+    this.#ahead.drop(pool);
+    for (let sandbox = oldestIdle(pool); sandbox !== null; sandbox = oldestIdle(pool)) {
+      this.#deliberation.stop(sandbox, reason);
     }
+    this.#handovers.look(pool);
+    this.#deliberation.dropIfEmpty(pool);
   }
 
   #evict({ workerId, memoryMib }: Input<'memory-pressure'>): void {
@@ -297,104 +346,46 @@ export class AssignmentMachine {
     if (worker === undefined) return;
     // What is already going counts: pressure is reported again and again until it is gone.
     while (worker.stoppingMib < memoryMib && worker.idle.oldest !== null) {
-      this.#stop(worker.idle.oldest, 'memory-pressure');
+      this.#deliberation.stop(worker.idle.oldest, 'memory-pressure');
     }
-  }
-
-  #report({ workerId, sandboxes }: Input<'worker-report'>): void {
-    const worker = this.#roster.workers.get(workerId);
-    const reported = new Set<SandboxId>();
-    for (const report of sandboxes) {
-      const { sandboxId } = report;
-      reported.add(sandboxId);
-      const sandbox = this.#roster.sandboxes.get(sandboxId);
-      if (sandbox !== undefined && sandbox.worker === worker) this.#compare(sandbox, report);
-      else if (report.state !== 'stopping') {
-        this.#effects.push({ kind: 'stop', sandboxId, workerId, reason: 'orphaned' });
-      }
-    }
-    if (worker === undefined) return;
-    for (const sandbox of worker.sandboxes) {
-      const { sandboxId, state } = sandbox;
-      if (state === 'journaling' || reported.has(sandboxId) || !this.#isSettled(sandbox)) continue;
-      this.#effects.push({ kind: 'forget', sandboxId });
-      this.#gone(sandbox);
-    }
-  }
-
-  #compare(sandbox: Sandbox, report: SandboxReport): void {
-    switch (sandbox.state) {
-      case 'starting':
-        if (report.state === 'idle') this.#ready(sandbox);
-        return;
-      case 'recovering':
-        sandbox.epoch = Math.max(sandbox.epoch, report.epoch);
-        if (report.state === 'idle') this.#free(sandbox);
-        else if (report.state === 'busy') this.#enter(sandbox, 'busy');
-        else if (report.state === 'stopping') this.#stop(sandbox, 'superseded');
-        return;
-      case 'busy':
-        // The release was lost; or, after the grace, so was the invocation itself.
-        if (report.state === 'idle' && (report.epoch >= sandbox.epoch || this.#isSettled(sandbox))) this.#free(sandbox);
-        return;
-      case 'stopping':
-        if (report.state !== 'stopping' && this.#isSettled(sandbox)) this.#tellStop(sandbox, 'orphaned');
-    }
-  }
-
-  /** Whatever was under way when it entered its state has arrived, or never will. */
-  #isSettled(sandbox: Sandbox): boolean {
-    return this.#nowMs - sandbox.stateMs > this.#options.reportGraceMs;
-  }
-
-  #stop(sandbox: Sandbox, reason: StopReason): void {
-    this.#enter(sandbox, 'stopping');
-    this.#tellStop(sandbox, reason);
-  }
-
-  #tellStop({ sandboxId, worker }: Sandbox, reason: StopReason): void {
-    this.#effects.push({ kind: 'stop', sandboxId, workerId: worker!.workerId, reason });
-  }
-
-  #refuseFirst(pool: Pool): void {
-    const waiter = pool.takeFirst();
-    if (waiter === undefined) return;
-    this.#waiting -= 1;
-    this.#effects.push({ kind: 'refuse', requestId: waiter.requestId, reason: 'start-failed' });
   }
 
   #tick(): void {
-    for (const pool of this.#roster.pools.values()) {
-      if (pool.waiters.length > 0) this.#expireWaits(pool);
-      this.#dropIfEmpty(pool);
+    const { nowMs } = this.#deliberation;
+    for (let pool = this.#roster.poolsDue.takeDue(nowMs); pool !== null; pool = this.#roster.poolsDue.takeDue(nowMs)) {
+      this.#lookAfter(pool);
     }
-    for (const worker of this.#roster.workers.values()) {
-      for (let sandbox = worker.idle.oldest; sandbox !== null; ) {
-        const after = worker.idle.after(sandbox);
-        if (this.#nowMs - sandbox.stateMs >= this.#options.idleMsMax) this.#stop(sandbox, 'idle');
-        else if (this.#nowMs >= sandbox.expiresMs) this.#stop(sandbox, 'lifetime');
-        sandbox = after;
-      }
-    }
-    this.#feedAll();
+    this.#rotation.tick();
+    this.#handovers.tick();
+    this.#provision.retry();
+    this.#starts.feedAll();
   }
 
-  #expireWaits(pool: Pool): void {
-    for (const { requestId } of pool.takeExpired(this.#nowMs)) {
-      this.#waiting -= 1;
-      this.#effects.push({ kind: 'refuse', requestId, reason: 'wait-expired' });
+  /** Something of the pool is due: a wait is over, an idle sandbox was idle too long, or it can be forgotten. */
+  #lookAfter(pool: Pool): void {
+    const { nowMs, hungry } = this.#deliberation;
+    if (pool.waiters.length > 0) {
+      for (const waiter of pool.takeExpired(nowMs)) this.#deliberation.refuse(waiter, 'wait-expired');
+      if (!pool.isHungry) hungry.delete(pool);
+      for (const { waitUntilMs } of pool.waiters) this.#roster.wake(pool, waitUntilMs);
     }
-    if (!pool.isHungry) this.#hungry.delete(pool);
+    this.#endIdle(pool, pool.idle);
+    this.#endIdle(pool, pool.idleRaw);
+    this.#deliberation.dropIfEmpty(pool);
   }
 
-  #dropIfEmpty(pool: Pool): void {
-    if (!pool.isEmpty) return;
-    if (pool.superseded !== null && this.#nowMs - pool.supersededMs < supersededKeptMs) return;
-    this.#roster.pools.delete(pool.key);
-    this.#hungry.delete(pool);
+  #endIdle(pool: Pool, { oldest }: IdleList): void {
+    const keepMs = this.#deliberation.keepMs(pool);
+    let sandbox = oldest;
+    for (; sandbox !== null && this.#deliberation.nowMs - sandbox.stateMs >= keepMs; ) {
+      const { poolAfter } = sandbox;
+      this.#deliberation.stop(sandbox, 'idle');
+      sandbox = poolAfter;
+    }
+    if (sandbox !== null) this.#roster.wake(pool, sandbox.stateMs + keepMs);
   }
+}
 
-  #enter(sandbox: Sandbox, state: SandboxState): void {
-    this.#roster.enter(sandbox, state, this.#nowMs);
-  }
+function oldestIdle({ idle, idleProvisioned, idleRaw }: Pool): Sandbox | null {
+  return idle.oldest ?? idleProvisioned.oldest ?? idleRaw.oldest;
 }

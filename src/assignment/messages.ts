@@ -1,4 +1,5 @@
 import type { PoolKey, RequestId, SandboxId, VersionKey, WorkerId } from '../kernel/ids.js';
+import type { InvocationStart, StartOrigin } from '../wire/start.js';
 
 /** Why a sandbox goes. Ends up in logs and metrics. */
 export type StopReason =
@@ -8,6 +9,12 @@ export type StopReason =
   | 'lifetime'
   | 'shutdown'
   | 'function-deleted'
+  /** Provisioned, and its init failed: it is of no use as such. */
+  | 'init-failed'
+  /** Provisioned concurrency was lowered or ended. */
+  | 'unprovisioned'
+  /** Its worker is emptied. */
+  | 'drain'
   /** A worker reported a sandbox that assignment does not know (its end was already concluded). */
   | 'orphaned';
 
@@ -31,6 +38,8 @@ export type AssignmentEntry =
       readonly workerId: WorkerId;
       readonly memoryMib: number;
       readonly createdMs: number;
+      /** Absent: `demand`. */
+      readonly origin?: StartOrigin;
     }
   | { readonly kind: 'sandbox-gone'; readonly sandboxId: SandboxId }
   | { readonly kind: 'pool-superseded'; readonly pool: PoolKey };
@@ -48,8 +57,16 @@ export type AssignmentInput =
     }
   /** The invocation ended; its sandbox is idle again. Ignored when the epoch is not the sandbox's current one. */
   | { readonly kind: 'released'; readonly nowMs: number; readonly sandboxId: SandboxId; readonly epoch: number }
-  /** The worker's sandbox finished its init phase (or will run it again inside its first invocation). */
-  | { readonly kind: 'sandbox-ready'; readonly nowMs: number; readonly sandboxId: SandboxId }
+  /**
+   * The worker's sandbox finished its init phase. `initialized`: false when its init failed; it runs again inside the
+   * first invocation. Default true.
+   */
+  | {
+      readonly kind: 'sandbox-ready';
+      readonly nowMs: number;
+      readonly sandboxId: SandboxId;
+      readonly initialized?: boolean;
+    }
   /**
    * The sandbox is gone, for whatever reason, at any time. Placement must hear it first: assignment may ask it for the
    * freed room at once. The invocation it may have been serving is ended by the worker (or by whoever noticed the
@@ -87,6 +104,39 @@ export type AssignmentInput =
       readonly workerId: WorkerId;
       readonly sandboxes: readonly SandboxReport[];
     }
+  /** At least `count` sandboxes of the pool shall exist (busy, idle or on their way). One-shot: what is there may go again. */
+  | {
+      readonly kind: 'warm';
+      readonly nowMs: number;
+      readonly pool: PoolKey;
+      readonly memoryMib: number;
+      readonly count: number;
+      readonly trigger: 'forecast' | 'deploy';
+    }
+  /** So many provisioned sandboxes shall always exist; 0 ends it. Repeats change nothing. */
+  | {
+      readonly kind: 'provision';
+      readonly nowMs: number;
+      readonly pool: PoolKey;
+      readonly memoryMib: number;
+      readonly count: number;
+    }
+  /**
+   * `to` is about to replace `from`: as many sandboxes of it as `from` lately had at work. Answered by `handed-over` when
+   * they are ready or cannot be had, at once when `from` was not used lately. Invocations ask for `from` until then; it
+   * is superseded by an input of its own, later.
+   */
+  | {
+      readonly kind: 'handover';
+      readonly nowMs: number;
+      readonly from: PoolKey;
+      readonly to: PoolKey;
+      readonly memoryMib: number;
+    }
+  /** Idle sandboxes of the pool are kept so long; null: as configured. */
+  | { readonly kind: 'keep'; readonly nowMs: number; readonly pool: PoolKey; readonly idleMsMax: number | null }
+  /** Nothing new starts there (placement is told by itself); replacements elsewhere first, then its idle sandboxes go. */
+  | { readonly kind: 'worker-drain'; readonly nowMs: number; readonly workerId: WorkerId }
   /** The entries persisted up to and including this sequence are durable. */
   | { readonly kind: 'persisted'; readonly nowMs: number; readonly sequence: number }
   /** Send once a second (waits end, idle and old sandboxes go, placement is asked again). */
@@ -103,18 +153,29 @@ export type AssignmentEffect =
       readonly epoch: number;
       /** False: the sandbox was started for a waiting invocation (or ahead of it) and serves its first one. */
       readonly warm: boolean;
+      readonly start: InvocationStart;
     }
   | {
       readonly kind: 'refuse';
       readonly requestId: RequestId;
       /**
        * `no-capacity`: too many invocations wait already. `wait-expired`: no sandbox until `waitUntilMs`.
-       * `start-failed`: sandboxes of the pool keep ending before they are ready.
+       * `start-failed`: sandboxes of the pool keep ending before they are ready. `scaling-rate`: its function has had all
+       * the new sandboxes that it may have for now.
        */
-      readonly reason: 'no-capacity' | 'wait-expired' | 'start-failed';
+      readonly reason: 'no-capacity' | 'wait-expired' | 'start-failed' | 'scaling-rate';
     }
-  /** Ask placement for a worker; answered by `placed` or `placement-refused`. */
-  | { readonly kind: 'place'; readonly sandboxId: SandboxId; readonly pool: PoolKey; readonly memoryMib: number }
+  /**
+   * Ask placement for a worker; answered by `placed` or `placement-refused`. `ahead`: nobody waits for it, so nothing may
+   * be evicted for it (do not pass pressure on).
+   */
+  | {
+      readonly kind: 'place';
+      readonly sandboxId: SandboxId;
+      readonly pool: PoolKey;
+      readonly memoryMib: number;
+      readonly ahead: boolean;
+    }
   /** Its creation is durable: the worker may start it. */
   | {
       readonly kind: 'start';
@@ -122,6 +183,7 @@ export type AssignmentEffect =
       readonly workerId: WorkerId;
       readonly pool: PoolKey;
       readonly memoryMib: number;
+      readonly origin: StartOrigin;
     }
   | {
       readonly kind: 'stop';
@@ -136,6 +198,10 @@ export type AssignmentEffect =
    * A refused append means that another leader exists: the process must end.
    */
   | { readonly kind: 'persist'; readonly sequence: number; readonly entries: readonly AssignmentEntry[] }
+  /** `to` can take over. Once for each pair that was handed over; repeats meanwhile are answered with it. */
+  | { readonly kind: 'handed-over'; readonly from: PoolKey; readonly to: PoolKey }
+  /** Nothing is known of the pool any more: whoever keeps its spec may forget it. */
+  | { readonly kind: 'pool-gone'; readonly pool: PoolKey }
   /** Send `patience-over` at this time; one at a time. */
   | { readonly kind: 'arm'; readonly atMs: number }
   /** A checkpoint is durable: the journal may forget everything below `sequence`. */

@@ -23,6 +23,11 @@ export interface AssignmentOptions {
   readonly busyMin?: number;
   /** Sandboxes on their way to ready at once, over all pools: more would only make each of them slower. */
   readonly startingMax?: number;
+  /** Of them, those that nobody waited for when they were asked for. */
+  readonly aheadStartingMax?: number;
+  /** New sandboxes of one function that invocations wait for, in one period; refilled continuously. */
+  readonly scalingEnvironmentsMax?: number;
+  readonly scalingPeriodMs?: number;
   /** Sandboxes of one pool that may end in a row before they are ready; then each further one costs a waiter. */
   readonly startFailuresMax?: number;
   /** A worker's report counts against assignment's own view only when that is older than this. */
@@ -31,12 +36,15 @@ export interface AssignmentOptions {
   readonly checkpointEntriesMin?: number;
 }
 
+export type SettledOptions = Required<AssignmentOptions>;
+
 export const assignmentDefaults = {
   nextSequence: 1,
   /** Within the 5 to 15 minutes that are observed of Lambda. */
   idleMsMax: 10 * minuteMs,
-  lifetimeMs: 8 * hourMs,
-  lifetimeSpread: 0.25,
+  /** With the spread, 1 to 4 hours: nothing that a function keeps in memory should last a working day. */
+  lifetimeMs: 4 * hourMs,
+  lifetimeSpread: 0.75,
   /** Ten times the account concurrency of Lambda (1,000): several accounts can wait at their limit. */
   waitersMax: 10_000,
   /** Half of the shortest cold start (10 ms) that it may save. */
@@ -45,11 +53,25 @@ export const assignmentDefaults = {
   busyMin: 4,
   /** A boot is bound by CPU: a few per core keep them busy. */
   startingMax: 64,
+  /** Two boots a core on the smallest machine: what nobody waits for must not slow down what somebody waits for. */
+  aheadStartingMax: 4,
   startFailuresMax: 3,
   /** Twice the longest time a message may be under way (5 s) before its connection is given up. */
   reportGraceMs: 10 * secondMs,
   checkpointEntriesMin: 10_000,
 } as const;
+
+/** What a handover may take: the init limit (10 s), and half of that for boots before it. */
+export const handoverMsMax = 15 * secondMs;
+
+/** Sandboxes made for one handover; with more at work, the rest comes as it is asked for. */
+export const handoverMax = 100;
+
+/** The replacement of an old sandbox is asked for so long before its end: three init limits. */
+export const rotateAheadMs = 30 * secondMs;
+
+/** Inits of provisioned sandboxes that fail in a row before no more are tried: of the function, not of the machine. */
+export const provisionFailuresMax = 3;
 
 /** A superseded pool is remembered this long, for invocations that looked it up just before. */
 export const supersededKeptMs = minuteMs;

@@ -5,7 +5,7 @@ import { hourMs } from '../kernel/units.js';
 import { assignmentDefaults } from './options.js';
 import { Roster } from './roster.js';
 
-test('sandboxes live 6 to 8 hours, spread so that not all end together', () => {
+test('sandboxes live 1 to 4 hours, spread so that not all end together', () => {
   const { lifetimeMs, lifetimeSpread } = assignmentDefaults;
   const roster = new Roster(lifetimeMs, lifetimeSpread);
   const pool = roster.poolOf('p@1' as PoolKey, 128);
@@ -14,10 +14,10 @@ test('sandboxes live 6 to 8 hours, spread so that not all end together', () => {
     roster.enroll(sandboxId, pool, 5, 'placing');
     return roster.sandboxes.get(sandboxId)!.expiresMs - 5;
   });
-  assert.ok(Math.min(...lives) >= 6 * hourMs && Math.max(...lives) <= 8 * hourMs);
+  assert.ok(Math.min(...lives) >= hourMs && Math.max(...lives) <= 4 * hourMs);
   for (const quarter of [0, 1, 2, 3]) {
-    const from = (6 + quarter / 2) * hourMs;
-    const count = lives.filter((life) => life >= from && life < from + hourMs / 2).length;
+    const from = (1 + quarter * 0.75) * hourMs;
+    const count = lives.filter((life) => life >= from && life < from + 0.75 * hourMs).length;
     assert.ok(count > 150, `${count} of 1,000 end in quarter ${quarter}`);
   }
 });

@@ -1,6 +1,9 @@
-import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { PoolKey, RequestId, SandboxId, VersionKey, WorkerId } from '../kernel/ids.js';
+import type { StartOrigin } from '../wire/start.js';
+import { Alarm } from './duelist.js';
 import { IdleList } from './idlelist.js';
 import type { StopReason } from './messages.js';
+import { PeakWindow } from './peak.js';
 
 /**
  * placing → journaling → starting → idle ⇄ busy → stopping; `recovering` after a failover, until its worker reports.
@@ -9,25 +12,52 @@ import type { StopReason } from './messages.js';
 export type SandboxState = 'placing' | 'journaling' | 'starting' | 'recovering' | 'idle' | 'busy' | 'stopping';
 
 /** What assignment knows of one sandbox. Links are those of its pool's and its worker's idle list. */
-export interface Sandbox {
+export class Sandbox {
   readonly sandboxId: SandboxId;
   readonly pool: Pool;
   readonly memoryMib: number;
   readonly createdMs: number;
   /** It is stopped at its first idle moment after this. */
-  readonly expiresMs: number;
+  expiresMs: number;
+  /** When to look after its age next. */
+  readonly ageing: Alarm<Sandbox> = new Alarm<Sandbox>(this);
+  /** Its time is nearly over, and a replacement was asked for: it goes when that is ready. */
+  retiring = false;
+  /** Why it was started. A provisioned one that is no longer wanted as such becomes one of `demand`. */
+  origin: StartOrigin;
+  /** False: its init failed, and runs again inside its first invocation. */
+  initialized = true;
   state: SandboxState;
   /** Since when it is in this state. */
   stateMs: number;
-  worker: AssignedWorker | null;
+  worker: AssignedWorker | null = null;
   /** Of the latest grant; 0 before the first. */
-  epoch: number;
+  epoch = 0;
   /** Journal sequence of its creation; 0 before. */
-  sequence: number;
-  poolBefore: Sandbox | null;
-  poolAfter: Sandbox | null;
-  workerBefore: Sandbox | null;
-  workerAfter: Sandbox | null;
+  sequence = 0;
+  /** Its pool's list that it is in while it is idle. */
+  idleIn: IdleList | null = null;
+  poolBefore: Sandbox | null = null;
+  poolAfter: Sandbox | null = null;
+  workerBefore: Sandbox | null = null;
+  workerAfter: Sandbox | null = null;
+
+  constructor(
+    sandboxId: SandboxId,
+    pool: Pool,
+    lives: { readonly createdMs: number; readonly expiresMs: number },
+    state: SandboxState,
+    origin: StartOrigin,
+  ) {
+    this.sandboxId = sandboxId;
+    this.pool = pool;
+    this.memoryMib = pool.memoryMib;
+    this.createdMs = lives.createdMs;
+    this.expiresMs = lives.expiresMs;
+    this.state = state;
+    this.stateMs = lives.createdMs;
+    this.origin = origin;
+  }
 }
 
 export interface Waiter {
@@ -36,12 +66,39 @@ export interface Waiter {
   readonly waitUntilMs: number;
 }
 
+/** Sandboxes of a pool that shall be there ahead of those who ask. */
+export interface Want {
+  readonly pool: Pool;
+  readonly origin: Exclude<StartOrigin, 'demand' | 'provisioned'>;
+  /** At least so many shall exist. */
+  total: number;
+  /** So many more than there are. */
+  more: number;
+}
+
+/** One version's sandboxes are made ready to take over from another's. */
+export interface Handover {
+  readonly to: Pool;
+  readonly from: Set<PoolKey>;
+  /** It is over when so many are ready. */
+  count: number;
+  readonly end: Alarm<Handover>;
+}
+
 /** Sandboxes that can stand in for each other. */
 export class Pool {
   readonly key: PoolKey;
+  /** `ACCOUNT/REGION/NAME/VERSION` */
+  readonly version: VersionKey;
+  /** `ACCOUNT/REGION/NAME` */
+  readonly functionKey: string;
   /** Of each of its sandboxes; 0 until the first invocation of it comes. */
   memoryMib: number;
   readonly idle = new IdleList('pool');
+  /** Taken before those, and never for being idle: they are there to wait. */
+  readonly idleProvisioned = new IdleList('pool');
+  /** Taken after those: their init failed, and runs inside the invocation. */
+  readonly idleRaw = new IdleList('pool');
   /** Oldest first. */
   waiters: Waiter[] = [];
   /** The first so many waiters want a sandbox now; those behind them are patient: a busy one will be free at once. */
@@ -52,8 +109,41 @@ export class Pool {
   runMs: number | null = null;
   /** When an invocation last gave its sandbox back. */
   releasedMs = 0;
-  /** Those on their way to their first idle moment. */
+  /**
+   * Those on their way to their first idle moment. Not the provisioned ones: their init may take longer than anybody
+   * waits.
+   */
   starting = 0;
+  startingProvisioned = 0;
+  stopping = 0;
+  /** How many provisioned ones there shall be; null: nobody has said, and what the journal brought stays. */
+  provisionedTarget: number | null = null;
+  /** Provisioned ones that are not on their way out; of them, those that can serve, and those with a replacement asked for. */
+  provisioned = 0;
+  provisionedReady = 0;
+  provisionedRetiring = 0;
+  /** Inits of provisioned ones that failed in a row. */
+  provisionFailures = 0;
+  /** Placement had no room for a provisioned one lately. */
+  provisionRefused = false;
+  /** Those whose replacement is on its way; who asked first is first. */
+  readonly retiring: Sandbox[] = [];
+  /** What shall be there ahead; at most one for each origin. */
+  readonly wants: Want[] = [];
+  /** Its last init failed: nothing more is started ahead until one succeeds. */
+  aheadBlocked = false;
+  /** The handover to it that is under way. */
+  handover: Handover | null = null;
+  /** Idle ones are kept so long; null: as configured. */
+  idleMsMax: number | null = null;
+  /** Its next wait that ends, idle sandbox that goes, or when it is forgotten. */
+  readonly alarm: Alarm<Pool> = new Alarm<Pool>(this);
+  readonly peak = new PeakWindow();
+  /** Since the last sample: largest `busy + waiting`, and invocations that asked. */
+  samplePeak = 0;
+  arrivals = 0;
+  /** From being asked for to ready, of the last one that became ready; null before the first. */
+  startMs: number | null = null;
   /** Sandboxes in a row that ended before they were ready. */
   startFailures = 0;
   /** Placement's last answer was no: ask for one sandbox at a time. */
@@ -64,6 +154,31 @@ export class Pool {
   constructor(key: PoolKey, memoryMib: number) {
     this.key = key;
     this.memoryMib = memoryMib;
+    this.version = key.slice(0, key.lastIndexOf('@')) as VersionKey;
+    this.functionKey = this.version.slice(0, this.version.lastIndexOf('/'));
+  }
+
+  /** The idle one that serves next. */
+  get nextIdle(): Sandbox | null {
+    return this.idle.newest === null || this.idleProvisioned.newest !== null
+      ? (this.idleProvisioned.newest ?? this.idleRaw.newest)
+      : this.idle.newest;
+  }
+
+  /** Those that are not on their way out. */
+  get alive(): number {
+    return this.sandboxes - this.stopping;
+  }
+
+  get startingAll(): number {
+    return this.starting + this.startingProvisioned;
+  }
+
+  /** Those that had to be there to serve all at once. */
+  noteLoad(nowMs: number): void {
+    this.peak.note(this.busy + this.pressing, nowMs);
+    const load = this.busy + this.waiters.length;
+    if (load > this.samplePeak) this.samplePeak = load;
   }
 
   /** Sandboxes still to be asked for, so that each waiter has one on its way. */
@@ -80,6 +195,13 @@ export class Pool {
   takeFirst(): Waiter | undefined {
     this.pressing = Math.max(0, this.pressing - 1);
     return this.waiters.shift();
+  }
+
+  /** The last of those that want a sandbox now. */
+  takeLastPressing(): Waiter | undefined {
+    if (this.pressing === 0) return undefined;
+    this.pressing -= 1;
+    return this.waiters.splice(this.pressing, 1)[0];
   }
 
   /** Removes and returns those that may wait no longer. */
@@ -113,7 +235,13 @@ export class Pool {
       this.pressing += 1;
   }
 
+  /** Nothing of it is there, or wanted. */
   get isEmpty(): boolean {
+    return this.isUnused && !this.provisionedTarget && this.wants.length === 0 && this.handover === null;
+  }
+
+  /** Nobody waits, and there is nobody who could serve. */
+  get isUnused(): boolean {
     return this.sandboxes === 0 && this.waiters.length === 0;
   }
 }
@@ -125,6 +253,8 @@ export class AssignedWorker {
   readonly idle = new IdleList('worker');
   readonly sandboxes = new Set<Sandbox>();
   stoppingMib = 0;
+  /** It is being emptied, and from now on none of its sandboxes stays idle. */
+  drainedMs = Number.POSITIVE_INFINITY;
 
   constructor(workerId: WorkerId) {
     this.workerId = workerId;

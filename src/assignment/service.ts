@@ -4,21 +4,22 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { Journal } from '../kernel/ports/journal.js';
 import { secondMs } from '../kernel/units.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
-import type { AssignmentEffect, AssignmentEntry, AssignmentInput, StopReason } from './messages.js';
+import type { Lease } from '../wire/invocation.js';
+import type { StartOrigin } from '../wire/start.js';
+import type { AssignmentEffect, AssignmentEntry, AssignmentInput, PoolSample, StopReason } from './messages.js';
 
 /** Where placement and the workers are. Calls return at once; their answers come in through `input`. */
 export interface AssignmentPeers {
-  place(sandboxId: SandboxId, pool: PoolKey, memoryMib: number): void;
-  start(workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec): void;
+  /** `ahead`: nobody waits for it; nothing may be evicted for it. */
+  place(sandboxId: SandboxId, pool: PoolKey, memoryMib: number, ahead: boolean): void;
+  start(workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec, origin: StartOrigin): void;
   stop(workerId: WorkerId, sandboxId: SandboxId, reason: StopReason): void;
   /** The sandbox was concluded gone: placement frees its room. */
   forget(sandboxId: SandboxId): void;
 }
 
-export interface Grant {
-  readonly sandboxId: SandboxId;
+export interface Grant extends Lease {
   readonly workerId: WorkerId;
-  readonly epoch: number;
   readonly warm: boolean;
 }
 
@@ -39,6 +40,9 @@ interface AssignmentMachine {
     readonly survivors: boolean;
   }): readonly AssignmentEffect[];
   step(input: AssignmentInput): readonly AssignmentEffect[];
+  knows(pool: PoolKey): boolean;
+  samples(): readonly PoolSample[];
+  provisioned(pool: PoolKey): PoolSample['provisioned'] | null;
 }
 
 /** How often deadlines of waiting invocations and idle sandboxes are looked at: both are many seconds long. */
@@ -47,11 +51,9 @@ const tickMs = 1 * secondMs;
 /** Entries of one read at recovery; bounds what is decoded in one turn of the event loop. */
 const readEntriesMax = 10_000;
 
-/** A pool somebody waits for or has a sandbox of: the machine knows keys only, starting needs the whole spec. */
+/** A pool that the machine knows of: it knows keys only, starting needs the whole spec. */
 interface PoolUse {
   readonly spec: FunctionSpec;
-  waiting: number;
-  sandboxes: number;
   /** What the last sandbox that could not serve died of. */
   problem: string | null;
 }
@@ -71,6 +73,8 @@ export class AssignmentService {
   private readonly waiting = new Map<RequestId, Waiter>();
   private readonly pools = new Map<PoolKey, PoolUse>();
   private readonly poolOf = new Map<SandboxId, PoolUse>();
+  /** Who waits for the end of a handover, by both pools. */
+  private readonly handovers = new Map<string, (() => void)[]>();
   private stopTick: () => void;
   private stopPatience: () => void = () => {};
   /** Appends run one after the other: each expects the sequence behind the one before it. */
@@ -108,15 +112,49 @@ export class AssignmentService {
   }
 
   acquire(requestId: RequestId, spec: FunctionSpec, waitUntilMs: number, listener: AcquireListener): void {
-    let use = this.pools.get(spec.pool);
-    if (use === undefined) {
-      use = { spec, waiting: 0, sandboxes: 0, problem: null };
-      this.pools.set(spec.pool, use);
-    }
-    use.waiting += 1;
+    const use = this.useOf(spec);
     this.waiting.set(requestId, { listener, use });
     const { pool, memoryMib } = spec;
     this.input({ kind: 'acquire', nowMs: this.clock.nowMs(), requestId, pool, memoryMib, waitUntilMs });
+  }
+
+  /** At least so many sandboxes shall exist now; what is there may go again. */
+  warm(spec: FunctionSpec, count: number, trigger: 'forecast' | 'deploy'): void {
+    const { pool, memoryMib } = spec;
+    this.use(spec, { kind: 'warm', nowMs: this.clock.nowMs(), pool, memoryMib, count, trigger });
+  }
+
+  /** So many provisioned sandboxes shall always exist, until another number is said; not remembered over a restart. */
+  provision(spec: FunctionSpec, count: number): void {
+    const { pool, memoryMib } = spec;
+    this.use(spec, { kind: 'provision', nowMs: this.clock.nowMs(), pool, memoryMib, count });
+  }
+
+  /** Resolves when `to` can take over; at the latest after `handoverMsMax`. Never rejects. Also for aliases that move. */
+  handover(from: PoolKey, to: FunctionSpec): Promise<void> {
+    return new Promise((resolve) => {
+      const key = `${from} ${to.pool}`;
+      const waiting = this.handovers.get(key);
+      if (waiting === undefined) this.handovers.set(key, [resolve]);
+      else waiting.push(resolve);
+      const { pool, memoryMib } = to;
+      this.use(to, { kind: 'handover', nowMs: this.clock.nowMs(), from, to: pool, memoryMib });
+    });
+  }
+
+  /** Idle sandboxes of the pool are kept so long; null: as configured. */
+  keep(pool: PoolKey, idleMsMax: number | null): void {
+    this.input({ kind: 'keep', nowMs: this.clock.nowMs(), pool, idleMsMax });
+  }
+
+  /** Of all pools that there are; what they count since the last call begins anew: for one caller only. */
+  samples(): readonly PoolSample[] {
+    return this.machine.samples();
+  }
+
+  /** Null: nothing is known of the pool. */
+  provisioned(pool: PoolKey): PoolSample['provisioned'] | null {
+    return this.machine.provisioned(pool);
   }
 
   /** Nothing of the sandbox is left. `problem`: why it could not serve, or null. */
@@ -144,15 +182,14 @@ export class AssignmentService {
       case 'place': {
         const use = this.pools.get(effect.pool);
         assert(use !== undefined, `sandbox ${effect.sandboxId} wanted for a pool nobody uses`);
-        use.sandboxes += 1;
         this.poolOf.set(effect.sandboxId, use);
-        this.peers.place(effect.sandboxId, effect.pool, effect.memoryMib);
+        this.peers.place(effect.sandboxId, effect.pool, effect.memoryMib, effect.ahead);
         return;
       }
       case 'start': {
         const use = this.poolOf.get(effect.sandboxId);
         assert(use !== undefined, `sandbox ${effect.sandboxId} starts without having been placed`);
-        this.peers.start(effect.workerId, effect.sandboxId, use.spec);
+        this.peers.start(effect.workerId, effect.sandboxId, use.spec, effect.origin);
         return;
       }
       case 'stop':
@@ -164,6 +201,16 @@ export class AssignmentService {
       case 'forget':
         this.peers.forget(effect.sandboxId);
         this.forget(effect.sandboxId);
+        return;
+      case 'handed-over': {
+        const key = `${effect.from} ${effect.to}`;
+        const waiting = this.handovers.get(key) ?? [];
+        this.handovers.delete(key);
+        for (const resolve of waiting) resolve();
+        return;
+      }
+      case 'pool-gone':
+        this.drop(effect.pool);
         return;
       case 'arm':
         this.stopPatience = this.clock.after(Math.max(0, effect.atMs - this.clock.nowMs()), () =>
@@ -194,27 +241,40 @@ export class AssignmentService {
     assert(listener !== null && use !== null, 'a waiter is answered once');
     waiter.listener = null;
     waiter.use = null;
-    use.waiting -= 1;
-    this.drop(use);
     return listener;
   }
 
   private forget(sandboxId: SandboxId): void {
-    const use = this.poolOf.get(sandboxId);
-    if (use === undefined) return;
     this.poolOf.delete(sandboxId);
-    use.sandboxes -= 1;
-    this.drop(use);
   }
 
-  private drop(use: PoolUse): void {
-    if (use.waiting === 0 && use.sandboxes === 0) this.pools.delete(use.spec.pool);
+  private useOf(spec: FunctionSpec): PoolUse {
+    let use = this.pools.get(spec.pool);
+    if (use === undefined) {
+      use = { spec, problem: null };
+      this.pools.set(spec.pool, use);
+    }
+    return use;
+  }
+
+  /** An input that may, or may not, make the pool known. */
+  private use(spec: FunctionSpec, input: AssignmentInput): void {
+    this.useOf(spec);
+    this.input(input);
+    this.drop(spec.pool);
+  }
+
+  /** It may be known again by the time that this is performed. */
+  private drop(pool: PoolKey): void {
+    if (!this.machine.knows(pool)) this.pools.delete(pool);
   }
 
   /** Resolves when everything appended so far is durable. */
   async close(): Promise<void> {
     this.stopTick();
     this.stopPatience();
+    for (const waiting of this.handovers.values()) for (const resolve of waiting) resolve();
+    this.handovers.clear();
     await this.appending.catch(() => {});
   }
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { PlacementEffect, PlacementInput } from '../placement/messages.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { StartOrigin } from '../wire/start.js';
 import type { WorkerEvents, WorkerService } from '../worker/service.js';
 
 interface PlacementMachine {
@@ -40,7 +41,7 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
     return { worker, assignment };
   }
 
-  place(sandboxId: SandboxId, pool: PoolKey, functionMib: number): void {
+  place(sandboxId: SandboxId, pool: PoolKey, functionMib: number, ahead: boolean): void {
     const { assignment } = this.parts;
     const nowMs = this.clock.nowMs();
     const memoryMib = functionMib + this.sandboxOwnMib;
@@ -49,13 +50,14 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
         assignment.input({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });
       } else {
         assignment.input({ kind: 'placement-refused', nowMs, sandboxId });
-        if (effect.pressure !== null) assignment.input({ kind: 'memory-pressure', nowMs, ...effect.pressure });
+        if (effect.pressure !== null && !ahead)
+          assignment.input({ kind: 'memory-pressure', nowMs, ...effect.pressure });
       }
     }
   }
 
-  start(_workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec): void {
-    this.parts.worker.start(sandboxId, spec);
+  start(_workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec, origin: StartOrigin): void {
+    this.parts.worker.start(sandboxId, spec, origin);
   }
 
   stop(_workerId: WorkerId, sandboxId: SandboxId, reason: StopReason): void {
@@ -70,8 +72,8 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
     this.parts.worker.invoke(grant, invocation, onEnd);
   }
 
-  onReady(sandboxId: SandboxId): void {
-    this.parts.assignment.input({ kind: 'sandbox-ready', nowMs: this.clock.nowMs(), sandboxId });
+  onReady(sandboxId: SandboxId, initialized: boolean): void {
+    this.parts.assignment.input({ kind: 'sandbox-ready', nowMs: this.clock.nowMs(), sandboxId, initialized });
   }
 
   onIdle(sandboxId: SandboxId, epoch: number): void {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
+import { provisionFailuresMax } from './options.js';
+import { Bench } from './testbench.js';
+
+const pool = 'p@1' as PoolKey;
+
+test('provision: started at once, used first, replaced when they go, never idle too long', () => {
+  const bench = new Bench({ idleMsMax: 5_000 });
+  assert.deepEqual(bench.provision(2), ['place s1', 'place s2']);
+  assert.deepEqual(bench.provision(2), [], 'said twice');
+  bench.bringUp('s1');
+  assert.deepEqual(bench.machine.provisioned(pool), { requested: 2, allocated: 2, available: 1, failed: false });
+  bench.bringUp('s2');
+  assert.deepEqual(bench.machine.provisioned(pool), { requested: 2, allocated: 2, available: 2, failed: false });
+  assert.deepEqual(bench.acquire('a'), ['grant a s2/1 provisioned']);
+  assert.deepEqual(bench.acquire('b'), ['grant b s1/1 provisioned']);
+  assert.deepEqual(bench.acquire('c'), ['place s3']);
+  assert.deepEqual(bench.bringUp('s3'), ['grant c s3/1 cold spilled']);
+  bench.released('s3', 1);
+  bench.released('s1', 1);
+  assert.deepEqual(bench.acquire('d'), ['grant d s1/2 provisioned'], 'before the one that was used later');
+  bench.released('s1', 2);
+  assert.deepEqual(bench.tick(5_000), ['stop s3 idle']);
+  const pressure = { kind: 'memory-pressure', workerId: 'w1' as WorkerId, memoryMib: 1_000 } as const;
+  assert.deepEqual(bench.step(pressure), []);
+  assert.deepEqual(bench.gone('s1'), ['persist 4 gone s1', 'place s4']);
+});
+
+test('provision: on the way, they serve nobody who waits: he gets one of his own', () => {
+  const bench = new Bench();
+  bench.provision(1);
+  assert.deepEqual(bench.acquire('a'), ['place s2']);
+  assert.deepEqual(bench.bringUp('s1'), ['grant a s1/1 provisioned'], 'but the first that is ready');
+  assert.deepEqual(bench.bringUp('s2'), []);
+  assert.deepEqual(bench.acquire('b'), ['grant b s2/1 proactive(eager-assignment) spilled']);
+});
+
+test('provision: a lower number stops idle ones, and busy ones go on as any other', () => {
+  const bench = new Bench();
+  bench.provision(3);
+  for (const sandbox of ['s1', 's2', 's3']) bench.bringUp(sandbox);
+  bench.acquire('a');
+  assert.deepEqual(bench.provision(1), ['stop s1 unprovisioned', 'stop s2 unprovisioned']);
+  assert.deepEqual(bench.provision(0), []);
+  assert.deepEqual(bench.machine.provisioned(pool), { requested: 0, allocated: 0, available: 0, failed: false });
+  assert.deepEqual(bench.released('s3', 1), []);
+  assert.deepEqual(bench.acquire('b'), ['grant b s3/2 warm']);
+});
+
+test('provision: without room it is not yet there, and tried again', () => {
+  const bench = new Bench();
+  bench.provision(1);
+  assert.deepEqual(bench.refused('s1'), []);
+  assert.deepEqual(bench.machine.provisioned(pool), { requested: 1, allocated: 0, available: 0, failed: false });
+  assert.deepEqual(bench.tick(1_000), ['place s2']);
+});
+
+test('three failed inits end it, until another number is asked for', () => {
+  assert.equal(provisionFailuresMax, 3);
+  const bench = new Bench();
+  bench.provision(1);
+  assert.deepEqual(bench.bringUp('s1', false), ['stop s1 init-failed', 'place s2']);
+  bench.bringUp('s2', false);
+  assert.deepEqual(bench.bringUp('s3', false), ['stop s3 init-failed']);
+  assert.deepEqual(bench.machine.provisioned(pool), { requested: 1, allocated: 0, available: 0, failed: true });
+  assert.deepEqual(bench.provision(1), []);
+  assert.deepEqual(bench.tick(1_000), []);
+  assert.deepEqual(bench.provision(2), ['place s4', 'place s5']);
+  assert.equal(bench.machine.provisioned(pool)?.failed, false);
+});
+
+test('provision: a new leader keeps them as such until it is told a number', () => {
+  const bench = new Bench();
+  const created = { kind: 'sandbox-created', pool, workerId: 'w1' as WorkerId, memoryMib: 128, createdMs: 0 } as const;
+  const entries = [{ ...created, sandboxId: 'o1' as SandboxId, origin: 'provisioned' as const }];
+  bench.machine.recover({ entries, nextSequence: 2, nowMs: bench.nowMs, survivors: true });
+  bench.report(['o1', 'idle', 0]);
+  assert.deepEqual(bench.provision(1), []);
+  assert.equal(bench.machine.provisioned(pool)?.available, 1);
+});
