@@ -50,8 +50,8 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
         assignment.input({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });
       } else {
         assignment.input({ kind: 'placement-refused', nowMs, sandboxId });
-        if (effect.pressure !== null && !ahead)
-          assignment.input({ kind: 'memory-pressure', nowMs, ...effect.pressure });
+        const { pressure } = effect;
+        if (pressure !== null && !ahead) assignment.input({ kind: 'memory-pressure', nowMs, ...pressure });
       }
     }
   }

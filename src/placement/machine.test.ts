@@ -66,6 +66,17 @@ test('a lost worker takes its sandboxes along', () => {
   assert.equal(machine.usedMib('w1' as WorkerId), 512);
 });
 
+test('a worker that is emptied gets nothing new, and nothing is evicted there for others', () => {
+  const machine = new PlacementMachine();
+  join(machine, 'w1', 512);
+  join(machine, 'w2', 512);
+  machine.step({ kind: 'worker-draining', nowMs: 0, workerId: 'w1' as WorkerId });
+  assert.equal(place(machine, 's1'), 'w2');
+  assert.equal(place(machine, 's2'), 'no: 512 on w2');
+  join(machine, 'w1', 512);
+  assert.equal(place(machine, 's2'), 'w1');
+});
+
 test('sandboxes found after a failover take their room', () => {
   const machine = new PlacementMachine();
   join(machine, 'w1', 512);

@@ -9,6 +9,8 @@ interface Worker {
   zone: string;
   memoryMib: number;
   sandboxesMax: number;
+  /** It is being emptied. */
+  draining: boolean;
   usedMib: number;
   readonly sandboxes: Map<SandboxId, Placed>;
   /** Sandboxes of each pool here: spread is by pool. */
@@ -50,6 +52,11 @@ export class PlacementMachine {
       case 'worker-lost':
         this.#lose(input.workerId);
         return nothing;
+      case 'worker-draining': {
+        const worker = this.#workers.get(input.workerId);
+        if (worker !== undefined) worker.draining = true;
+        return nothing;
+      }
       case 'sandbox-found': {
         const worker = this.#workers.get(input.workerId);
         if (worker !== undefined && !this.#placed.has(input.sandboxId)) this.#put(worker, input);
@@ -73,6 +80,7 @@ export class PlacementMachine {
     let bestSame = 0;
     let bestFull = 0;
     for (const worker of this.#workers.values()) {
+      if (worker.draining) continue;
       if (worker.usedMib + memoryMib > worker.memoryMib || worker.sandboxes.size >= worker.sandboxesMax) continue;
       const same = worker.perPool.get(pool) ?? 0;
       const full = worker.usedMib / worker.memoryMib;
@@ -90,7 +98,7 @@ export class PlacementMachine {
     let best: Worker | null = null;
     let bestLack = 0;
     for (const worker of this.#workers.values()) {
-      if (memoryMib > worker.memoryMib || worker.sandboxesMax === 0) continue;
+      if (worker.draining || memoryMib > worker.memoryMib || worker.sandboxesMax === 0) continue;
       // At least 1: where only the count is exhausted, any one sandbox has to go.
       const lack = Math.max(1, worker.usedMib + memoryMib - worker.memoryMib);
       if (best === null || lack < bestLack) {
@@ -122,11 +130,11 @@ export class PlacementMachine {
     else worker.perPool.set(pool, same);
   }
 
-  /** A worker that joins again keeps its sandboxes and may have changed its size. */
+  /** A worker that joins again keeps its sandboxes, may have changed its size, and is not emptied any more. */
   #join({ workerId, zone, memoryMib, sandboxesMax }: Joined): void {
     const known = this.#workers.get(workerId);
     if (known !== undefined) {
-      Object.assign(known, { zone, memoryMib, sandboxesMax });
+      Object.assign(known, { zone, memoryMib, sandboxesMax, draining: false });
       return;
     }
     this.#workers.set(workerId, {
@@ -134,6 +142,7 @@ export class PlacementMachine {
       zone,
       memoryMib,
       sandboxesMax,
+      draining: false,
       usedMib: 0,
       sandboxes: new Map(),
       perPool: new Map(),

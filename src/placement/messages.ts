@@ -16,6 +16,8 @@ export type PlacementInput =
       readonly sandboxesMax: number;
     }
   | { readonly kind: 'worker-lost'; readonly nowMs: number; readonly workerId: WorkerId }
+  /** Nothing new goes there, until it joins again. */
+  | { readonly kind: 'worker-draining'; readonly nowMs: number; readonly workerId: WorkerId }
   | {
       readonly kind: 'place';
       readonly nowMs: number;
