@@ -45,6 +45,7 @@ import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
+import { keepProvisioned } from './provisioning.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
 import type { SnapshotPlaces } from './snapshotplane.js';
@@ -161,6 +162,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     snapshots: snapStart,
     runtimeVersionArn: (runtime, region) => runtimes.version(runtime, region).arn,
     accountConcurrency,
+    // Nobody asks before the platform listens.
+    provisioned: (pool) => assignment.provisioned(pool),
     ...(options.objects === undefined ? {} : { objects: options.objects }),
     ...(options.organizationId === undefined ? {} : { organizationId: options.organizationId }),
     prepareRuntime: async (runtime) => {
@@ -237,6 +240,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     assignment.input({ kind: 'pool-superseded', nowMs: clock.nowMs(), pool, reason }),
   );
 
+  config.onSuccession((from, to) => assignment.handover(from, to));
+  config.onAliasMoved((from, to) => void assignment.handover(from, to));
+
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   let queuedEvents = await queue.depth();
   const status = (): PlatformStatus => {
@@ -291,12 +297,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   async.start();
   eventSources.start();
   keepSpares(config, worker);
+  const endProvisioning = keepProvisioned(config, assignment, clock);
   upkeep?.start();
 
   return {
     endpoint,
     grade: driver.grade,
     close: async () => {
+      endProvisioning();
       // New requests end first, then those in flight, then what they used.
       const closed = Promise.all([frontend.close(drainMs), eventSources.close(drainMs)]);
       await async.close();

@@ -10,8 +10,12 @@ import {
   UpdateAliasCommand,
 } from '@aws-sdk/client-lambda';
 import { type Converged, differences, type Handler, orNull, type Surroundings, unknown } from '../converge.js';
-import { listOf, type Properties, propertiesOf, textOf } from '../model.js';
+import { DeployError, listOf, type Properties, propertiesOf, textOf } from '../model.js';
 import { settled } from './function.js';
+
+/** Provisioned sandboxes are waited for so long: two inits of 130 s, for one that does not succeed, and boots. */
+const provisionedMsMax = 300_000;
+const askMs = 100;
 
 /** The name in what a template gives for a function: name, partial ARN or ARN, perhaps with a qualifier. */
 export function functionNameOf(text: string): string {
@@ -156,13 +160,33 @@ async function provision(
       if (error.name === 'ProvisionedConcurrencyConfigNotFoundException') return null;
       throw error;
     });
-  if (found?.RequestedProvisionedConcurrentExecutions === executions) return;
-  await around.lambda.send(
-    new PutProvisionedConcurrencyConfigCommand({
-      FunctionName,
-      Qualifier,
-      ProvisionedConcurrentExecutions: executions,
-    }),
-  );
-  around.remark(logicalId, `provisioned concurrency ${executions}`);
+  if (found?.RequestedProvisionedConcurrentExecutions !== executions) {
+    await around.lambda.send(
+      new PutProvisionedConcurrencyConfigCommand({
+        FunctionName,
+        Qualifier,
+        ProvisionedConcurrentExecutions: executions,
+      }),
+    );
+    around.remark(logicalId, `provisioned concurrency ${executions}`);
+  }
+  await provisioned(around, FunctionName, Qualifier);
+}
+
+/** Waits until the sandboxes are there. Throws when they cannot be had, with the reason the platform gives. */
+async function provisioned(around: Surroundings, FunctionName: string, Qualifier: string): Promise<void> {
+  const untilMs = Date.now() + provisionedMsMax;
+  for (;;) {
+    const now = await around.lambda.send(new GetProvisionedConcurrencyConfigCommand({ FunctionName, Qualifier }));
+    if (now.Status === 'READY') return;
+    const name = `${FunctionName}:${Qualifier}`;
+    if (now.Status === 'FAILED') throw new DeployError(name, `provisioned concurrency: ${now.StatusReason}`);
+    if (Date.now() > untilMs) {
+      const { AvailableProvisionedConcurrentExecutions: available, RequestedProvisionedConcurrentExecutions: all } =
+        now;
+      const what = `provisioned concurrency: ${available} of ${all} after ${provisionedMsMax / 1_000} s`;
+      throw new DeployError(name, what);
+    }
+    await new Promise((resolve) => setTimeout(resolve, askMs));
+  }
 }
