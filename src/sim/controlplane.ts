@@ -30,14 +30,6 @@ interface Running {
   lease: { readonly sandboxId: SandboxId; readonly workerId: WorkerId; readonly epoch: number } | null;
 }
 
-/** The journal as its port promises it: appends become durable in order, some time after they were asked for. */
-export interface SimJournal {
-  readonly entries: AssignmentEntry[];
-  /** Sequence of the first entry kept. */
-  first: number;
-  durableMs: number;
-}
-
 /**
  * One life of the control plane: real counting, assignment, placement and async machines, joined as the services and
  * the dispatcher of the real platform join them. A restart makes a new one; only journal and queue go on.
@@ -70,6 +62,7 @@ export class ControlPlane implements WorkerListener {
       lifetimeMs: scenario.lifetimeMs,
       waitersMax: scenario.waitersMax,
       startingMax: scenario.startingMax,
+      scalingEnvironmentsMax: scenario.scalingEnvironmentsMax,
       // As long as invocations of the simulated functions take, so that patience is met often.
       patienceMs: 100,
       busyMin: 1,
@@ -131,8 +124,14 @@ export class ControlPlane implements WorkerListener {
     for (const effect of this.#async.step(input)) this.#performAsync(effect);
   }
 
-  ready(sandboxId: SandboxId): void {
-    this.assignment({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId });
+  /** Nothing new goes there any more. */
+  drain(workerId: WorkerId): void {
+    this.#place({ kind: 'worker-draining', nowMs: this.#nowMs, workerId });
+    this.assignment({ kind: 'worker-drain', nowMs: this.#nowMs, workerId });
+  }
+
+  ready(sandboxId: SandboxId, initialized: boolean): void {
+    this.assignment({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId, initialized });
   }
 
   idle(sandboxId: SandboxId, epoch: number): void {
@@ -243,7 +242,10 @@ export class ControlPlane implements WorkerListener {
         return;
       }
       case 'place':
-        this.#place({ ...effect, nowMs: this.#nowMs });
+        this.#place({ ...effect, nowMs: this.#nowMs }, effect.ahead);
+        return;
+      case 'handed-over':
+        this.#world.planner.handedOver(effect.from, effect.to);
         return;
       case 'forget':
         this.#forget(effect.sandboxId);
@@ -308,7 +310,7 @@ export class ControlPlane implements WorkerListener {
     });
   }
 
-  #place(input: PlacementInput): void {
+  #place(input: PlacementInput, ahead = false): void {
     this.#world.count('placement', input);
     const { nowMs } = input;
     for (const effect of this.#placement.step(input)) {
@@ -316,7 +318,7 @@ export class ControlPlane implements WorkerListener {
       if (effect.kind === 'placed') this.assignment({ kind: 'placed', nowMs, sandboxId, workerId: effect.workerId });
       else {
         this.assignment({ kind: 'placement-refused', nowMs, sandboxId });
-        if (effect.pressure !== null) this.assignment({ kind: 'memory-pressure', nowMs, ...effect.pressure });
+        if (effect.pressure !== null && !ahead) this.assignment({ kind: 'memory-pressure', nowMs, ...effect.pressure });
       }
     }
   }

@@ -176,3 +176,17 @@ caught(
   },
   /serves .* at once|granted to a second invocation/,
 );
+
+caught(
+  'an assignment that never answers a handover',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => real.step(input).filter(({ kind }) => kind !== 'handed-over'),
+      };
+    },
+  },
+  /handover of .* is not answered/,
+);

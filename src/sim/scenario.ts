@@ -14,6 +14,8 @@ export interface SimFunction {
   /** Its sandboxes start from a snapshot. */
   readonly saved: boolean;
   reserved: number | null;
+  /** Provisioned sandboxes that somebody wants of it. */
+  provisioned: number;
   generation: number;
   pool: PoolKey;
   exists: boolean;
@@ -52,6 +54,12 @@ export interface Scenario {
   readonly restartGapMs: number;
   /** Part of the restarts that take the workers with them, as in the one-process platform. */
   readonly restartWithWorkers: number;
+  /** Mean milliseconds between wishes for sandboxes ahead of invocations. */
+  readonly planGapMs: number;
+  /** Part of the updates that wait until the new version is ready. */
+  readonly handovers: number;
+  /** New sandboxes of one function in ten seconds. */
+  readonly scalingEnvironmentsMax: number;
 }
 
 export const region = 'us-east-1' as Region;
@@ -91,6 +99,9 @@ export function drawScenario(random: SeededRandom): Scenario {
     partitionGapMs: gap(0.3, 20_000, 120_000),
     restartGapMs: gap(0.5, 20_000, 120_000),
     restartWithWorkers: random.pick([0, 0.5, 1]),
+    planGapMs: gap(0.7, 500, 20_000),
+    handovers: random.pick([0, 0.5, 1]),
+    scalingEnvironmentsMax: random.pick([10, 1_000, 1_000]),
   };
 }
 
@@ -109,6 +120,7 @@ export function drawFunctions(random: SeededRandom, scenario: Scenario): SimFunc
       durationMs: random.pick([1, 20, 200]),
       saved: random.chance(0.3),
       reserved: random.chance(0.3) ? random.between(0, Math.ceil(scenario.accountConcurrency / 20)) : null,
+      provisioned: 0,
       generation: 1,
       pool: poolOf(account, name, 1),
       exists: true,

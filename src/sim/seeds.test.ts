@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { InvocationStart } from '../wire/start.js';
 import { type Parts, realParts } from './parts.js';
 import { reportOf } from './report.js';
 import { simulate } from './simulation.js';
@@ -20,7 +21,11 @@ function noting<I extends { kind: string }, E extends { kind: string }, M extend
   machine.step = (input: I) => {
     seen.add(input.kind);
     const effects = step(input);
-    for (const effect of effects) seen.add('reason' in effect ? `${effect.kind} ${effect.reason}` : effect.kind);
+    for (const effect of effects) {
+      seen.add('reason' in effect ? `${effect.kind} ${effect.reason}` : effect.kind);
+      if ('origin' in effect) seen.add(`${effect.kind} ${effect.origin}`);
+      if ('start' in effect) seen.add(`${effect.kind} ${(effect.start as InvocationStart).kind}`);
+    }
     return effects;
   };
   return machine;
@@ -51,6 +56,10 @@ test(`${seeds} seeds of ${events} events: no check is violated, and every messag
       ...['superseded', 'idle', 'memory-pressure', 'lifetime', 'function-deleted', 'orphaned'].map(
         (why) => `stop ${why}`,
       ),
+      ...['warm', 'provision', 'handover', 'keep', 'worker-drain', 'handed-over', 'pool-gone', 'refuse scaling-rate'],
+      ...['stop init-failed', 'stop unprovisioned', 'stop drain'],
+      ...['start provisioned', 'start deploy', 'start rotation', 'start drain', 'start forecast'],
+      ...['grant cold', 'grant warm', 'grant proactive', 'grant provisioned'],
     ],
     async: [
       ...['wake', 'pulled', 'attempt-ended', 'pull', 'attempt', 'nak', 'arm', 'extend'],

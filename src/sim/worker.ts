@@ -10,7 +10,7 @@ export type WorkerAnswer = 'success' | 'function-error' | 'refused';
 
 /** What the control plane hears from a worker. */
 export interface WorkerListener {
-  ready(sandboxId: SandboxId): void;
+  ready(sandboxId: SandboxId, initialized: boolean): void;
   idle(sandboxId: SandboxId, epoch: number): void;
   gone(sandboxId: SandboxId): void;
   answer(requestId: RequestId, sandboxId: SandboxId, epoch: number, answer: WorkerAnswer): void;
@@ -141,7 +141,7 @@ export class SimWorker {
         this.#answer(effect.requestId, sandboxId, epoch, 'refused');
         return;
       case 'ready':
-        this.#tell((listener) => listener.ready(sandboxId));
+        this.#tell((listener) => listener.ready(sandboxId, effect.initialized));
         return;
       case 'idle':
         checks.leaseOver(sandboxId, effect.epoch);

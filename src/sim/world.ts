@@ -4,9 +4,10 @@ import { limits } from '../kernel/limits.js';
 import { minuteMs, secondMs } from '../kernel/units.js';
 import { bootMsMax } from '../worker/machine.js';
 import { Checks, Violation } from './checks.js';
-import { attemptsMax, ControlPlane, reportMs, type SimJournal, waitMsMax } from './controlplane.js';
+import { attemptsMax, ControlPlane, reportMs, waitMsMax } from './controlplane.js';
 import { Network } from './network.js';
 import type { Parts } from './parts.js';
+import { Planner } from './planner.js';
 import type { SimQueue } from './queue.js';
 import { SeededRandom } from './random.js';
 import {
@@ -20,6 +21,7 @@ import {
   timeoutMsMax,
 } from './scenario.js';
 import { Schedule } from './schedule.js';
+import type { SimJournal } from './simjournal.js';
 import { type Part, Trace } from './trace.js';
 import { SimWorker } from './worker.js';
 
@@ -51,6 +53,7 @@ export class World {
   readonly journal: SimJournal = { entries: [], first: 1, durableMs: 0 };
   /** Probabilities in force: those of the scenario, or none while the run settles. */
   faults: Scenario;
+  readonly planner: Planner;
   readonly #functions: SimFunction[];
   readonly #byName = new Map<string, SimFunction>();
   readonly #byPool = new Map<PoolKey, SimFunction>();
@@ -69,6 +72,7 @@ export class World {
     this.queue = parts.queue();
     this.checks = new Checks({ ...this.scenario, invocationMsMax, drainMsMax });
     this.#functions = drawFunctions(this.random, this.scenario);
+    this.planner = new Planner(this, this.#functions);
     for (const fn of this.#functions) {
       this.#byName.set(fn.name, fn);
       this.#byPool.set(fn.pool, fn);
@@ -89,6 +93,7 @@ export class World {
     this.#recur(this.scenario.workerDeathGapMs, () => this.#killWorker());
     this.#recur(this.scenario.partitionGapMs, () => this.#partition());
     this.#recur(this.scenario.restartGapMs, () => this.#restart());
+    this.#recur(this.scenario.planGapMs, () => this.#plane !== null && this.planner.plan(this.#plane));
     while (this.trace.steps < events) this.#next();
     this.#settle();
   }
@@ -129,6 +134,7 @@ export class World {
   #next(): void {
     this.schedule.runNext();
     this.checks.step(this.schedule.nowMs, this.queue.depth);
+    this.planner.check(this.schedule.nowMs);
   }
 
   #recur(meanMs: number, action: () => void): void {
@@ -156,7 +162,6 @@ export class World {
   /** New code, a deletion, or another reservation. */
   #update(): void {
     const fn = this.random.pick(this.#functions);
-    const { nowMs } = this.schedule;
     if (this.random.chance(0.3)) {
       const most = Math.ceil(this.scenario.accountConcurrency / 20);
       fn.reserved = this.random.chance(0.5) ? null : this.random.between(0, most);
@@ -164,16 +169,25 @@ export class World {
       return;
     }
     const old = fn.pool;
+    // As the real configuration: one update at a time.
+    if (this.planner.isSucceeding(old)) return;
     const isDeletion = fn.exists && this.random.chance(0.2);
     const wasThere = fn.exists;
-    fn.exists = !isDeletion;
     fn.generation += 1;
-    fn.pool = poolOf(fn.account, fn.name, fn.generation);
-    this.#byPool.set(fn.pool, fn);
-    this.count('sim', { kind: 'update', name: fn.name, generation: fn.generation, exists: fn.exists });
-    if (!wasThere) return;
-    this.checks.superseded(old, nowMs);
-    this.#plane?.supersede(old, isDeletion ? 'function-deleted' : 'superseded');
+    const pool = poolOf(fn.account, fn.name, fn.generation);
+    this.#byPool.set(pool, fn);
+    this.count('sim', { kind: 'update', name: fn.name, generation: fn.generation, exists: !isDeletion });
+    const succeed = () => {
+      fn.exists = !isDeletion;
+      fn.pool = pool;
+      if (!wasThere) return;
+      this.checks.superseded(old, this.schedule.nowMs);
+      this.#plane?.supersede(old, isDeletion ? 'function-deleted' : 'superseded');
+      if (this.#plane !== null && !isDeletion) this.planner.succeeded(this.#plane, fn);
+    };
+    const waits = wasThere && !isDeletion && this.random.chance(this.scenario.handovers);
+    if (waits && this.#plane !== null) this.planner.handover(this.#plane, old, pool, fn.memoryMib, succeed);
+    else succeed();
   }
 
   #killWorker(): void {
@@ -220,10 +234,12 @@ export class World {
     this.#plane.die();
     this.#plane = null;
     this.checks.leasesForgotten();
+    this.planner.forget();
     if (withWorkers) for (const workerId of [...this.workers.keys()]) this.#removeWorker(workerId);
     this.schedule.after(this.random.between(1, downMsMax), () => {
       this.queue.releaseAll(this.schedule.nowMs);
       this.#plane = new ControlPlane(this, !withWorkers);
+      this.planner.begin(this.#plane);
     });
   }
 
@@ -235,6 +251,7 @@ export class World {
     this.faults = { ...this.scenario, ...none, repeated: 0, late: 0 };
     // A small reservation throttles a backlog for hours; that is right, and not what is to be seen here.
     for (const fn of this.#functions) fn.reserved = null;
+    this.planner.settle(this.#plane);
     const byMs = this.schedule.nowMs + settleMsMax;
     const { checks } = this;
     while (checks.openInvocations > 0 || checks.openEvents > 0 || checks.livingSandboxes > 0 || this.#plane === null) {

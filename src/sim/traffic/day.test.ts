@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { hourMs } from '../../kernel/units.js';
+import { Agenda } from './agenda.js';
+import { compare, compared, csvOf, dominating } from './comparison.js';
+import { type DayOptions, TrafficDay } from './day.js';
+import { svgOf } from './plot.js';
+
+const small: DayOptions = {
+  seed: 3,
+  functions: 60,
+  workers: 4,
+  workerMib: 65_536,
+  choice: { keepAlive: 'histogram', forecast: 'trend' },
+  sampleMs: 1_000,
+  untilMs: hourMs,
+};
+
+test('an agenda gives back in order of time, kind and index', () => {
+  const agenda = new Agenda();
+  const entries = Array.from(
+    { length: 5_000 },
+    (_, index) => [(index * 7_919) % 86_400_000, index % 4, index] as const,
+  );
+  for (const [atMs, kind, index] of entries) agenda.add(atMs, kind, index);
+  const taken = entries.map(() => {
+    agenda.take();
+    return [agenda.atMs, agenda.kind, agenda.index];
+  });
+  const inOrder = [...entries].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  assert.deepEqual(taken, inOrder);
+});
+
+test('the same seed is the same hour; every invocation is served, cold or not', { timeout: 120_000 }, () => {
+  const one = new TrafficDay(small).run();
+  assert.deepEqual(new TrafficDay(small).run(), one);
+  assert.ok(one.invocations > 1_000 && one.cold > 0 && one.cold < one.invocations && one.refused === 0);
+});
+
+test('all policies serve the same traffic; keeping longer is less often cold and holds more', {
+  timeout: 300_000,
+}, () => {
+  const all = compare(small);
+  assert.deepEqual(
+    all.map(({ policy }) => policy),
+    compared.map(([policy]) => policy),
+  );
+  assert.equal(new Set(all.map(({ result }) => result.invocations)).size, 1);
+  const of = (policy: string) => all.find((one) => one.policy === policy)!.result;
+  assert.ok(of('none').cold > of('fixed-1m').cold && of('fixed-1m').cold >= of('fixed-60m').cold);
+  assert.ok(of('none').idleGibHours < of('fixed-1m').idleGibHours);
+  assert.ok(of('fixed-1m').idleGibHours < of('fixed-60m').idleGibHours);
+  assert.deepEqual(dominating(all, 'none'), []);
+  assert.equal(csvOf(all).trim().split('\n').length, all.length + 1);
+  const svg = svgOf(all, 'histogram+trend', 'test');
+  for (const [policy] of compared) assert.ok(svg.includes(`>${policy}</text>`));
+  assert.doesNotMatch(svg, /NaN|Infinity/);
+});

@@ -1,0 +1,360 @@
+import { AssignmentMachine } from '../../assignment/machine.js';
+import type { AssignmentEffect, AssignmentInput } from '../../assignment/messages.js';
+import { CapacityMachine } from '../../capacity/machine.js';
+import type { PolicyChoice } from '../../capacity/policies/policy.js';
+import { CountingMachine } from '../../counting/machine.js';
+import { assert } from '../../kernel/assert.js';
+import {
+  type AccountId,
+  type PoolKey,
+  poolKey,
+  type Region,
+  type RequestId,
+  type SandboxId,
+  type VersionKey,
+  versionKey,
+  type WorkerId,
+} from '../../kernel/ids.js';
+import { dayMs, secondMs } from '../../kernel/units.js';
+import { PlacementMachine } from '../../placement/machine.js';
+import { Agenda, indexMax } from './agenda.js';
+import { Arrivals, drawTraffic, type TrafficFunction } from './azure.js';
+import { ForecastScore } from './score.js';
+
+export interface DayOptions {
+  readonly seed: number;
+  readonly functions: number;
+  readonly workers: number;
+  readonly workerMib: number;
+  /** Null: nobody plans ahead; idle sandboxes are kept as assignment is configured. */
+  readonly choice: PolicyChoice | null;
+  /** Between two looks of the capacity machine, milliseconds. */
+  readonly sampleMs: number;
+  /** Simulated time. Default: a day. */
+  readonly untilMs?: number;
+  /** Also measure how forecasts err. */
+  readonly scored?: boolean;
+}
+
+export interface DayResult {
+  /** Inputs of the machines. */
+  readonly inputs: number;
+  readonly invocations: number;
+  /** Invocations that waited for a start. */
+  readonly cold: number;
+  /** Of those that were the first of a sandbox made ahead. */
+  readonly proactive: number;
+  readonly refused: number;
+  readonly sandboxes: number;
+  readonly sandboxesPeak: number;
+  /** Memory of sandboxes that did not work, GiB-hours. */
+  readonly idleGibHours: number;
+  /** Share of cold invocations of each app: median, and the upper quartile. */
+  readonly appColdMedian: number;
+  readonly appColdUpper: number;
+  readonly errors: readonly { readonly forecast: string; readonly error: number }[];
+}
+
+const kindEnd = 0;
+const kindReady = 1;
+const kindArrival = 2;
+const kindTick = 3;
+const account = '000000000001' as AccountId;
+const region = 'us-east-1' as Region;
+/** Any date will do. */
+const startMs = 1_750_000_000_000;
+const waitMsMax = 15 * secondMs;
+/** A box from a spare, before the function's own init. */
+const boxMs = 20;
+
+/**
+ * A day of traffic over the very machines of counting, assignment, placement and capacity. Leaner than the world of faults:
+ * messages take no time and get there, the journal is durable at once, a worker is two delays, init and run.
+ */
+export class TrafficDay {
+  readonly #options: DayOptions;
+  readonly #functions: readonly TrafficFunction[];
+  readonly #arrivals: readonly Arrivals[];
+  readonly #pools: readonly PoolKey[];
+  readonly #indexOf = new Map<PoolKey, number>();
+  readonly #byVersion = new Map<VersionKey, number>();
+  readonly #agenda = new Agenda();
+  readonly #counting = new CountingMachine({ accountConcurrency: 1_000_000 });
+  readonly #placement = new PlacementMachine();
+  readonly #assignment: AssignmentMachine;
+  readonly #capacity: CapacityMachine | null;
+  readonly #score: ForecastScore | null;
+  /** By sandbox: its function, and the request that runs in it. */
+  readonly #functionOf = new Int32Array(indexMax).fill(-1);
+  readonly #requestOf = new Array<RequestId | null>(indexMax).fill(null);
+  readonly #epochs = new Float64Array(indexMax);
+  readonly #idOf = new Array<SandboxId | null>(indexMax).fill(null);
+  /** By request: its function. */
+  readonly #asker = new Int32Array(indexMax);
+  readonly #queue: AssignmentInput[] = [];
+  #made = 0;
+  #requests = 0;
+  #nowMs = 0;
+
+  #inputs = 0;
+  #cold = 0;
+  #proactive = 0;
+  #refused = 0;
+  #alive = 0;
+  #alivePeak = 0;
+  #idleMib = 0;
+  #idleSinceMs = 0;
+  #idleMibMs = 0;
+  readonly #coldOf: Int32Array;
+  readonly #callsOf: Int32Array;
+
+  constructor(options: DayOptions) {
+    this.#options = options;
+    this.#functions = drawTraffic(options.seed, options.functions);
+    this.#arrivals = this.#functions.map((one, index) => new Arrivals(one, options.seed * 1_000_003 + index));
+    this.#pools = this.#functions.map(({ name }) => poolKey(versionKey(account, region, name, '1'), 1));
+    this.#coldOf = new Int32Array(options.functions);
+    this.#callsOf = new Int32Array(options.functions);
+    for (const [index, pool] of this.#pools.entries()) {
+      this.#indexOf.set(pool, index);
+      this.#byVersion.set(pool.slice(0, pool.lastIndexOf('@')) as VersionKey, index);
+    }
+    this.#assignment = new AssignmentMachine({
+      newSandboxId: () => `s${++this.#made}` as SandboxId,
+      // Cores that wait for work are a matter of one worker.
+      patienceMs: 0,
+      startingMax: 10_000,
+      waitersMax: 100_000,
+    });
+    this.#capacity = options.choice === null ? null : new CapacityMachine({ choice: options.choice });
+    this.#score = options.scored === true ? new ForecastScore() : null;
+    for (let worker = 0; worker < options.workers; worker += 1) {
+      this.#placement.step({
+        kind: 'worker-joined',
+        nowMs: startMs,
+        workerId: `w${worker}` as WorkerId,
+        zone: 'a',
+        memoryMib: options.workerMib,
+        sandboxesMax: 10_000,
+      });
+    }
+  }
+
+  run(): DayResult {
+    const { untilMs = dayMs } = this.#options;
+    const agenda = this.#agenda;
+    for (const effect of this.#assignment.recover({ entries: [], nextSequence: 1, nowMs: startMs, survivors: false })) {
+      this.#perform(effect);
+    }
+    for (const [index, arrivals] of this.#arrivals.entries()) agenda.add(arrivals.first(), kindArrival, index);
+    agenda.add(secondMs, kindTick, 0);
+    for (;;) {
+      agenda.take();
+      if (agenda.atMs >= untilMs) return this.#result(untilMs);
+      this.#nowMs = startMs + agenda.atMs;
+      const { index } = agenda;
+      switch (agenda.kind) {
+        case kindEnd:
+          this.#end(index);
+          break;
+        case kindReady:
+          if (this.#idOf[index] !== null)
+            this.#step({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId: this.#idOf[index]! });
+          break;
+        case kindArrival:
+          this.#arrive(index, agenda.atMs);
+          break;
+        case kindTick:
+          agenda.add(agenda.atMs + secondMs, kindTick, 0);
+          this.#step({ kind: 'tick', nowMs: this.#nowMs });
+          if (agenda.atMs % this.#options.sampleMs === 0) this.#look();
+      }
+    }
+  }
+
+  #arrive(index: number, atMs: number): void {
+    this.#agenda.add(this.#arrivals[index]!.next(atMs), kindArrival, index);
+    this.#requests += 1;
+    const requestId = `r${this.#requests}` as RequestId;
+    this.#callsOf[index]! += 1;
+    this.#inputs += 1;
+    const { name, memoryMib } = this.#functions[index]!;
+    const [answer] = this.#counting.step({
+      kind: 'admit',
+      nowMs: this.#nowMs,
+      requestId,
+      account,
+      region,
+      functionKey: name,
+      reserved: null,
+      reservedInAccount: 0,
+      provisioned: 0,
+      provisionedInAccount: 0,
+    });
+    if (answer?.kind !== 'admitted') {
+      this.#refused += 1;
+      return;
+    }
+    this.#asker[this.#requests % indexMax] = index;
+    const waitUntilMs = this.#nowMs + waitMsMax;
+    this.#step({ kind: 'acquire', nowMs: this.#nowMs, requestId, pool: this.#pools[index]!, memoryMib, waitUntilMs });
+  }
+
+  #end(slot: number): void {
+    const sandboxId = this.#idOf[slot];
+    const requestId = this.#requestOf[slot];
+    assert(sandboxId != null && requestId != null, 'what ends was running');
+    this.#requestOf[slot] = null;
+    this.#release(requestId);
+    this.#idle(this.#memoryOf(slot));
+    this.#step({ kind: 'released', nowMs: this.#nowMs, sandboxId, epoch: this.#epochs[slot]! });
+  }
+
+  #release(requestId: RequestId): void {
+    this.#inputs += 1;
+    this.#counting.step({ kind: 'release', nowMs: this.#nowMs, requestId });
+  }
+
+  /** Effects that are answered at once come in after the step that they are of. */
+  #step(input: AssignmentInput): void {
+    this.#queue.push(input);
+    if (this.#queue.length > 1) return;
+    for (let next = 0; next < this.#queue.length; next += 1) {
+      this.#inputs += 1;
+      for (const effect of this.#assignment.step(this.#queue[next]!)) this.#perform(effect);
+    }
+    this.#queue.length = 0;
+  }
+
+  #perform(effect: AssignmentEffect): void {
+    const nowMs = this.#nowMs;
+    switch (effect.kind) {
+      case 'grant':
+        this.#run(effect);
+        return;
+      case 'refuse':
+        this.#refused += 1;
+        this.#release(effect.requestId);
+        return;
+      case 'place':
+        this.#place(effect);
+        return;
+      case 'start': {
+        const slot = slotOf(effect.sandboxId);
+        const index = this.#indexOf.get(effect.pool)!;
+        assert(this.#idOf[slot] === null || this.#idOf[slot] === undefined, 'sandboxes have places of their own');
+        this.#idOf[slot] = effect.sandboxId;
+        this.#functionOf[slot] = index;
+        this.#alive += 1;
+        this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
+        this.#idle(this.#memoryOf(slot));
+        this.#agenda.add(nowMs - startMs + boxMs + this.#functions[index]!.initMs, kindReady, slot);
+        return;
+      }
+      case 'stop': {
+        const slot = slotOf(effect.sandboxId);
+        if (this.#idOf[slot] !== effect.sandboxId) return;
+        this.#idle(-this.#memoryOf(slot));
+        this.#idOf[slot] = null;
+        this.#alive -= 1;
+        this.#inputs += 1;
+        this.#placement.step({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
+        this.#queue.push({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
+        return;
+      }
+      case 'persist':
+        this.#queue.push({ kind: 'persisted', nowMs, sequence: effect.sequence + effect.entries.length - 1 });
+        return;
+      case 'forget':
+        this.#placement.step({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
+    }
+  }
+
+  #run({ requestId, sandboxId, epoch, start }: Extract<AssignmentEffect, { kind: 'grant' }>): void {
+    const slot = slotOf(sandboxId);
+    const index = this.#asker[Number(requestId.slice(1)) % indexMax]!;
+    if (start.kind === 'cold') {
+      this.#cold += 1;
+      this.#coldOf[index]! += 1;
+    } else if (start.kind === 'proactive') this.#proactive += 1;
+    this.#requestOf[slot] = requestId;
+    this.#epochs[slot] = epoch;
+    this.#idle(-this.#memoryOf(slot));
+    this.#agenda.add(this.#nowMs - startMs + this.#arrivals[index]!.duration(), kindEnd, slot);
+  }
+
+  #place({ sandboxId, pool, memoryMib, ahead }: Extract<AssignmentEffect, { kind: 'place' }>): void {
+    const nowMs = this.#nowMs;
+    this.#inputs += 1;
+    for (const answer of this.#placement.step({ kind: 'place', nowMs, sandboxId, pool, memoryMib })) {
+      if (answer.kind === 'placed') this.#queue.push({ kind: 'placed', nowMs, sandboxId, workerId: answer.workerId });
+      else {
+        this.#queue.push({ kind: 'placement-refused', nowMs, sandboxId });
+        if (answer.pressure !== null && !ahead)
+          this.#queue.push({ kind: 'memory-pressure', nowMs, ...answer.pressure });
+      }
+    }
+  }
+
+  #look(): void {
+    const nowMs = this.#nowMs;
+    if (this.#capacity === null && this.#score === null) return;
+    const pools = this.#assignment.samples();
+    this.#score?.see(pools, nowMs);
+    if (this.#capacity === null) return;
+    const totalMib = this.#options.workers * this.#options.workerMib;
+    let usedMib = 0;
+    for (const { busy, idle, starting, memoryMib } of pools) usedMib += (busy + idle + starting) * memoryMib;
+    this.#inputs += 1;
+    for (const effect of this.#capacity.step({ kind: 'sample', nowMs, pools, memory: { totalMib, usedMib } })) {
+      if (effect.kind === 'keep') this.#step({ nowMs, ...effect });
+      else {
+        const index = this.#byVersion.get(effect.version)!;
+        const { memoryMib } = this.#functions[index]!;
+        const pool = this.#pools[index]!;
+        this.#step({ kind: 'warm', nowMs, pool, memoryMib, count: effect.count, trigger: 'forecast' });
+      }
+    }
+  }
+
+  #memoryOf(slot: number): number {
+    return this.#functions[this.#functionOf[slot]!]!.memoryMib;
+  }
+
+  #idle(moreMib: number): void {
+    this.#idleMibMs += this.#idleMib * (this.#nowMs - this.#idleSinceMs);
+    this.#idleSinceMs = this.#nowMs;
+    this.#idleMib += moreMib;
+  }
+
+  #result(untilMs: number): DayResult {
+    this.#nowMs = startMs + untilMs;
+    this.#idle(0);
+    const apps = new Map<number, { calls: number; cold: number }>();
+    for (const [index, { app }] of this.#functions.entries()) {
+      const sums = apps.get(app) ?? { calls: 0, cold: 0 };
+      sums.calls += this.#callsOf[index]!;
+      sums.cold += this.#coldOf[index]!;
+      apps.set(app, sums);
+    }
+    const shares = [...apps.values()].filter(({ calls }) => calls > 0).map(({ calls, cold }) => cold / calls);
+    shares.sort((one, other) => one - other);
+    return {
+      inputs: this.#inputs,
+      invocations: this.#requests,
+      cold: this.#cold,
+      proactive: this.#proactive,
+      refused: this.#refused,
+      sandboxes: this.#made,
+      sandboxesPeak: this.#alivePeak,
+      idleGibHours: this.#idleMibMs / 1_024 / 3_600_000,
+      appColdMedian: shares[Math.floor(shares.length / 2)] ?? 0,
+      appColdUpper: shares[Math.floor((shares.length * 3) / 4)] ?? 0,
+      errors: this.#score?.errors() ?? [],
+    };
+  }
+}
+
+function slotOf(sandboxId: SandboxId): number {
+  return Number(sandboxId.slice(1)) % indexMax;
+}
