@@ -67,7 +67,7 @@ export const operationGroups: readonly OperationGroup[] = [
       PutFunctionConcurrency: works,
       GetFunctionConcurrency: works,
       DeleteFunctionConcurrency: works,
-      PutProvisionedConcurrencyConfig: notActedOn('no environments are initialized ahead yet, and the counts say so'),
+      PutProvisionedConcurrencyConfig: works,
       GetProvisionedConcurrencyConfig: works,
       ListProvisionedConcurrencyConfigs: works,
       DeleteProvisionedConcurrencyConfig: works,
