@@ -135,7 +135,7 @@ export type AssignmentInput =
     }
   /** Idle sandboxes of the pool are kept so long; null: as configured. */
   | { readonly kind: 'keep'; readonly nowMs: number; readonly pool: PoolKey; readonly idleMsMax: number | null }
-  /** Nothing new starts there (placement is told by itself); replacements elsewhere first, then its idle sandboxes go. */
+  /** Until it is lost nothing new starts there (placement is told by itself); replacements elsewhere first, then its idle sandboxes go. */
   | { readonly kind: 'worker-drain'; readonly nowMs: number; readonly workerId: WorkerId }
   /** The entries persisted up to and including this sequence are durable. */
   | { readonly kind: 'persisted'; readonly nowMs: number; readonly sequence: number }

@@ -212,6 +212,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const machine = new AssignmentMachine({
     newSandboxId: () => random.uuid() as SandboxId,
     busyMin: 2 * availableParallelism(),
+    aheadStartingMax: 2 * availableParallelism(),
   });
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
   await assignment.recover();
