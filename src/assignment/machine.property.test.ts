@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { StartOrigin } from '../wire/start.js';
 import { AssignmentMachine } from './machine.js';
 import type { AssignmentEffect, AssignmentEntry, AssignmentInput } from './messages.js';
+
+type Grant = Extract<AssignmentEffect, { readonly kind: 'grant' }>;
 
 const waitersMax = 5;
 const startingMax = 3;
@@ -18,7 +21,7 @@ const commands = fc.array(
     other: fc.integer({ min: 1, max: 3 }),
     afterMs: fc.integer({ min: 0, max: 2_000 }),
   }),
-  { maxLength: 300 },
+  { maxLength: 300, size: 'max' },
 );
 
 /** Follows the effects and asserts what must hold whatever the inputs are, sensible or not. */
@@ -28,16 +31,41 @@ class Observer {
   readonly epochs = new Map<string, number>();
   readonly held = new Set<string>();
   readonly handovers = new Set<string>();
+  readonly origins = new Map<string, StartOrigin>();
+  /** Their init failed. */
+  readonly raw = new Set<string>();
   written = 0;
   durable = 0;
 
-  perform(effects: readonly AssignmentEffect[]): void {
+  /** The kind of a start is true. */
+  private judge({ sandboxId, start, warm }: Grant, input: AssignmentInput): void {
+    const origin = this.origins.get(sandboxId);
+    const isFirst = !this.epochs.has(sandboxId);
+    assert.equal(start.first, isFirst, 'one first invocation for each sandbox');
+    assert.equal(warm, !isFirst);
+    if (start.kind === 'provisioned') {
+      assert.equal(origin, 'provisioned');
+      return;
+    }
+    assert.equal(start.kind === 'warm', !isFirst);
+    if (start.kind === 'cold')
+      assert.ok(this.raw.has(sandboxId) || isReadyNow(sandboxId, input), 'it waited for the init');
+    if (start.kind === 'proactive') assert.ok(input.kind !== 'sandbox-ready' || input.sandboxId !== sandboxId);
+    // Provisioned ones that are no longer wanted as such go on as if somebody had waited for them.
+    const isOfDemand = origin === 'demand' || origin === 'provisioned';
+    const trigger = isOfDemand ? (start.kind === 'proactive' ? 'eager-assignment' : null) : origin;
+    assert.equal(start.trigger, isFirst ? trigger : null);
+  }
+
+  perform(effects: readonly AssignmentEffect[], input: AssignmentInput): void {
+    if (input.kind === 'sandbox-ready' && input.initialized === false) this.raw.add(input.sandboxId);
     for (const effect of effects) {
       switch (effect.kind) {
         case 'grant':
           assert.ok(this.unanswered.delete(effect.requestId), 'answered once');
           assert.ok(!this.held.has(effect.sandboxId), 'one holder at a time');
           assert.ok(effect.epoch > (this.epochs.get(effect.sandboxId) ?? 0), 'epochs grow');
+          this.judge(effect, input);
           this.epochs.set(effect.sandboxId, effect.epoch);
           this.held.add(effect.sandboxId);
           break;
@@ -54,6 +82,7 @@ class Observer {
             (entry) => entry.kind === 'sandbox-created' && entry.sandboxId === effect.sandboxId,
           );
           assert.ok(at >= 0 && at < this.durable, 'started only once its creation is durable');
+          this.origins.set(effect.sandboxId, effect.origin);
           break;
         }
         case 'handed-over':
@@ -61,6 +90,11 @@ class Observer {
       }
     }
   }
+}
+
+/** What the sandbox's first invocation waited for, as seen from outside. */
+function isReadyNow(sandboxId: SandboxId, input: AssignmentInput): boolean {
+  return (input.kind === 'sandbox-ready' && input.sandboxId === sandboxId) || input.kind === 'worker-report';
 }
 
 test('property: any order of any inputs: one holder, one answer, growing epochs, durable before started, bounds', () => {
@@ -77,13 +111,14 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
       const machine = new AssignmentMachine({ newSandboxId, waitersMax, startingMax, ...options });
       const observer = new Observer();
       const step = (input: AssignmentInput) => {
-        observer.perform(machine.step(input));
+        observer.perform(machine.step(input), input);
         assert.ok(machine.waiting <= waitersMax);
         assert.ok(machine.waiting === observer.unanswered.size);
       };
       for (const { kind, sandbox, other, afterMs } of list) {
         nowMs += afterMs;
-        const sandboxId = `s${sandbox}` as SandboxId;
+        // One of those that were made last.
+        const sandboxId = `s${Math.max(1, sandboxes + 1 - sandbox)}` as SandboxId;
         const workerId = `w${other}` as WorkerId;
         const pool = `p@${other}` as PoolKey;
         switch (kind) {
