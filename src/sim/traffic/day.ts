@@ -92,6 +92,7 @@ export class TrafficDay {
   /** By request: its function. */
   readonly #asker = new Int32Array(indexMax);
   readonly #queue: AssignmentInput[] = [];
+  #isStepping = false;
   #made = 0;
   #requests = 0;
   #nowMs = 0;
@@ -218,12 +219,14 @@ export class TrafficDay {
   /** Effects that are answered at once come in after the step that they are of. */
   #step(input: AssignmentInput): void {
     this.#queue.push(input);
-    if (this.#queue.length > 1) return;
+    if (this.#isStepping) return;
+    this.#isStepping = true;
     for (let next = 0; next < this.#queue.length; next += 1) {
       this.#inputs += 1;
       for (const effect of this.#assignment.step(this.#queue[next]!)) this.#perform(effect);
     }
     this.#queue.length = 0;
+    this.#isStepping = false;
   }
 
   #perform(effect: AssignmentEffect): void {
