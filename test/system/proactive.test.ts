@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { GetFunctionConfigurationCommand, UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
+import { zip } from './zip.js';
 
 /** Longer than the handlers need to call it proactive, as the published ones do. */
 const aheadMs = 10_500;
@@ -72,5 +74,24 @@ describe('what functions find out about their initialization', () => {
       assert.equal(await counted(name, /coldStart: true/i), 1, `${name}: nobody waited`);
       assert.equal(await counted(name, /loaded/), 2);
     }
+  });
+
+  it('after an update of its code under load, too: as many wait as were at work', { timeout: 120_000 }, async () => {
+    const code = read('index.mjs');
+    await hearth.create('detect-update', ownNode, 'index.handler', { 'index.mjs': code }, { Timeout: 30 });
+    await both('detect-update');
+    const FunctionName = 'detect-update';
+    const ZipFile = await zip({ 'index.mjs': `// Another version.\n${code}` });
+    await hearth.lambda().send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
+    await eventually(async () => {
+      const { LastUpdateStatus } = await hearth.lambda().send(new GetFunctionConfigurationCommand({ FunctionName }));
+      return LastUpdateStatus === 'Successful';
+    }, 'the update');
+    await new Promise((resolve) => setTimeout(resolve, aheadMs));
+    const answers = await both('detect-update');
+    assert.deepEqual(
+      answers.map(({ payload }) => JSON.parse(payload)),
+      [{ proactiveInitialization: true }, { proactiveInitialization: true }],
+    );
   });
 });
