@@ -38,6 +38,38 @@ suite('hearth deploy', () => {
     return { status: ran.status, stderr: ran.stderr, deployment: deployment!, changes };
   };
 
+  test('provisioned concurrency is waited for; what cannot be initialized fails the deployment, and says why', async () => {
+    const template = (text: string) => ({
+      'provisioned/template.yaml': `
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Ready:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: ready
+      Runtime: ${ownNode}
+      Handler: index.handler
+      CodeUri: code
+      AutoPublishAlias: live
+      ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: 1}
+`,
+      'provisioned/code/index.js': text,
+    });
+    write(template(code('process.env.AWS_LAMBDA_INITIALIZATION_TYPE')));
+    const first = await deploy('provisioned');
+    assert.equal(first.status, 0, first.stderr);
+    assert.equal((await hearth.invoke('ready', '{}', { Qualifier: 'live' })).payload, '"provisioned-concurrency"');
+    write(template('throw new Error("not today");'));
+    const second = await deploy('provisioned');
+    assert.equal(second.status, 2);
+    const failed = second.deployment.steps.filter(({ change }) => change === 'failed');
+    assert.deepEqual(
+      failed.map(({ logicalId }) => logicalId),
+      ['ReadyAliaslive'],
+    );
+    assert.match(failed[0]!.details.join(' '), /ready:live.*provisioned concurrency: FUNCTION_ERROR_INIT_FAILURE/);
+  });
+
   test('a SAM template: plan, deploy, nothing the second time, a change, a removal', async () => {
     const template = (timeout: number, more = '') => `
 Transform: AWS::Serverless-2016-10-31
