@@ -25,6 +25,8 @@ export interface AssignmentOptions {
   readonly startingMax?: number;
   /** Of them, those that nobody waited for when they were asked for. */
   readonly aheadStartingMax?: number;
+  /** On-demand sandboxes that go are replaced before: those of old age, and those of a worker that is emptied or lost. */
+  readonly replacedAhead?: boolean;
   /** New sandboxes of one function that invocations wait for, in one period; refilled continuously. */
   readonly scalingEnvironmentsMax?: number;
   readonly scalingPeriodMs?: number;
@@ -55,6 +57,7 @@ export const assignmentDefaults = {
   startingMax: 64,
   /** Two boots a core on the smallest machine: what nobody waits for must not slow down what somebody waits for. */
   aheadStartingMax: 4,
+  replacedAhead: true,
   startFailuresMax: 3,
   /** Twice the longest time a message may be under way (5 s) before its connection is given up. */
   reportGraceMs: 10 * secondMs,

@@ -7,8 +7,8 @@ import { Bench } from './testbench.js';
 const lives = { lifetimeMs: 10 * minuteMs, lifetimeSpread: 0, idleMsMax: 60 * minuteMs };
 
 /** One sandbox, last used a minute before its end. */
-function oldBench(): Bench {
-  const bench = new Bench(lives);
+function oldBench(options: { replacedAhead?: boolean } = {}): Bench {
+  const bench = new Bench({ ...lives, ...options });
   bench.warm(1);
   bench.nowMs += 9 * minuteMs;
   bench.acquire('a');
@@ -42,6 +42,12 @@ test('what nobody used lately is not replaced', () => {
   const bench = new Bench(lives);
   bench.warm(1);
   assert.deepEqual(bench.tick(9.5 * minuteMs), []);
+  assert.deepEqual(bench.tick(30 * secondMs), ['stop s1 lifetime']);
+});
+
+test('nothing is replaced ahead where that is off', () => {
+  const bench = oldBench({ replacedAhead: false });
+  assert.deepEqual(bench.tick(30 * secondMs), []);
   assert.deepEqual(bench.tick(30 * secondMs), ['stop s1 lifetime']);
 });
 

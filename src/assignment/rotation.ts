@@ -71,6 +71,7 @@ export class Rotation {
   }
 
   #makeUp(pool: Pool, lost: number, left: number): void {
+    if (!this.#deliberation.options.replacedAhead) return;
     this.#ahead.more(pool, 'drain', Math.min(lost, this.#peak(pool) - left));
   }
 
@@ -93,7 +94,8 @@ export class Rotation {
     if (origin === 'provisioned') {
       return pool.provisioned - pool.provisionedRetiring <= (pool.provisionedTarget ?? 0);
     }
-    return !pool.aheadBlocked && this.#peak(pool) > pool.alive - pool.retiring.length - 1;
+    if (!this.#deliberation.options.replacedAhead || pool.aheadBlocked) return false;
+    return this.#peak(pool) > pool.alive - pool.retiring.length - 1;
   }
 
   /** Over when what shall replace its sandboxes is there, or cannot be had. */

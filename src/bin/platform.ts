@@ -16,6 +16,7 @@ import { AssignmentService } from '../assignment/service.js';
 import { AsyncMachine } from '../async/machine.js';
 import type { AsyncEvent } from '../async/messages.js';
 import { AsyncService } from '../async/service.js';
+import type { PolicyChoice } from '../capacity/policies/policy.js';
 import { MappingTags } from '../config/mappings/tags.js';
 import { type ConfigService, openConfigService } from '../config/service.js';
 import { CountingMachine } from '../counting/machine.js';
@@ -40,6 +41,8 @@ import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { codeOwner, layersOwner } from '../worker/sandbox/microvm/microvmbox.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
 import { attemptThrough } from './attempt.js';
+import { openCapacity } from './capacity.js';
+import type { SandboxLifetime } from './cli/policies.js';
 import type { DataFolder } from './datafolder.js';
 import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
@@ -74,6 +77,12 @@ export interface PlatformOptions {
   readonly accountConcurrency?: number;
   /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
   readonly streamMbps?: number;
+  /** Start sandboxes before somebody waits for them: deploys, rotation, forecasts. Default: true. */
+  readonly proactive?: boolean;
+  /** Of functions that say nothing themselves. Default: those that the simulator recommends. */
+  readonly policies?: Partial<PolicyChoice>;
+  /** Default: 1 h to 4 h. */
+  readonly sandboxLifetime?: SandboxLifetime;
 }
 
 export interface Platform {
@@ -209,9 +218,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   });
   snapStart.connect(worker);
 
+  const { proactive = true, sandboxLifetime } = options;
   const machine = new AssignmentMachine({
     newSandboxId: () => random.uuid() as SandboxId,
+    ...(sandboxLifetime && { lifetimeMs: sandboxLifetime.ms, lifetimeSpread: sandboxLifetime.spread }),
     busyMin: 2 * availableParallelism(),
+    replacedAhead: proactive,
     aheadStartingMax: 2 * availableParallelism(),
   });
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
@@ -241,8 +253,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     assignment.input({ kind: 'pool-superseded', nowMs: clock.nowMs(), pool, reason }),
   );
 
-  config.onSuccession((from, to) => assignment.handover(from, to));
-  config.onAliasMoved((from, to) => void assignment.handover(from, to));
+  if (proactive) {
+    config.onSuccession((from, to) => assignment.handover(from, to));
+    config.onAliasMoved((from, to) => void assignment.handover(from, to));
+  }
+  const { policies } = options;
+  const capacity = proactive
+    ? openCapacity({ assignment, config, worker, clock, ...(policies && { choice: policies }) })
+    : null;
 
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   let queuedEvents = await queue.depth();
@@ -306,6 +324,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     grade: driver.grade,
     close: async () => {
       endProvisioning();
+      capacity?.close();
       // New requests end first, then those in flight, then what they used.
       const closed = Promise.all([frontend.close(drainMs), eventSources.close(drainMs)]);
       await async.close();

@@ -6,6 +6,7 @@ import { connect } from './client.js';
 import { runDemo } from './demo.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
+import { policiesOf, policyOptions } from './policies.js';
 import { objectStoreOf, s3Options } from './s3.js';
 import { bucketOptions, snapshotBucketOf } from './snapshotbucket.js';
 import { queuesOf, sqsOptions } from './sqs.js';
@@ -46,7 +47,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command)))))
+    policyOptions(bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command))))))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -104,6 +105,7 @@ export const up = defineCommand({
     if (streamMbps !== undefined && !(streamMbps > 0 && Number.isFinite(streamMbps))) {
       throw new CommandError('--stream-mbps takes a number above 0', 64);
     }
+    const { lifetime, ...life } = policiesOf(options);
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
     const snapshotPlaces = { sharedCache: sharedCacheOf(options), bucket: snapshotBucketOf(options) };
@@ -122,6 +124,8 @@ export const up = defineCommand({
       ...(objects === null ? {} : { objects }),
       ...(queues === null ? {} : { queues }),
       snapshotPlaces,
+      ...life,
+      ...(lifetime === null ? {} : { sandboxLifetime: lifetime }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(streamMbps === undefined ? {} : { streamMbps }),
       ...(options.concurrency === undefined ? {} : { accountConcurrency: options.concurrency }),
