@@ -50,4 +50,7 @@ export const limits = {
   /** One log event; longer ones are split. CloudWatch Logs quota. */
   logEventBytesMax: 256 * kib,
   clientContextBytesMax: 3_583,
+  /** Logs Insights: rows of a query's answer, and characters of a query (CloudWatch Logs API reference, StartQuery). */
+  insightsRowsMax: 10_000,
+  insightsQueryCharsMax: 10_000,
 } as const;
