@@ -1,3 +1,10 @@
+/** What is used of an `AbortSignal`. */
+export interface AnalyticsSignal {
+  readonly aborted: boolean;
+  addEventListener(kind: 'abort', listener: () => void, options: { readonly once: true }): void;
+  removeEventListener(kind: 'abort', listener: () => void): void;
+}
+
 /** One statement. `$1`, `$2` … in `sql` stand for `parameters`, which are bound, never spelled into the text. */
 export interface AnalyticsQuestion {
   readonly sql: string;
@@ -7,7 +14,7 @@ export interface AnalyticsQuestion {
   /** Characters of all values of the answer together, most (the row that goes beyond is left out). */
   readonly charsMax: number;
   /** Ends the work; the promise then rejects with `AnalyticsError` of kind `cancelled`. */
-  readonly signal: AbortSignal;
+  readonly signal: AnalyticsSignal;
 }
 
 export interface AnalyticsAnswer {
@@ -18,7 +25,10 @@ export interface AnalyticsAnswer {
   readonly truncated: boolean;
 }
 
-/** SQL (DuckDB's dialect) over files of NDJSON in one folder; no other file can be reached. Embedded: DuckDB. */
+/**
+ * SQL (DuckDB's dialect) over files of NDJSON in one folder, which relative names are looked up in; no other file can be
+ * reached. Embedded: DuckDB.
+ */
 export interface Analytics {
   /** Rejects with `AnalyticsError` only. */
   query(question: AnalyticsQuestion): Promise<AnalyticsAnswer>;

@@ -2,6 +2,7 @@
 export interface GroupFiles {
   /** `ACCOUNT:GROUP`, as `@log` has it. */
   readonly log: string;
+  /** Relative to the folder of the analytics; without `*?[`, which its reader takes for patterns. */
   readonly paths: readonly string[];
   /** Events before this are past their retention. Epoch milliseconds. */
   readonly keptFromMs: number;
@@ -39,7 +40,7 @@ export function eventsOf(groups: readonly GroupFiles[], { startMs, endMs }: Time
       const files = paths.map((path) => `${bind(path)}::VARCHAR`).join(', ');
       const lines = `(SELECT timestampMs AS t, ingestionMs AS i, stream AS s, message AS m, mark AS k, filename AS f, row_number() OVER () AS n
         FROM read_json([${files}], format = 'newline_delimited', columns = ${columns}, maximum_object_size = ${lineBytesMax}, ignore_errors = true, filename = true))`;
-      const inRange = `m IS NOT NULL AND t BETWEEN ${bind(Math.max(startMs, keptFromMs))} AND ${bind(endMs)}`;
+      const inRange = `m IS NOT NULL AND t BETWEEN ${bind(Math.max(startMs, keptFromMs))}::BIGINT AND ${bind(endMs)}::BIGINT`;
       const named = `${bind(log)}::VARCHAR AS g`;
       if (!hasDeletions) return `SELECT t, i, s, m, ${named}, f, n FROM ${lines} WHERE ${inRange}`;
       // Deletion goes by place of writing, whatever timestamps say.
