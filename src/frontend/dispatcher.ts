@@ -70,7 +70,7 @@ export class InvocationDispatcher implements Dispatcher {
       requestId,
       account: spec.account,
       region: spec.region,
-      functionKey: `${spec.account}/${spec.region}/${spec.functionName}`,
+      functionKey: spec.functionArn,
       reserved: spec.reservedConcurrency,
       reservedInAccount: this.reservedInAccount(spec.account, spec.region),
     });
