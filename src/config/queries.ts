@@ -1,4 +1,5 @@
 import type { StopReason } from '../assignment/messages.js';
+import type { AsyncEvent, AsyncPolicy } from '../async/messages.js';
 import { assert } from '../kernel/assert.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
@@ -12,6 +13,7 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
 import { type Caller, FunctionAccess } from './access.js';
 import { aliasNotFound, notFound } from './arns.js';
+import { asyncPolicyOf } from './attachments/asyncpolicy.js';
 import type { ConfigEngine, PrepareRuntime } from './engine.js';
 import { type FunctionId, type FunctionState, latest, type Settings, type VersionRecord } from './messages.js';
 import { byText, byVersion, page } from './page.js';
@@ -212,6 +214,12 @@ export class ConfigQueries {
   roleOf({ account, region, functionName, version }: FunctionSpec): string | null {
     const state = this.engine.table.state({ account, region, name: functionName });
     return state?.versions.get(version)?.settings.role ?? null;
+  }
+
+  /** How an event is treated now, whatever held when it was accepted. */
+  asyncPolicy(event: Pick<AsyncEvent, 'account' | 'region' | 'functionName' | 'qualifier'>): AsyncPolicy {
+    const { account, region, functionName: name, qualifier } = event;
+    return asyncPolicyOf(this.engine.table.state({ account, region, name }), qualifier);
   }
 
   /** Concurrency reserved by all functions of the account in the region. */

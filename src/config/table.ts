@@ -293,5 +293,6 @@ export function specOf(id: FunctionRecord, record: VersionRecord): FunctionSpec 
     snapshot:
       record.snapshot === undefined ? null : snapshotId({ id, version: record.version, generation: record.generation }),
     reservedConcurrency: id.reserved,
+    ...(id.recursiveLoop === 'Allow' ? { recursiveLoop: id.recursiveLoop } : {}),
   });
 }

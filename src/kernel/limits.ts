@@ -41,6 +41,10 @@ export const limits = {
   /** SnapStart keeps the snapshot of a version that nobody invokes for 14 days. */
   snapshotIdleMsMax: 14 * dayMs,
   asyncEventAgeMsMax: 6 * hourMs,
+  /** Retries after an error of the function, unless configured (developer guide, "error handling for asynchronous invocation"). */
+  asyncRetriesMax: 2,
+  /** Invocations of one function in one chain of requests (developer guide, "Lambda recursive loop detection"). */
+  recursionsMax: 16,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,
   /** Presigned URLs: largest X-Amz-Expires (7 days). */
