@@ -168,7 +168,8 @@ export class FunctionTable {
   }
 
   reserved(account: AccountId, region: Region): number {
-    return this.#reserved.get(`${account}/${region}`) ?? 0;
+    // The hot path, and few installations have any.
+    return this.#reserved.size === 0 ? 0 : (this.#reserved.get(`${account}/${region}`) ?? 0);
   }
 
   /** Null: no such function. The hot path: two map lookups once the route is known. */
