@@ -1,7 +1,7 @@
 import { kinds } from '../config/mappings/kinds.js';
 import type { EventSourceMappings, SourceProbe } from '../config/mappings/mappings.js';
 import { isSettled, type MappingRecord } from '../config/mappings/record.js';
-import { isLoop, longestLineage, loopFailure, withLineage } from '../frontend/lineage.js';
+import { isLoop, longestLineage, withLineage } from '../frontend/lineage.js';
 import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
 import type { RequestId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
@@ -132,7 +132,6 @@ export class EventSourceService {
     const traceHeader = withLineage(trace, given, spec);
     if (given !== null && isLoop(traceHeader, spec)) {
       // The messages come back, until the queue's redrive policy has had enough of them.
-      this.#options.mappings.note(record.uuid, `PROBLEM: ${loopFailure().message}`);
       return Promise.resolve({ outcome: 'function-error', payload: null });
     }
     return new Promise((resolve) => {
