@@ -97,7 +97,8 @@ function readLimit(lexer: Lexer): Command {
 function readParse(lexer: Lexer): Command {
   const at = lexer.next;
   let operand: Expression = { kind: 'field', name: '@message', start: at.start, end: at.start };
-  if (at.kind !== 'text' && !lexer.isSymbol('/')) operand = readExpression(lexer);
+  // Only a field: what follows may be a regular expression, and would divide anything longer.
+  if (at.kind !== 'text' && !lexer.isSymbol('/')) operand = { kind: 'field', ...readName(lexer) };
   const regex = lexer.takeRegex();
   if (regex !== null) {
     if (!lexer.isWord('as')) {

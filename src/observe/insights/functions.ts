@@ -23,7 +23,8 @@ const value = (sql: string, at: Span) => piece('value', sql, at);
 const number = (sql: string, at: Span) => piece('number', sql, at);
 const truth = (sql: string, at: Span) => piece('truth', sql, at);
 const text = ({ args }: Call, i: number) => asText(args[i]!);
-const whole = (part: Piece) => `TRY_CAST(trunc(${asNumber(part)}) AS BIGINT)`;
+/** A place in a text; the engine takes no larger one, and no message is so long. */
+const place = (part: Piece) => `TRY_CAST(trunc(least(greatest(${asNumber(part)}, 0), 1000000000)) AS BIGINT)`;
 
 export function ofNumber(make: (sql: string) => string): InsightsFunction {
   return { least: 1, most: 1, make: ({ args, at }) => number(make(asNumber(args[0]!)), at) };
@@ -106,8 +107,8 @@ export const functions: ReadonlyMap<string, InsightsFunction> = new Map<string, 
       least: 2,
       most: 3,
       make: (call) => {
-        const length = call.args[2] === undefined ? '' : `, greatest(${whole(call.args[2])}, 0)`;
-        return value(`substr(${text(call, 0)}, greatest(${whole(call.args[1]!)}, 0) + 1${length})`, call.at);
+        const length = call.args[2] === undefined ? '' : `, ${place(call.args[2])}`;
+        return value(`substr(${text(call, 0)}, ${place(call.args[1]!)} + 1${length})`, call.at);
       },
     },
   ],

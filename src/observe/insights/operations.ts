@@ -1,6 +1,5 @@
 import { limits } from '../../kernel/limits.js';
 import { fail, ok, type Result } from '../../kernel/result.js';
-import { mib } from '../../kernel/units.js';
 import type { LogGroup } from '../loggroup.js';
 import type { LogsApi, LogsCaller, LogsFailure } from '../logsapi.js';
 import { LogsInput } from '../logsinput.js';
@@ -22,8 +21,6 @@ import { planReading, readEvents } from './reading.js';
 
 /** Log groups of one query (API reference, StartQuery). */
 const groupsMax = 50;
-/** What one query may read: some ten seconds to some minutes, by what it asks. Ours. */
-const scanBytesMax = 8 * 1024 * mib;
 /** Times are seconds; larger numbers are taken as milliseconds, as the service does. (This is the year 5138.) */
 const secondsMax = 100_000_000_000;
 
@@ -70,10 +67,10 @@ export function insightsOperations(store: LogStore, queries: InsightsQueries | n
         return planReading(store, caller, groups.value, range);
       };
       const reading = await plan();
-      if (reading.bytes > scanBytesMax) {
+      if (reading.bytes > queries.scanBytesMax) {
         return logsFailure(
           'LimitExceededException',
-          `The query would read ${reading.bytes} bytes, and may read ${scanBytesMax}. Name fewer groups or a shorter time.`,
+          `The query would read ${reading.bytes} bytes, and may read ${queries.scanBytesMax}. Name fewer groups or a shorter time.`,
         );
       }
       const task = { analytics: queries.analytics, compiled: compiled.value, range, rowsMax: limit, plan };

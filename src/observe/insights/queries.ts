@@ -44,6 +44,8 @@ export interface InsightsOptions {
   readonly queriesMax?: number;
   /** Running; the others wait. Each keeps a processor busy. */
   readonly runningMax?: number;
+  /** Bytes that one query may read: some ten seconds to some minutes, by what it asks. */
+  readonly scanBytesMax?: number;
   /** A query that runs longer ends as `Timeout`. The service has 60 minutes; a minute reads all that a group may have. */
   readonly runMsMax?: number;
   /** Results can be had so long after the end. */
@@ -74,6 +76,7 @@ export class InsightsQueries {
       onFailure: () => {},
       queriesMax: 30,
       runningMax: 2,
+      scanBytesMax: 8 * 1024 * mib,
       runMsMax: minuteMs,
       keptMsMax: 15 * minuteMs,
       keptMax: 100,
@@ -84,6 +87,10 @@ export class InsightsQueries {
 
   nowMs(): number {
     return this.#options.clock.nowMs();
+  }
+
+  get scanBytesMax(): number {
+    return this.#options.scanBytesMax;
   }
 
   /** Null: too many are under way. */
