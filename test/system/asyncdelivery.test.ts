@@ -354,6 +354,42 @@ describe('asynchronous invocations survive kill -9', () => {
     assert.equal(await runs('telling'), 1);
   });
 
+  it('between two destinations: only the second is told', async () => {
+    const DeadLetterConfig = { TargetArn: arnOf('sqs', 'letters') };
+    await hearth.create('pair', ownNode, 'index.handler', code, { DeadLetterConfig });
+    await configure(hearth.lambda(), 'pair', { failure: arnOf('sqs', 'failures') });
+    let arrived: () => void = () => {};
+    const second = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    server.manner = ({ to }) => {
+      if (to !== 'letters') return 'take';
+      arrived();
+      return 'hang';
+    };
+    await send(hearth.lambda(), 'pair', { mark: 'pair', fail: true });
+    await second;
+    await hearth.stop('SIGKILL');
+    server.manner = () => 'take';
+    await hearth.start();
+    await eventually(async () => server.to('letters').length === 2, 'the dead letter to come again');
+    const queued = async () => JSON.parse((await hearth.cli('status', '--json')).stdout).queuedEvents === 0;
+    await eventually(queued, 'the queue to be empty');
+    assert.equal(server.to('failures').length, 1);
+    assert.deepEqual(await ran(hearth, 'pair'), ['pair']);
+  });
+
+  it('a platform that is asked to stop finishes what is under way: nothing comes twice', async () => {
+    await send(hearth.lambda(), 'worker', { mark: 'stopping', waitMs: 500 });
+    await eventually(async () => (await runs('stopping')) === 1, 'the function to run');
+    await hearth.stop();
+    assert.equal(told('stopping').length, 1);
+    await hearth.start();
+    const queued = async () => JSON.parse((await hearth.cli('status', '--json')).stdout).queuedEvents === 0;
+    await eventually(queued, 'the queue to be empty');
+    assert.deepEqual([told('stopping').length, await runs('stopping')], [1, 1]);
+  });
+
   it('over and over, with events coming in: none is lost', async (t) => {
     const accepted: string[] = [];
     for (let round = 0; round < 3; round += 1) {
