@@ -309,6 +309,14 @@ describe('results of queries', { timeout: 120_000 }, () => {
     assert.deepEqual(await logs.column('kept', 'fields @message'), ['new']);
   });
 
+  it('half a character that a client puts is replaced, and the event is found', async () => {
+    await logs.api.CreateLogGroup(caller, { logGroupName: 'put' });
+    await logs.api.CreateLogStream(caller, { logGroupName: 'put', logStreamName: 's' });
+    const logEvents = [{ timestamp: nowMs, message: 'half \ud83d whole 😀' }];
+    assert.ok((await logs.api.PutLogEvents(caller, { logGroupName: 'put', logStreamName: 's', logEvents })).ok);
+    assert.deepEqual(await logs.column('put', 'fields @message'), ['half \ufffd whole 😀']);
+  });
+
   it('whatever a query quotes is text: nothing of it becomes SQL', async () => {
     const hostile = [
       "'",
