@@ -30,6 +30,9 @@ function row(name: string, unit: string, values: readonly number[], limit?: Figu
 
 const ratios = (above: readonly number[], below: readonly number[]) => above.map((value, at) => value / below[at]!);
 
+/** Longer than a worker rests before it prepares monitors for what was started last: both begin with one. */
+const restMs = 3_000;
+
 /** Restores against plain files, other sizes, cold starts and the `process` driver, one after the other in rounds. */
 async function latency(ground: Ground): Promise<void> {
   const stage = await Stage.open(ground);
@@ -57,8 +60,15 @@ async function latency(ground: Ground): Promise<void> {
     ...{ small: [], large: [], plain: [], half: [], halfProcess: [], whole: [], wholeInit: [] },
   };
   for (let round = 0; round < rounds; round += 1) {
-    ms.small.push(await stage.coldMs(small));
-    ms.plain.push(await plain.coldMs(small));
+    // In turns, and not while a worker clears away what was before or prepares what may come.
+    const pair = [
+      async () => ms.small.push(await stage.coldMs(small)),
+      async () => ms.plain.push(await plain.coldMs(small)),
+    ];
+    for (const one of round % 2 === 0 ? pair : pair.reverse()) {
+      await new Promise((resolve) => setTimeout(resolve, restMs));
+      await one();
+    }
     ms.large.push(await stage.coldMs(large));
     ms.half.push(await stage.coldMs(half));
     ms.halfProcess.push(await processes.coldMs({ ...half, snapshot: null }));

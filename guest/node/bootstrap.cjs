@@ -187,11 +187,15 @@ async function warm() {
   const cloned = Boolean(process.env.HEARTH_SNAPSHOTS);
   if (cloned) uniqueness().prepare();
   if (initiated) return;
-  rehearsing = rehearse(cloned).finally(() => {
-    rehearsing = null;
-  });
-  await rehearsing;
+  await rehearseNow(cloned);
   if (cloned) await snapshot.collectGarbage();
+}
+
+/** An INIT that comes meanwhile waits. Nobody needs it: what goes wrong is not told. */
+async function rehearseNow(cloned) {
+  rehearsing = rehearse(cloned).catch(() => {});
+  await rehearsing;
+  rehearsing = null;
 }
 
 /**
@@ -201,6 +205,8 @@ async function warm() {
 async function rehearse(cloned) {
   const userRequire = Module.createRequire(join(__dirname, 'index.mjs'));
   for (const name of ['rehearsal', 'rehearsalmodule']) {
+    // The real thing is there.
+    if (initiated) return;
     for (const file of Object.keys(require.cache)) if (file.startsWith(__dirname)) delete require.cache[file];
     const loaded = await loadHandler({ root: __dirname, handler: `${name}.handler`, userRequire, modern });
     await unheard(() => playInvocation(loaded));
@@ -245,10 +251,7 @@ async function playInvocation(loaded) {
 async function rehearseAgain() {
   if (initiated) await unheard(() => playInvocation({ handler: async (event) => event, streaming: false }));
   else {
-    rehearsing = rehearse(false).finally(() => {
-      rehearsing = null;
-    });
-    await rehearsing;
+    await rehearseNow(false);
     if (generators !== null) generators.reseed();
   }
   sendText(frame.rehearsed, '');

@@ -47,6 +47,10 @@ export class DataFolder {
   get snapshots(): string {
     return join(this.path, 'snapshots');
   }
+  /** Files that records of asynchronous invocations go to. */
+  get destinations(): string {
+    return join(this.path, 'destinations');
+  }
   get run(): string {
     return join(this.path, 'run');
   }

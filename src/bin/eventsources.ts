@@ -29,7 +29,6 @@ export async function openEventSources(parts: EventSourceParts) {
     close: async (drainMs: number) => {
       await service.close(drainMs);
       await mappings.close();
-      queues?.close();
     },
   };
 }

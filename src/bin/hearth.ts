@@ -14,6 +14,7 @@ import { functions } from './cli/functions.js';
 import { image } from './cli/image.js';
 import { invoke } from './cli/invoke.js';
 import { logs } from './cli/logs.js';
+import { query } from './cli/query.js';
 import { runtimes } from './cli/runtimes.js';
 import { snapshots } from './cli/snapshots.js';
 import { status } from './cli/status.js';
@@ -39,6 +40,7 @@ await yargs(hideBin(process.argv))
   .command(functions)
   .command(invoke)
   .command(logs)
+  .command(query)
   .command(runtimes)
   .command(image)
   .command(snapshots)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { DuckDbAnalytics } from '../adapters/duckdb/analytics.js';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { RealClock } from '../adapters/embedded/clock.js';
 import { LmdbEnvironment } from '../adapters/embedded/environment.js';
@@ -13,9 +14,7 @@ import type { SqsClient } from '../adapters/sqs/client.js';
 import { AssignmentMachine } from '../assignment/machine.js';
 import type { AssignmentEntry } from '../assignment/messages.js';
 import { AssignmentService } from '../assignment/service.js';
-import { AsyncMachine } from '../async/machine.js';
 import type { AsyncEvent } from '../async/messages.js';
-import { AsyncService } from '../async/service.js';
 import type { PolicyChoice } from '../capacity/policies/policy.js';
 import { MappingTags } from '../config/mappings/tags.js';
 import { type ConfigService, openConfigService } from '../config/service.js';
@@ -30,6 +29,7 @@ import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import type { ObjectStore } from '../kernel/ports/objects.js';
 import { mib, minuteMs } from '../kernel/units.js';
+import { InsightsQueries } from '../observe/insights/queries.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
@@ -40,10 +40,11 @@ import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { codeOwner, layersOwner } from '../worker/sandbox/microvm/microvmbox.js';
 import { createWorker, type WorkerService } from '../worker/service.js';
-import { attemptThrough } from './attempt.js';
+import { openAsync } from './asyncinvocation.js';
 import { openCapacity } from './capacity.js';
 import type { SandboxLifetime } from './cli/policies.js';
 import type { DataFolder } from './datafolder.js';
+import type { DestinationPlaces } from './destinations.js';
 import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
@@ -71,6 +72,10 @@ export interface PlatformOptions {
   readonly organizationId?: string;
   /** The queues that event source mappings read. Default: none. */
   readonly queues?: SqsClient;
+  /** Where records of asynchronous invocations can go, besides `queues`, functions and files. Default: nowhere. */
+  readonly destinations?: DestinationPlaces;
+  /** Before the first retry of an asynchronous invocation; before the second twice as long. Default: Lambda's minute. */
+  readonly retryMs?: number;
   /** The snapshot cache of the zone (L2), and a bucket for snapshots, for microVMs. Default: none. */
   readonly snapshotPlaces?: SnapshotPlaces;
   /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
@@ -144,6 +149,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const journal = new EmbeddedJournal<AssignmentEntry>(journalStore, 'assignment');
   const queue = new EmbeddedQueue<AsyncEvent>(store, 'async');
   const logs = new LogStore({ folder: folder.logs, clock, groupBytesMax, onFailure: report });
+  const analytics = new DuckDbAnalytics({ folder: folder.logs, clock });
+  const insights = new InsightsQueries({ analytics, clock, onFailure: report });
   const sweep = setInterval(() => {
     sessions.sweep();
     logs.sweep().catch(report);
@@ -247,7 +254,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     onProblem: report,
   });
   config.tagging.add('event-source-mapping', new MappingTags(eventSources.mappings));
-  const async = new AsyncService(new AsyncMachine(), queue, attemptThrough(config, dispatcher, clock), clock, report);
+  const { service: async, counts: asyncCounts } = openAsync({
+    queue,
+    config,
+    dispatcher,
+    clock,
+    random,
+    folder: folder.destinations,
+    places: { queues: options.queues ?? null, ...options.destinations },
+    ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
+    onProblem: report,
+  });
 
   config.onPoolSuperseded((pool, reason) =>
     assignment.input({ kind: 'pool-superseded', nowMs: clock.nowMs(), pool, reason }),
@@ -281,6 +298,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       worker: worker.capacity(),
       functions: config.functionCount,
       queuedEvents,
+      asynchronous: asyncCounts.counts,
       residentBytes: process.memoryUsage.rss(),
     };
   };
@@ -296,7 +314,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       options.streamMbps === undefined
         ? null
         : { burstBytes: limits.streamBurstBytes, bytesPerSecond: options.streamMbps * mib },
-    logs: createLogsApi(logs),
+    logs: createLogsApi(logs, insights),
     iam: createIamApi(new EmbeddedKv(store, 'iam'), clock, random),
     code: {
       read: (path) => {
@@ -326,9 +344,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       endProvisioning();
       capacity?.close();
       // New requests end first, then those in flight, then what they used.
-      const closed = Promise.all([frontend.close(drainMs), eventSources.close(drainMs)]);
-      await async.close();
-      await closed;
+      await Promise.all([frontend.close(drainMs), eventSources.close(drainMs), async.close(drainMs)]);
+      options.queues?.close();
+      options.destinations?.topics?.close();
       await worker.close();
       await config.endSnapshotKeeping();
       await layers.close();
@@ -338,6 +356,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await assignment.close();
       await config.close();
       clearInterval(sweep);
+      await insights.close();
       await logs.close();
       await journalStore.close();
       await store.close();

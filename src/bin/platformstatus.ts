@@ -1,3 +1,4 @@
+import type { AsyncCounts } from '../async/observer.js';
 import type { IsolationGrade, Protection } from '../worker/sandbox/driver.js';
 import type { WorkerCapacity } from '../worker/service.js';
 
@@ -14,6 +15,8 @@ export interface PlatformStatus {
   readonly worker: WorkerCapacity;
   readonly functions: number;
   readonly queuedEvents: number;
+  /** Events since the start. */
+  readonly asynchronous: AsyncCounts['counts'];
   /** Resident memory of the platform's process, bytes (sandboxes not counted). */
   readonly residentBytes: number;
 }

@@ -1,4 +1,5 @@
 import type { StopReason } from '../assignment/messages.js';
+import type { AsyncEvent, AsyncPolicy } from '../async/messages.js';
 import { assert } from '../kernel/assert.js';
 import type { AccountId, PoolKey, Region, VersionKey } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
@@ -12,6 +13,7 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { FunctionConfiguration, Input, Output } from '../wire/lambda/operations.js';
 import { type Caller, FunctionAccess } from './access.js';
 import { aliasNotFound, notFound } from './arns.js';
+import { asyncPolicyOf } from './attachments/asyncpolicy.js';
 import { type ProvisionedPool, provisionedTargets } from './attachments/provisionedtargets.js';
 import { running } from './code/versioncode.js';
 import type { ConfigEngine, PrepareRuntime } from './engine.js';
@@ -255,6 +257,12 @@ export class ConfigQueries {
     const keepAlive = off ?? tags['hearth:keep-alive'];
     const forecast = off ?? tags['hearth:forecast'];
     return { ...(keepAlive === undefined ? {} : { keepAlive }), ...(forecast === undefined ? {} : { forecast }) };
+  }
+
+  /** How an event is treated now, whatever held when it was accepted. */
+  asyncPolicy(event: Pick<AsyncEvent, 'account' | 'region' | 'functionName' | 'qualifier'>): AsyncPolicy {
+    const { account, region, functionName: name, qualifier } = event;
+    return asyncPolicyOf(this.engine.table.state({ account, region, name }), qualifier);
   }
 
   get functionCount(): number {

@@ -1,6 +1,6 @@
 import type { AccountId, Region, RequestId } from '../kernel/ids.js';
 
-/** `ACCOUNT/REGION/NAME`: reserved concurrency is the function's, over all its versions. */
+/** The function's ARN, or anything else of its own: reserved concurrency is the function's, over all its versions. */
 export type FunctionKey = string;
 
 export type CountingInput =

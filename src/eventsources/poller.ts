@@ -18,8 +18,8 @@ export interface PollerPorts {
   readonly clock: Clock;
   /** Null: the function is there. Otherwise why nothing is to be received for it now. */
   readonly absence: () => string | null;
-  /** Never rejects. */
-  readonly invoke: (payload: Buffer) => Promise<Invoked>;
+  /** Never rejects. `traceHeaders`: those that the messages were sent with. */
+  readonly invoke: (payload: Buffer, traceHeaders: readonly (string | undefined)[]) => Promise<Invoked>;
   readonly note: (text: string) => void;
   readonly quiet: () => void;
   readonly onProblem: (error: Error) => void;
@@ -162,7 +162,9 @@ export class Poller {
 
   async #invoke(batchId: number, ids: readonly string[]): Promise<void> {
     const records = ids.map((id) => this.#held.get(id)!.record);
-    const { outcome, payload } = await this.#ports.invoke(Buffer.from(JSON.stringify({ Records: records })));
+    const traceHeaders = records.map(({ attributes }) => attributes.AWSTraceHeader);
+    const event = Buffer.from(JSON.stringify({ Records: records }));
+    const { outcome, payload } = await this.#ports.invoke(event, traceHeaders);
     if (outcome !== 'success' || payload === null || !this.#polling.reportsItemFailures) {
       this.#input({ kind: 'invoked', nowMs: this.#nowMs(), batchId, outcome, failedIds: [] });
       return;

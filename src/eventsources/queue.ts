@@ -23,6 +23,8 @@ export class QueueError extends Error {
   constructor(
     readonly code: string,
     message: string,
+    /** Another try may fare better. */
+    readonly mayPass = false,
   ) {
     super(message);
   }

@@ -10,6 +10,7 @@ import { RealRandom } from '../adapters/embedded/random.js';
 import { EventSourceMappings } from '../config/mappings/mappings.js';
 import { value } from '../config/testservice.js';
 import { fakeResolved } from '../frontend/fakedoor.js';
+import { withLineage } from '../frontend/lineage.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { fail, ok } from '../kernel/result.js';
@@ -31,10 +32,10 @@ class FakeQueue implements QueueService {
   nonsense: unknown = null;
   #serial = 0;
 
-  send(count: number): void {
+  send(count: number, more: Partial<QueueMessage> = {}): void {
     for (let sent = 0; sent < count; sent += 1) {
       const id = String(this.#serial++);
-      this.waiting.push({ MessageId: id, ReceiptHandle: id, Body: `body ${id}`, MD5OfBody: '' });
+      this.waiting.push({ MessageId: id, ReceiptHandle: id, Body: `body ${id}`, MD5OfBody: '', ...more });
     }
   }
 
@@ -167,6 +168,29 @@ test('a function that is not there costs no message a delivery; once it is there
     );
     done(success);
     await eventually(async () => world.queue.hidden.size === 0, 'the messages to be deleted');
+  });
+});
+
+test('a batch is in the chain of its messages; one that comes from a loop is not invoked with', async () => {
+  await within(async (world) => {
+    const { queue, invocations } = world;
+    const { spec } = fakeResolved('111111111111' as AccountId, 'us-east-1' as Region, 'f', null);
+    let header = 'Root=1-2-3';
+    for (let count = 0; count < 15; count += 1) header = withLineage(header, header, spec);
+    const trace = (AWSTraceHeader: string) => ({ Attributes: { AWSTraceHeader } });
+    queue.send(2, trace(header));
+    const { UUID } = value(await create(world));
+    await eventually(async () => invocations.length > 0, 'the sixteenth invocation');
+    assert.match(invocations[0]!.invocation.traceHeader, /;Lineage=[0-9a-f]{8}:16$/);
+    for (const { done } of invocations.splice(0)) done(success);
+    await eventually(async () => queue.hidden.size === 0 && queue.waiting.length === 0, 'the messages to be deleted');
+    queue.send(1, trace(withLineage(header, header, spec)));
+    const result = async () =>
+      value(await world.mappings.getEventSourceMapping(caller, { UUID: UUID! })).LastProcessingResult;
+    await eventually(async () => (await result())?.startsWith('PROBLEM') === true, 'the failure to be told');
+    assert.equal(invocations.length, 0);
+    // It is the queue's to give it again, or to its dead letters.
+    assert.equal(queue.hidden.size, 1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { kinds } from '../config/mappings/kinds.js';
 import type { EventSourceMappings, SourceProbe } from '../config/mappings/mappings.js';
 import { isSettled, type MappingRecord } from '../config/mappings/record.js';
+import { isLoop, longestLineage, withLineage } from '../frontend/lineage.js';
 import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
 import type { RequestId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
@@ -92,9 +93,9 @@ export class EventSourceService {
         const record = current();
         return record === null ? 'the mapping is gone' : this.#absence(record);
       },
-      invoke: async (payload) => {
+      invoke: async (payload, traceHeaders) => {
         const record = current();
-        return record === null ? { outcome: 'gone', payload: null } : await this.#invoke(record, payload);
+        return record === null ? { outcome: 'gone', payload: null } : await this.#invoke(record, payload, traceHeaders);
       },
       note: (text) => mappings.note(uuid, text),
       quiet: () => {
@@ -117,7 +118,7 @@ export class EventSourceService {
   }
 
   /** The way of everybody: admission, assignment, worker. The function is looked up anew each time. */
-  #invoke(record: MappingRecord, payload: Buffer): Promise<Invoked> {
+  #invoke(record: MappingRecord, payload: Buffer, traceHeaders: readonly (string | undefined)[]): Promise<Invoked> {
     const { dispatcher, clock, random } = this.#options;
     const found = this.#resolve(record);
     if (!found.ok) {
@@ -125,13 +126,20 @@ export class EventSourceService {
       return Promise.resolve({ outcome: gone ? 'gone' : 'system-error', payload: null });
     }
     const nowMs = clock.nowMs();
-    const traceHeader = `Root=1-${Math.floor(nowMs / secondMs).toString(16)}-${random.hex(12)};Parent=${random.hex(8)};Sampled=0`;
+    const { spec, invokedFunctionArn } = found.value;
+    const trace = `Root=1-${Math.floor(nowMs / secondMs).toString(16)}-${random.hex(12)};Parent=${random.hex(8)};Sampled=0`;
+    const given = longestLineage(traceHeaders);
+    const traceHeader = withLineage(trace, given, spec);
+    if (given !== null && isLoop(traceHeader, spec)) {
+      // The messages come back, until the queue's redrive policy has had enough of them.
+      return Promise.resolve({ outcome: 'function-error', payload: null });
+    }
     return new Promise((resolve) => {
       dispatcher.invoke(
         {
           requestId: random.uuid() as RequestId,
-          spec: found.value.spec,
-          invokedFunctionArn: found.value.invokedFunctionArn,
+          spec,
+          invokedFunctionArn,
           payload,
           clientContext: null,
           cognitoIdentity: null,

@@ -2,7 +2,11 @@ import type { EventMatcher } from './eventpattern.js';
 import type { QueueMessage, QueueMessageAttribute } from './queue.js';
 
 /** A message as a function gets it. */
-export type SqsRecord = Readonly<Record<string, unknown>> & { readonly messageId: string; readonly body: string };
+export type SqsRecord = Readonly<Record<string, unknown>> & {
+  readonly messageId: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+};
 
 /**
  * One member of `Records`, as Lambda makes it (AWS documentation, "Using Lambda with Amazon SQS"; recorded). `isGathered`:

@@ -81,7 +81,7 @@ export class InvocationDispatcher implements Dispatcher {
       requestId,
       account: spec.account,
       region: spec.region,
-      functionKey: `${spec.account}/${spec.region}/${spec.functionName}`,
+      functionKey: spec.functionArn,
       reserved: spec.reservedConcurrency,
       reservedInAccount: inAccount.reserved,
       provisioned: inAccount.provisioned === 0 ? 0 : this.commitments.provisionedOf(spec),

@@ -32,11 +32,11 @@ function restJson(failure: ApiFailure): FailureText {
 }
 
 /** CloudWatch Logs: whatever the client did wrong is 400, even a wrong signature. */
-export function json11(code: string, message: string, status: number): FailureText {
+export function json11(code: string, message: string, status: number, members: object = {}): FailureText {
   return {
     status: status < 500 && status !== 413 ? 400 : status,
     contentType: 'application/x-amz-json-1.1',
-    body: JSON.stringify({ __type: code, message }),
+    body: JSON.stringify({ __type: code, message, ...members }),
   };
 }
 

@@ -8,6 +8,7 @@ import { validate, validationFailure } from '../wire/lambda/validation.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { InvokeStream } from './invokestream.js';
+import { isLoop, loopFailure, withLineage } from './lineage.js';
 import { foreignType } from './mediatype.js';
 import type { Bandwidth } from './pace.js';
 import { jsonProblem } from './payloadjson.js';
@@ -78,10 +79,12 @@ export class InvokeEndpoint implements Endpoint {
       if (clientContext === null) return void exchange.fail(contextFailure());
     }
     if (type === 'DryRun') return void exchange.answer(204, [], null);
-    const traceHeader = traceHeaderOf(exchange, parameters.traceHeader, resolved.value.spec);
-    if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
-
     const { spec, invokedFunctionArn, executedVersion } = resolved.value;
+    const given = parameters.traceHeader;
+    const traceHeader = withLineage(traceHeaderOf(exchange, given, spec), given, spec);
+    if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
+    if (given !== null && isLoop(traceHeader, spec)) return void exchange.fail(loopFailure());
+
     const tail = parameters.logType === 'Tail';
     const stream = this.#streams
       ? new InvokeStream(exchange, executedVersion, traceHeader, tail, this.#ports.streamBandwidth ?? null)

@@ -44,11 +44,12 @@ export class LogsEndpoint implements Endpoint {
     assert(exchange.caller, 'a logs operation has a caller');
     const result = await handler(exchange.caller, input);
     if (result.ok) return exchange.answer(200, ['Content-Type', contentType], JSON.stringify(result.value));
-    const { code, message } = result.failure;
+    const { code, message, members } = result.failure;
     const text = json11(
       code,
       message,
       code === 'ServiceUnavailableException' || code === 'InternalFailure' ? 500 : 400,
+      members,
     );
     exchange.answer(text.status, ['Content-Type', text.contentType, 'x-amzn-ErrorType', code], text.body);
   }

@@ -53,6 +53,8 @@ export interface FunctionResolver {
 export interface LogsFailure {
   readonly code: string;
   readonly message: string;
+  /** More members of the answer. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 export type LogsOperation = (
   caller: Caller,

@@ -28,7 +28,7 @@ test('invoke through the official SDK', async (t) => {
   assert.equal(plain.$metadata.requestId, door.invocations[0]?.requestId);
   assert.match(
     door.invocations[0]?.traceHeader ?? '',
-    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/,
+    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=[0-9a-f]{8}:1$/,
   );
   assert.equal(door.invocations[0]?.spec.region, 'eu-west-2');
 

@@ -32,8 +32,6 @@ export const limits = {
   /** New environments of a function in one period, refilled continuously (developer guide, "Lambda scaling behavior"). */
   scalingEnvironmentsMax: 1_000,
   scalingPeriodMs: 10 * secondMs,
-  /** Invocations of one function in a chain of requests (developer guide, "recursive loop detection"). */
-  recursionsMax: 16,
   /** Reserved concurrency must leave this much of the account's concurrency to all others. */
   unreservedConcurrencyMin: 100,
   codeStorageBytesPerRegion: 75 * 1024 * mib,
@@ -48,10 +46,10 @@ export const limits = {
   /** SnapStart keeps the snapshot of a version that nobody invokes for 14 days. */
   snapshotIdleMsMax: 14 * dayMs,
   asyncEventAgeMsMax: 6 * hourMs,
-  /** After the first attempt of an event, unless configured otherwise. */
+  /** Retries after an error of the function, unless configured (developer guide, "error handling for asynchronous invocation"). */
   asyncRetriesMax: 2,
-  /** Rows of one CloudWatch Logs Insights query. */
-  insightsRowsMax: 10_000,
+  /** Invocations of one function in one chain of requests (developer guide, "Lambda recursive loop detection"). */
+  recursionsMax: 16,
   /** SigV4: a request signed further from now than this, either way, is refused. */
   clockSkewMsMax: 5 * minuteMs,
   /** Presigned URLs: largest X-Amz-Expires (7 days). */
@@ -61,4 +59,7 @@ export const limits = {
   /** One log event; longer ones are split. CloudWatch Logs quota. */
   logEventBytesMax: 256 * kib,
   clientContextBytesMax: 3_583,
+  /** Logs Insights: rows of a query's answer, and characters of a query (CloudWatch Logs API reference, StartQuery). */
+  insightsRowsMax: 10_000,
+  insightsQueryCharsMax: 10_000,
 } as const;

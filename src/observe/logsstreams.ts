@@ -109,7 +109,8 @@ export function streamOperations(store: LogStore): StreamOperations {
       const events = (input.list('logEvents', { required: true, min: 1, max: 10_000 }) ?? []).map((item, i) => {
         const event = new LogsInput(item);
         const timestampMs = event.integer('timestamp', { required: true, min: 0 }) ?? 0;
-        const message = event.text('message', { required: true }) ?? '';
+        // Half a character cannot be stored as UTF-8, and readers of segments would refuse its line.
+        const message = (event.text('message', { required: true }) ?? '').replace(/\p{Surrogate}/gu, '\ufffd');
         if (message === '')
           input.refuse('', `logEvents.${i + 1}.member.message`, 'have length greater than or equal to 1');
         return { timestampMs, message, failure: event.failure() };

@@ -1,15 +1,8 @@
-import type { AckReason, AsyncEvent, AsyncInput } from '../async/messages.js';
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
-import { limits } from '../kernel/limits.js';
 import { secondMs } from '../kernel/units.js';
+import { EventChecks } from './eventchecks.js';
 import type { SimFunction } from './scenario.js';
-
-/** Something that must never happen has happened. */
-export class Violation extends Error {
-  override readonly name = 'Violation';
-}
-
-type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['outcome'];
+import { Violation } from './violation.js';
 
 interface Admitted {
   readonly functionKey: string;
@@ -43,6 +36,7 @@ export interface CheckLimits {
   readonly workerMemoryMib: number;
   readonly workerSandboxesMax: number;
   readonly attemptsInFlightMax: number;
+  readonly deliveriesInFlightMax: number;
   /** Longest time from admission to the end of an invocation. */
   readonly invocationMsMax: number;
   /** Longest life of a sandbox after its version was superseded and nobody asked for it any more. */
@@ -64,13 +58,12 @@ export class Checks {
   /** When the last sandbox of a superseded pool must be gone. */
   readonly #drains = new Map<PoolKey, number>();
   readonly #perPool = new Map<PoolKey, number>();
-  readonly #outcomes = new Map<string, Outcome | null>();
-  #accepted = 0;
-  #finished = 0;
+  readonly events: EventChecks;
   ended = 0;
 
   constructor(checkLimits: CheckLimits) {
     this.#limits = checkLimits;
+    this.events = new EventChecks(checkLimits);
   }
 
   get openInvocations(): number {
@@ -82,7 +75,7 @@ export class Checks {
   }
 
   get openEvents(): number {
-    return this.#accepted - this.#finished;
+    return this.events.open;
   }
 
   /** Cheap enough for every step: the oldest of everything that has a deadline, and the queue's depth. */
@@ -208,35 +201,6 @@ export class Checks {
   /** An invocation that looked up its version before it was superseded asks for it now. */
   asked(pool: PoolKey, current: boolean, nowMs: number): void {
     if (!current) this.superseded(pool, nowMs);
-  }
-
-  accepted(id: string): void {
-    this.#accepted += 1;
-    this.#outcomes.set(id, null);
-  }
-
-  attemptsInFlight(count: number): void {
-    if (count > this.#limits.attemptsInFlightMax) throw new Violation(`${count} events attempted at once`);
-  }
-
-  attemptEnded(id: string, outcome: Outcome): void {
-    if (this.#outcomes.has(id)) this.#outcomes.set(id, outcome);
-  }
-
-  /** An event may only leave the queue for a reason that is true. */
-  acknowledged(id: string, reason: AckReason, event: AsyncEvent, nowMs: number): void {
-    const outcome = this.#outcomes.get(id);
-    if (outcome === undefined) return;
-    const isTrue =
-      reason === 'success' || reason === 'function-gone'
-        ? outcome === reason
-        : reason === 'retries-exhausted'
-          ? outcome === 'function-error'
-          : // The longest backoff, 5 minutes, may not fit into what is left of the age.
-            nowMs - event.acceptedMs >= limits.asyncEventAgeMsMax - 300 * secondMs;
-    if (!isTrue) throw new Violation(`accepted event ${id} lost: acknowledged as ${reason} after ${outcome}`);
-    this.#outcomes.delete(id);
-    this.#finished += 1;
   }
 
   #territory(account: string): Territory {

@@ -1,11 +1,13 @@
 import type { AssignmentEffect, AssignmentEntry, AssignmentInput, SandboxReport } from '../assignment/messages.js';
-import type { AsyncEffect, AsyncEvent, AsyncInput } from '../async/messages.js';
+import type { AsyncInput } from '../async/messages.js';
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { secondMs } from '../kernel/units.js';
 import type { PlacementInput } from '../placement/messages.js';
 import { bootMsMax } from '../worker/machine.js';
-import { Violation } from './checks.js';
+import { AsyncPlane } from './asyncplane.js';
+import type { Outcome } from './eventchecks.js';
 import { messageMsMax, region, type SimFunction } from './scenario.js';
+import { Violation } from './violation.js';
 import type { WorkerAnswer, WorkerListener } from './worker.js';
 import type { World } from './world.js';
 
@@ -15,8 +17,6 @@ export const attemptsMax = 4;
 /** Workers report this often, and are lost after this much silence. */
 export const reportMs = 2 * secondMs;
 export const silenceMsMax = 10 * secondMs;
-
-type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['outcome'];
 
 type Created = Extract<AssignmentEntry, { kind: 'sandbox-created' }>;
 
@@ -39,15 +39,13 @@ export class ControlPlane implements WorkerListener {
   readonly #counting;
   readonly #assignment;
   readonly #placement;
-  readonly #async;
+  readonly #async: AsyncPlane;
   readonly #running = new Map<RequestId, Running>();
   readonly #heardMs = new Map<WorkerId, number>();
   readonly #joined = new Set<WorkerId>();
   /** Sandboxes of the journal that may still exist, until something is heard of their end. */
   readonly #found = new Map<SandboxId, Created>();
   readonly #fenced = new Set<WorkerId>();
-  #attempting = 0;
-  #armed = 0;
   alive = true;
 
   constructor(world: World, survivors: boolean) {
@@ -55,7 +53,11 @@ export class ControlPlane implements WorkerListener {
     this.#world = world;
     this.#counting = parts.counting({ accountConcurrency: scenario.accountConcurrency });
     this.#placement = parts.placement();
-    this.#async = parts.async({ attemptsInFlightMax: scenario.attemptsInFlightMax, leaseMs: 60 * secondMs });
+    this.#async = new AsyncPlane(
+      world,
+      (requestId, fn, done) => this.invoke(requestId, fn, done),
+      () => this.alive,
+    );
     this.#assignment = parts.assignment({
       newSandboxId: () => world.newSandboxId(),
       idleMsMax: scenario.idleMsMax,
@@ -120,8 +122,7 @@ export class ControlPlane implements WorkerListener {
   }
 
   async(input: AsyncInput): void {
-    this.#world.count('async', input);
-    for (const effect of this.#async.step(input)) this.#performAsync(effect);
+    this.#async.input(input);
   }
 
   /** Nothing new goes there any more. */
@@ -343,58 +344,5 @@ export class ControlPlane implements WorkerListener {
     for (const running of [...this.#running.values()]) {
       if (running.lease?.workerId === workerId) this.#end(running, 'system-error');
     }
-  }
-
-  #performAsync(effect: AsyncEffect): void {
-    const { schedule, queue, checks } = this.#world;
-    switch (effect.kind) {
-      case 'pull':
-        schedule.after(1, () => {
-          if (!this.alive) return;
-          const nowMs = this.#nowMs;
-          const deliveries = queue.pull(effect.count, nowMs, effect.leaseMs);
-          this.async({ kind: 'pulled', nowMs, deliveries, nextDueMs: queue.nextDueMs() });
-        });
-        return;
-      case 'extend':
-        queue.extend(effect.id, effect.leaseUntilMs);
-        return;
-      case 'attempt':
-        this.#attempt(effect.id, effect.event);
-        return;
-      case 'ack': {
-        const event = queue.eventOf(effect.id);
-        if (event !== undefined) checks.acknowledged(effect.id, effect.reason, event, this.#nowMs);
-        queue.ack(effect.id);
-        return;
-      }
-      case 'nak':
-        queue.nak(effect.id, effect.dueMs, effect.event);
-        return;
-      case 'arm': {
-        this.#armed += 1;
-        const token = this.#armed;
-        schedule.at(effect.atMs, () => {
-          if (this.alive && token === this.#armed) this.async({ kind: 'wake', nowMs: this.#nowMs });
-        });
-      }
-    }
-  }
-
-  #attempt(id: string, event: AsyncEvent): void {
-    this.#attempting += 1;
-    this.#world.checks.attemptsInFlight(this.#attempting);
-    const ended = (outcome: Outcome) => {
-      this.#attempting -= 1;
-      this.#world.checks.attemptEnded(id, outcome);
-      this.async({ kind: 'attempt-ended', nowMs: this.#nowMs, id, outcome });
-    };
-    const fn = this.#world.functionNamed(event.functionName);
-    // Later, as the real services do: the poller has performed all effects of its step by then.
-    this.#world.schedule.after(0, () => {
-      if (!this.alive) return;
-      if (!fn.exists) ended('function-gone');
-      else this.invoke(event.requestId, fn, ended);
-    });
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { AssignmentEffect } from '../assignment/messages.js';
-import type { AsyncEffect } from '../async/messages.js';
+import type { AsyncEffect, AsyncPolicy } from '../async/messages.js';
 import type { CountingEffect } from '../counting/messages.js';
 import type { PoolKey, RequestId, WorkerId } from '../kernel/ids.js';
 import type { PlacementEffect } from '../placement/messages.js';
@@ -107,12 +107,89 @@ caught(
             .step(input)
             .map(
               (effect): AsyncEffect =>
-                effect.kind === 'nak' ? { kind: 'ack', id: effect.id, reason: 'success' } : effect,
+                effect.kind === 'nak' && effect.event.conclusion == null
+                  ? { kind: 'ack', id: effect.id, reason: 'success' }
+                  : effect,
             ),
       };
     },
   },
   /accepted event .* lost/,
+);
+
+caught(
+  'a poller that forgets what was concluded',
+  {
+    async: (options) => {
+      const real = realParts.async(options);
+      return {
+        step: (input) => {
+          if (input.kind !== 'pulled') return real.step(input);
+          const deliveries = input.deliveries.map((one) => ({ ...one, event: { ...one.event, conclusion: null } }));
+          return real.step({ ...input, deliveries });
+        },
+      };
+    },
+  },
+  /attempted after its conclusion/,
+);
+
+caught(
+  'a poller that tells before it has stored',
+  {
+    async: (options) => {
+      const real = realParts.async(options);
+      return {
+        step: (input) =>
+          real
+            .step(input)
+            .map(
+              (effect): AsyncEffect =>
+                effect.kind === 'conclude'
+                  ? { ...effect, kind: 'deliver', conclusion: effect.event.conclusion! }
+                  : effect,
+            ),
+      };
+    },
+  },
+  /told before it is on disk/,
+);
+
+caught(
+  'a poller that tells nobody',
+  {
+    async: (options) => {
+      const real = realParts.async(options);
+      return {
+        step: (input) =>
+          real
+            .step(input)
+            .map(
+              (effect): AsyncEffect =>
+                effect.kind === 'deliver' ? { kind: 'ack', id: effect.id, reason: 'told' } : effect,
+            ),
+      };
+    },
+  },
+  /accepted event .* lost: acknowledged as told/,
+);
+
+caught(
+  'a poller that tries errors once more than it may',
+  {
+    async: (options) => {
+      const real = realParts.async(options);
+      return {
+        step: (input) => {
+          if (input.kind !== 'pulled') return real.step(input);
+          const more = ({ policy }: { policy: AsyncPolicy }) => ({ ...policy, retriesMax: policy.retriesMax + 1 });
+          const deliveries = input.deliveries.map((one) => ({ ...one, policy: more(one) }));
+          return real.step({ ...input, deliveries });
+        },
+      };
+    },
+  },
+  /attempted again after/,
 );
 
 caught(

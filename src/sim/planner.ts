@@ -1,9 +1,9 @@
 import { handoverMsMax } from '../assignment/options.js';
 import type { PoolKey } from '../kernel/ids.js';
 import { secondMs } from '../kernel/units.js';
-import { Violation } from './checks.js';
 import type { ControlPlane } from './controlplane.js';
 import type { SimFunction } from './scenario.js';
+import { Violation } from './violation.js';
 import type { World } from './world.js';
 
 /** The assignment machine's clock ticks once a second. */

@@ -48,6 +48,11 @@ export class SimQueue {
     this.#messages.delete(id);
   }
 
+  update(id: string, event: AsyncEvent): void {
+    const message = this.#messages.get(id);
+    if (message !== undefined) message.event = event;
+  }
+
   nak(id: string, dueMs: number, event: AsyncEvent): void {
     const message = this.#messages.get(id);
     if (message !== undefined) Object.assign(message, { dueMs, event, leased: false });

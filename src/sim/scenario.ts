@@ -1,6 +1,8 @@
+import type { AsyncPolicy } from '../async/messages.js';
 import type { AccountId, PoolKey, Region } from '../kernel/ids.js';
 import { poolKey, versionKey } from '../kernel/ids.js';
-import { secondMs } from '../kernel/units.js';
+import { limits } from '../kernel/limits.js';
+import { minuteMs, secondMs } from '../kernel/units.js';
 import type { SeededRandom } from './random.js';
 
 /** One simulated function; updates, deletion and reservation change it in place, as the configuration service would. */
@@ -32,6 +34,7 @@ export interface Scenario {
   readonly idleMsMax: number;
   readonly lifetimeMs: number;
   readonly attemptsInFlightMax: number;
+  readonly deliveriesInFlightMax: number;
   /** Mean milliseconds between arrivals, and the part of them that is asynchronous. */
   readonly arrivalGapMs: number;
   readonly asyncShare: number;
@@ -47,6 +50,7 @@ export interface Scenario {
   readonly crashes: number;
   readonly hangs: number;
   readonly errors: number;
+  readonly deliveryFails: number;
   /** Mean milliseconds between events of the whole platform; infinite: never. */
   readonly updateGapMs: number;
   readonly workerDeathGapMs: number;
@@ -82,6 +86,7 @@ export function drawScenario(random: SeededRandom): Scenario {
     idleMsMax: random.pick([2, 20, 60]) * secondMs,
     lifetimeMs: random.pick([20, 120, 3_600]) * secondMs,
     attemptsInFlightMax: random.pick([1, 5, 50]),
+    deliveriesInFlightMax: random.pick([1, 5, 50]),
     arrivalGapMs: random.pick([5, 20, 100, 500]),
     asyncShare: random.pick([0, 0.2, 0.5, 1]),
     lost: often(0.6, 0.02),
@@ -94,6 +99,7 @@ export function drawScenario(random: SeededRandom): Scenario {
     crashes: often(0.5, 0.1),
     hangs: often(0.4, 0.05),
     errors: often(0.6, 0.2),
+    deliveryFails: often(0.6, 0.5),
     updateGapMs: gap(0.8, 1_000, 30_000),
     workerDeathGapMs: gap(0.5, 10_000, 120_000),
     partitionGapMs: gap(0.3, 20_000, 120_000),
@@ -127,6 +133,18 @@ export function drawFunctions(random: SeededRandom, scenario: Scenario): SimFunc
     });
   }
   return functions;
+}
+
+/** What becomes of a function's events; the ARNs are as short as traces want them. */
+export function drawPolicy(random: SeededRandom): Omit<AsyncPolicy, 'zeroReserved'> {
+  const maybe = (arn: string) => (random.chance(0.4) ? arn : null);
+  return {
+    retriesMax: random.between(0, 2),
+    eventAgeMsMax: random.pick([minuteMs, 10 * minuteMs, limits.asyncEventAgeMsMax]),
+    onSuccessArn: maybe('success'),
+    onFailureArn: maybe('failure'),
+    deadLetterArn: maybe('dead'),
+  };
 }
 
 export function poolOf(account: AccountId, name: string, generation: number): PoolKey {

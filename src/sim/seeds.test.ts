@@ -62,8 +62,12 @@ test(`${seeds} seeds of ${events} events: no check is violated, and every messag
       ...['grant cold', 'grant warm', 'grant proactive', 'grant provisioned'],
     ],
     async: [
-      ...['wake', 'pulled', 'attempt-ended', 'pull', 'attempt', 'nak', 'arm', 'extend'],
-      ...['ack success', 'ack retries-exhausted', 'ack function-gone'],
+      ...['wake', 'pulled', 'attempt-ended', 'concluded', 'delivered'],
+      ...['pull', 'attempt', 'conclude', 'deliver', 'nak', 'arm', 'extend', 'undelivered no'],
+      ...['success', 'retries-exhausted', 'expired', 'zero-reserved', 'recursion', 'function-gone'].map(
+        (why) => `ack ${why}`,
+      ),
+      ...['ack told', 'dropped retries-exhausted', 'dropped function-gone'],
     ],
   };
   for (const part of ['counting', 'assignment', 'async'] as const) {

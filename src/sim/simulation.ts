@@ -1,6 +1,6 @@
 import { InvariantError } from '../kernel/assert.js';
-import { Violation } from './checks.js';
 import { type Parts, realParts } from './parts.js';
+import { Violation } from './violation.js';
 import { World } from './world.js';
 
 export interface SimulationResult {

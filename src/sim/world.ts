@@ -1,9 +1,9 @@
-import type { AsyncEvent } from '../async/messages.js';
+import type { AsyncEvent, AsyncPolicy } from '../async/messages.js';
 import type { AccountId, PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import { minuteMs, secondMs } from '../kernel/units.js';
 import { bootMsMax } from '../worker/machine.js';
-import { Checks, Violation } from './checks.js';
+import { Checks } from './checks.js';
 import { attemptsMax, ControlPlane, reportMs, waitMsMax } from './controlplane.js';
 import { Network } from './network.js';
 import type { Parts } from './parts.js';
@@ -12,6 +12,7 @@ import type { SimQueue } from './queue.js';
 import { SeededRandom } from './random.js';
 import {
   drawFunctions,
+  drawPolicy,
   drawScenario,
   messageMsMax,
   poolOf,
@@ -23,6 +24,7 @@ import {
 import { Schedule } from './schedule.js';
 import type { SimJournal } from './simjournal.js';
 import { type Part, Trace } from './trace.js';
+import { Violation } from './violation.js';
 import { SimWorker } from './worker.js';
 
 /** Any date will do; this one is fixed, so that traces are. */
@@ -37,12 +39,14 @@ const invocationMsMax = waitMsMax + attemptsMax * attemptMsMax + 2 * secondMs;
 /** Wait, boot, init and run; partition, restart and lost messages on the way, each repaired by the reports after it. */
 const drainMsMax = waitMsMax + 2 * attemptMsMax + partitionMsMax + 2 * downMsMax + 60 * secondMs;
 /** Everything ends within this after load and faults have stopped: an event grows too old at the latest. */
-const settleMsMax = limits.asyncEventAgeMsMax + 10 * minuteMs;
+const settleMsMax = limits.asyncEventAgeMsMax + 20 * minuteMs;
 
 /** Everything around the machines: functions, clients, faults, virtual time; and the checks. */
 export class World {
   readonly parts: Parts;
   readonly random: SeededRandom;
+  /** Of its own, so that what becomes of events changes nothing else. */
+  readonly eventRandom: SeededRandom;
   readonly scenario: Scenario;
   readonly schedule = new Schedule(startMs);
   readonly trace = new Trace();
@@ -57,6 +61,7 @@ export class World {
   readonly #functions: SimFunction[];
   readonly #byName = new Map<string, SimFunction>();
   readonly #byPool = new Map<PoolKey, SimFunction>();
+  readonly #policies = new Map<string, Omit<AsyncPolicy, 'zeroReserved'>>();
   #plane: ControlPlane | null = null;
   #loaded = true;
   #requests = 0;
@@ -66,6 +71,7 @@ export class World {
   constructor(seed: number, parts: Parts) {
     this.parts = parts;
     this.random = new SeededRandom(seed);
+    this.eventRandom = new SeededRandom(seed + 1_000_003);
     this.scenario = drawScenario(this.random);
     this.faults = this.scenario;
     this.network = new Network(this.random, this.schedule, this.scenario);
@@ -76,6 +82,7 @@ export class World {
     for (const fn of this.#functions) {
       this.#byName.set(fn.name, fn);
       this.#byPool.set(fn.pool, fn);
+      this.#policies.set(fn.name, drawPolicy(this.eventRandom));
     }
   }
 
@@ -113,6 +120,10 @@ export class World {
 
   functionNamed(name: string): SimFunction {
     return this.#byName.get(name)!;
+  }
+
+  policyOf(name: string): AsyncPolicy {
+    return { ...this.#policies.get(name)!, zeroReserved: this.#byName.get(name)!.reserved === 0 };
   }
 
   isCurrent(pool: PoolKey): boolean {
@@ -155,7 +166,8 @@ export class World {
       this.#plane.invoke(requestId, fn, () => {});
       return;
     }
-    this.checks.accepted(this.queue.publish(eventFor(fn, requestId, this.schedule.nowMs)));
+    const id = this.queue.publish(eventFor(fn, requestId, this.schedule.nowMs));
+    this.checks.events.accepted(id, this.policyOf(fn.name));
     this.#plane.async({ kind: 'wake', nowMs: this.schedule.nowMs });
   }
 
@@ -247,7 +259,16 @@ export class World {
   #settle(): void {
     this.#loaded = false;
     this.network.faulty = false;
-    const none = { bootFails: 0, bootHangs: 0, initFails: 0, initHangs: 0, crashes: 0, hangs: 0, errors: 0 };
+    const none = {
+      bootFails: 0,
+      bootHangs: 0,
+      initFails: 0,
+      initHangs: 0,
+      crashes: 0,
+      hangs: 0,
+      errors: 0,
+      deliveryFails: 0,
+    };
     this.faults = { ...this.scenario, ...none, repeated: 0, late: 0 };
     // A small reservation throttles a backlog for hours; that is right, and not what is to be seen here.
     for (const fn of this.#functions) fn.reserved = null;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { SandboxId } from '../kernel/ids.js';
 import { frameType } from '../wire/channel/frames.js';
 import { type FakeBox, FakeDriver, type FakeRuntime } from './fake/driver.js';
 import { makeInvocation, makeSpec, World } from './fake/world.js';
@@ -88,6 +89,42 @@ test(
     }
   },
 );
+
+test('one that does not say that it has rehearsed is none', deadline, async (context) => {
+  const { driver, world } = await started({ onRehearse() {} });
+  await world.worker.spared();
+  await world.stop(await world.start(spec));
+  driver.rehearses = true;
+  const before = driver.snapshots!.restores;
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const settled = world.worker.spared();
+  while (driver.snapshots!.restores === before) await new Promise(setImmediate);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  context.mock.timers.tick(10_000);
+  context.mock.timers.reset();
+  await settled;
+  assert.equal(world.worker.capacity().spares['f:1'], undefined);
+  await world.worker.close();
+});
+
+test('spares of emulated boxes rehearse, and are made when starts have come to rest', deadline, async (context) => {
+  const driver = new FakeDriver();
+  driver.rehearses = true;
+  const world = new World(driver, { sparesPerRuntime: 1 });
+  world.worker.prewarm('nodejs20.x', spec.account);
+  await world.worker.spared();
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  world.worker.start('taker' as SandboxId, makeSpec());
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  context.mock.timers.tick(1_999);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  assert.equal(driver.boxes.length, 1);
+  context.mock.timers.tick(1);
+  context.mock.timers.reset();
+  await world.worker.spared();
+  assert.equal(driver.boxes.length, 2);
+  await world.worker.close();
+});
 
 test('one that ends while it waits is not taken', deadline, async () => {
   const { world, waiting, restores } = await started();

@@ -165,13 +165,12 @@ export class Spares {
   }
 
   #refillLater(): void {
-    this.#later ??= setTimeout(
-      () => {
-        this.#later = null;
-        this.#refill();
-      },
-      this.#options.driver.rehearses ? emulatedRefillDelayMs : refillDelayMs,
-    );
+    let delayMs = refillDelayMs;
+    if (this.#options.driver.rehearses) delayMs = emulatedRefillDelayMs;
+    this.#later ??= setTimeout(() => {
+      this.#later = null;
+      this.#refill();
+    }, delayMs);
   }
 
   #refill(): void {

@@ -66,6 +66,54 @@ export function queueSuite({ name, scope }: QueueImplementation): void {
     );
 
     it(
+      'replaces the body of a message in flight, which stays in flight',
+      one(async (queue) => {
+        const id = await queue.publish({ body: 'a', payload: payload('p'), nowMs: 5 });
+        await queue.pull({ count: 1, nowMs: 5, leaseMs: 10 });
+        await queue.update(id, 'b');
+        assert.deepEqual(await queue.pull({ count: 1, nowMs: 14, leaseMs: 10 }), []);
+        const [again] = await queue.pull({ count: 1, nowMs: 15, leaseMs: 10 });
+        assert.deepEqual([again!.body, Buffer.from(again!.payload).toString(), again!.deliveries], ['b', 'p', 2]);
+        await queue.ack(id);
+        await queue.update(id, 'c');
+        assert.equal(await queue.depth(), 0);
+      }),
+    );
+
+    it(
+      'takes no body that grows beyond its bound; a note of what became of a message always',
+      one(async (queue) => {
+        const id = await queue.publish({ body: 'a', payload: Buffer.alloc(1000 * 1024), nowMs: 0 });
+        await queue.pull({ count: 1, nowMs: 0, leaseMs: 10 });
+        const large = 'x'.repeat(100 * 1024);
+        await assert.rejects(queue.update(id, large), QueueFullError);
+        await assert.rejects(queue.nak(id, 5, large), QueueFullError);
+        const note = 'x'.repeat(4_000);
+        for (const body of [note, 'b', note]) await queue.update(id, body);
+        const [again] = await queue.pull({ count: 1, nowMs: 10, leaseMs: 10 });
+        assert.equal(again?.body, note);
+        // Bytes are counted as they are: room is there again afterwards.
+        await queue.ack(id);
+        await queue.publish({ body: 'a', payload: Buffer.alloc(1000 * 1024), nowMs: 0 });
+      }),
+    );
+
+    it('delivers a replaced body after a restart, at once', async () =>
+      await scope(async (use) => {
+        await use(async (queue) => {
+          const id = await queue.publish({ body: 'a', payload: payload('p'), nowMs: 5 });
+          await queue.pull({ count: 1, nowMs: 5, leaseMs: 1_000_000 });
+          await queue.update(id, 'b');
+        });
+        await use(async (queue) => {
+          assert.deepEqual(
+            (await queue.pull({ count: 1, nowMs: 5, leaseMs: 10 })).map(({ body }) => body),
+            ['b'],
+          );
+        });
+      }));
+
+    it(
       'refuses beyond its bound of messages, and takes more after an acknowledgement',
       one(async (queue) => {
         const outcomes = await Promise.allSettled(

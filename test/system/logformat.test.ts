@@ -246,13 +246,12 @@ describe('log formats, levels and groups', () => {
     const code = 'export const handler = async () => process.env._X_AMZN_TRACE_ID;';
     await node('traced', code, {}, { TracingConfig: { Mode: 'Active' } });
     const { payload, log } = await hearth.invoke('traced');
-    const [, traceId, segmentId] = /^"Root=(1-[0-9a-f]{8}-[0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=1"$/.exec(
-      payload,
-    )!;
+    const [, traceId, segmentId] =
+      /^"Root=(1-[0-9a-f]{8}-[0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=1;Lineage=[0-9a-f]{8}:1"$/.exec(payload)!;
     assert.ok(log.endsWith(`\t\nXRAY TraceId: ${traceId}\tSegmentId: ${segmentId}\tSampled: true\t\n`), log);
     await node('untraced', code, {});
     const plain = await hearth.invoke('untraced');
-    assert.match(plain.payload, /;Sampled=0"$/);
+    assert.match(plain.payload, /;Sampled=0;Lineage=[0-9a-f]{8}:1"$/);
     assert.doesNotMatch(plain.log, /XRAY/);
   });
 });

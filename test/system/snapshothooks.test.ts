@@ -25,6 +25,13 @@ awslambda.registerBeforeSnapshot(async () => { await new Promise((r) => setTimeo
 awslambda.registerAfterRestore(note, 'after 1');
 awslambda.registerAfterRestore(async () => { await null; note('after 2'); });
 export const handler = async () => ({ order, listed: Object.keys(awslambda).filter((name) => name.startsWith('register')) });
+export const seen = async () => ({
+  symbols: Object.getOwnPropertySymbols(globalThis).map(String),
+  globals: Object.getOwnPropertyNames(globalThis),
+  environment: process.env,
+  listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),
+  argv: process.argv.slice(1), directory: process.cwd(), modules: Object.keys((await import('node:module')).default._cache),
+});
 export const drawn = async () => [Math.random(), Math.random.name, Math.random.length, String(Math.random).includes('[native code]')];
 `,
 );
@@ -51,6 +58,9 @@ def third(): note("after 2")
 random.seed(7)
 def handler(event, context): return {"order": order, "listed": []}
 def drawn(event, context): return random.random()
+def seen(event, context):
+    import os, sys, logging
+    return {"environment": dict(os.environ), "directory": os.getcwd(), "path": sys.path, "main": sorted(vars(sys.modules["__main__"])), "handlers": len(logging.getLogger().handlers)}
 `,
 );
 writeFileSync(
@@ -64,6 +74,8 @@ writeFileSync(
 
 /** One runtime process and the conversation with it. */
 class Guest {
+  /** Bodies of LOG frames. */
+  readonly logs: string[] = [];
   readonly #frames: { readonly type: FrameType; readonly body: string }[] = [];
   readonly #child;
   readonly #channel: Duplex;
@@ -77,7 +89,8 @@ class Guest {
     });
     this.#channel = this.#child.stdio[3] as Duplex;
     const reader = new FrameReader((type, body) => {
-      if (type !== frameType.log) this.#frames.push({ type, body: body.toString() });
+      if (type === frameType.log) this.logs.push(body.toString());
+      else this.#frames.push({ type, body: body.toString() });
       this.#wake();
     });
     this.#channel.on('data', (chunk: Buffer) => reader.push(chunk)).on('error', () => {});
@@ -105,6 +118,10 @@ class Guest {
 
   async init(handler: string, over: Partial<InitBody> = {}): Promise<void> {
     await this.expect(frameType.hello);
+    this.begin(handler, over);
+  }
+
+  begin(handler: string, over: Partial<InitBody> = {}): void {
     const env = { AWS_EXECUTION_ENV: 'test', PATH: '/usr/bin:/bin' };
     const body: InitBody = {
       env,
@@ -194,6 +211,38 @@ for (const { name, file, command } of guests) {
       await guest.expect(frameType.initDone);
       assert.deepEqual(await guest.invoke(), { order: [], listed: [] });
     }),
+  );
+
+  test(
+    `${name}: what is rehearsed, before the init and after it, leaves nothing behind`,
+    { skip, timeout: 30_000 },
+    () =>
+      using(async (rehearsed) => {
+        await rehearsed.expect(frameType.hello);
+        const rehearse = async () => {
+          rehearsed.send(frameType.rehearse);
+          assert.equal(await rehearsed.expect(frameType.rehearsed), '');
+        };
+        await rehearse();
+        rehearsed.begin(`${file}.seen`);
+        await rehearsed.expect(frameType.initDone);
+        await rehearsed.restore();
+        await rehearsed.expect(frameType.restoreDone);
+        await rehearse();
+        const seen = await rehearsed.invoke();
+        await rehearse();
+        assert.deepEqual(await rehearsed.invoke(), seen);
+        await using(async (guest) => {
+          // Finds INIT there already: it does not even say HELLO, and rehearses nothing by itself.
+          guest.begin(`${file}.seen`);
+          if (name === 'python') await guest.expect(frameType.hello);
+          await guest.expect(frameType.initDone);
+          await guest.restore();
+          await guest.expect(frameType.restoreDone);
+          assert.deepEqual(seen, await guest.invoke());
+        });
+        assert.deepEqual(rehearsed.logs, []);
+      }),
   );
 
   test(

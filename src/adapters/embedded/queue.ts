@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb';
 import { type Delivery, type Queue, QueueFullError } from '../../kernel/ports/queue.js';
-import { mib } from '../../kernel/units.js';
+import { kib, mib } from '../../kernel/units.js';
 import { type Due, DueHeap } from './dueheap.js';
 import type { LmdbEnvironment } from './environment.js';
 
@@ -16,8 +16,14 @@ interface Head {
 /** The in-memory index: a message that is due at `dueMs`, or whose lease ends then. About 100 bytes each. */
 interface Indexed extends Due {
   deliveries: number;
-  readonly bytes: number;
+  bytes: number;
 }
+
+/**
+ * A message may grow by this much whatever the bound says, once each time it is written: what becomes of it must be
+ * storable. Ours: a note of its state, without a payload.
+ */
+const noteBytes = 4 * kib;
 
 /** Ids are sequences that are never used again; the counter is stored under this key. */
 const sequenceKey = 0;
@@ -40,14 +46,14 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
   #bytes = 0;
 
   /**
-   * Defaults: 100,000 messages (10 MB of index) and 1 GiB of payloads and bodies (a thousand events of the largest
-   * size); beyond either, `publish` rejects with QueueFullError.
+   * Defaults: 250,000 messages (25 MB of index: a backlog of 100,000 drains while as many arrive) and 1 GiB of payloads
+   * and bodies (a thousand events of the largest size); beyond either, `publish` rejects with QueueFullError.
    */
   constructor(
     environment: LmdbEnvironment,
     name: string,
     {
-      messagesMax = 100_000,
+      messagesMax = 250_000,
       bytesMax = 1024 * mib,
     }: { readonly messagesMax?: number; readonly bytesMax?: number } = {},
   ) {
@@ -67,7 +73,7 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
 
   async publish(message: { readonly body: T; readonly payload: Uint8Array; readonly nowMs: number }): Promise<string> {
     const { body, payload, nowMs } = message;
-    const bytes = payload.byteLength + Buffer.byteLength(JSON.stringify(body));
+    const bytes = payload.byteLength + textBytes(body);
     if (this.#messages >= this.#messagesMax || this.#bytes + bytes > this.#bytesMax) {
       throw new QueueFullError(`queue holds ${this.#messages} messages, ${this.#bytes} bytes`);
     }
@@ -145,24 +151,48 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     this.#bytes -= item.bytes;
   }
 
+  async update(id: string, body: T): Promise<void> {
+    const item = this.#index.get(id);
+    if (item !== undefined) await this.#rewrite(item, null, body);
+  }
+
   async nak(id: string, dueMs: number, body?: T): Promise<void> {
     const item = this.#index.get(id);
     if (item === undefined || item.slot < 0) return;
     // Out of the heap until the new body is on disk: nobody is to get the old one again.
     this.#heap.remove(item);
     try {
-      await this.#environment.transaction(() => {
-        const text = this.#heads.get(item.sequence);
-        if (text === undefined) return;
-        const head = JSON.parse(text) as Head;
-        this.#heads.put(
-          item.sequence,
-          encode({ ...head, dueMs, deliveries: item.deliveries, body: body === undefined ? head.body : body }),
-        );
-      });
+      await this.#rewrite(item, dueMs, body);
       item.dueMs = dueMs;
     } finally {
       if (this.#index.get(id) === item) this.#heap.add(item);
+    }
+  }
+
+  /** Null: due when it was. */
+  async #rewrite(item: Indexed, dueMs: number | null, body: T | undefined): Promise<void> {
+    const before = this.#heads.get(item.sequence);
+    if (before === undefined) return;
+    const old = JSON.parse(before) as Head;
+    const head = { ...old, dueMs: dueMs ?? old.dueMs, deliveries: item.deliveries };
+    const growth = body === undefined ? 0 : textBytes(body) - textBytes(old.body);
+    if (growth > noteBytes && this.#bytes + growth > this.#bytesMax) {
+      throw new QueueFullError(`queue holds ${this.#messages} messages, ${this.#bytes} bytes`);
+    }
+    this.#bytes += growth;
+    item.bytes += growth;
+    try {
+      await this.#environment.transaction(() => {
+        if (this.#heads.get(item.sequence) === undefined) return;
+        this.#heads.put(
+          item.sequence,
+          encode({ ...head, bytes: item.bytes, body: body === undefined ? old.body : body }),
+        );
+      });
+    } catch (error) {
+      this.#bytes -= growth;
+      item.bytes -= growth;
+      throw error;
     }
   }
 
@@ -180,6 +210,10 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     this.#index.set(String(item.sequence), item);
     this.#heap.add(item);
   }
+}
+
+function textBytes(body: unknown): number {
+  return Buffer.byteLength(JSON.stringify(body));
 }
 
 function encode(head: Head): string {

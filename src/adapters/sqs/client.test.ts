@@ -117,3 +117,50 @@ test('errors: by name, by the older code, without JSON, too long, broken off, an
   assert.match(await failureOf(nobody.receive(arn, 1, 0)), /^ConnectionError: /);
   nobody.close();
 });
+
+const letter = {
+  arn,
+  body: '{"a":1}',
+  attributes: { ErrorCode: { type: 'Number', value: '200' } },
+  traceHeader: 'Root=1-2-3',
+  origin: {
+    functionArn: 'arn:aws:lambda:eu-west-1:123456789012:function:f',
+    functionName: 'f',
+    requestId: 'r',
+    atMs: 0,
+  },
+} as const;
+
+test('sends a message with its attributes and its trace', async () =>
+  await withService(
+    (_, res) => res.end(JSON.stringify({ MessageId: 'm' })),
+    async (client, asked) => {
+      assert.ok(client.accepts(arn));
+      assert.equal(client.accepts('arn:aws:sns:eu-west-1:123456789012:sqs'), false);
+      assert.deepEqual(await client.deliver(letter), { kind: 'delivered' });
+      await client.deliver({ ...letter, attributes: {} });
+      const [, first, second] = asked;
+      assert.deepEqual(first?.input, {
+        QueueUrl: 'http://elsewhere/q',
+        MessageBody: '{"a":1}',
+        MessageAttributes: { ErrorCode: { DataType: 'Number', StringValue: '200' } },
+        MessageSystemAttributes: { AWSTraceHeader: { DataType: 'String', StringValue: 'Root=1-2-3' } },
+      });
+      assert.equal('MessageAttributes' in second!.input, false);
+    },
+  ));
+
+test('a message that is not taken: why, and whether another try may fare better', async () => {
+  const cases: [number, string, boolean][] = [
+    [400, 'InvalidMessageContents', false],
+    [400, 'ThrottlingException', true],
+    [500, 'InternalError', true],
+  ];
+  for (const [status, code, again] of cases) {
+    await withService(
+      (_, res) => res.writeHead(status).end(JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'why' })),
+      async (client) =>
+        assert.deepEqual(await client.deliver(letter), { kind: 'failed', again, reason: `${code}: why` }),
+    );
+  }
+});

@@ -1,19 +1,7 @@
-import { Agent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps, Agent as SecureAgent } from 'node:https';
-import { Sha256 } from '@aws-crypto/sha256-js';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { noSuchQueue, QueueError, type QueueMessage, type QueueService } from '../../eventsources/queue.js';
+import type { DeliveryEnd, Destination, DestinationMessage } from '../../kernel/ports/destinations.js';
 import { mib, secondMs } from '../../kernel/units.js';
-
-export interface SqsOptions {
-  readonly endpoint: URL;
-  readonly credentials: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-  };
-  /** Certificates to believe besides Node's own, PEM. */
-  readonly extraCa?: readonly string[];
-}
+import { type Answer, SignedService, type SignedServiceOptions } from '../aws/signedservice.js';
 
 /** Beyond the time that was asked to wait: a server that does not answer costs this much patience. */
 const patienceMs = 10 * secondMs;
@@ -27,23 +15,40 @@ const urlsMax = 10_000;
 type Json = Readonly<Record<string, unknown>>;
 
 /** SQS over its JSON protocol, as real SQS, ElasticMQ and moto speak it. Signed with Signature Version 4. */
-export class SqsClient implements QueueService {
-  readonly #options: SqsOptions;
-  readonly #signers = new Map<string, SignatureV4>();
+export class SqsClient implements QueueService, Destination {
+  readonly #service: SignedService;
   readonly #urls = new Map<string, string>();
-  readonly #agent: Agent;
 
-  constructor(options: SqsOptions) {
-    this.#options = options;
-    const { endpoint, extraCa } = options;
-    const ca = extraCa === undefined ? {} : { ca: [...extraCa] };
-    const shared = { keepAlive: true, keepAliveMsecs: secondMs };
-    this.#agent = endpoint.protocol === 'https:' ? new SecureAgent({ ...shared, ...ca }) : new Agent(shared);
+  constructor(options: SignedServiceOptions) {
+    this.#service = new SignedService('sqs', options, answerBytesMax);
   }
 
   /** Closes what is kept open. */
   close(): void {
-    this.#agent.destroy();
+    this.#service.close();
+  }
+
+  accepts(arn: string): boolean {
+    return arn.split(':')[2] === 'sqs';
+  }
+
+  async deliver({ arn, body, attributes, traceHeader }: DestinationMessage): Promise<DeliveryEnd> {
+    const said = Object.entries(attributes).map(([name, { type, value }]) => [
+      name,
+      { DataType: type, StringValue: value },
+    ]);
+    const AWSTraceHeader = { DataType: 'String', StringValue: traceHeader };
+    try {
+      await this.#about(arn, 'SendMessage', {
+        MessageBody: body,
+        ...(said.length === 0 ? {} : { MessageAttributes: Object.fromEntries(said) }),
+        MessageSystemAttributes: { AWSTraceHeader },
+      });
+      return { kind: 'delivered' };
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error;
+      return { kind: 'failed', again: error.mayPass, reason: `${error.code}: ${error.message}` };
+    }
   }
 
   async receive(arn: string, count: number, waitSeconds: number): Promise<readonly QueueMessage[]> {
@@ -109,72 +114,28 @@ export class SqsClient implements QueueService {
   }
 
   async #call(region: string, action: string, input: Json, waitMs: number): Promise<Json> {
-    const { endpoint } = this.#options;
-    const body = JSON.stringify(input);
-    const signed = await this.#signer(region).sign({
-      method: 'POST',
-      protocol: endpoint.protocol,
-      hostname: endpoint.hostname,
-      path: endpoint.pathname,
-      headers: {
-        host: endpoint.host,
-        'content-type': 'application/x-amz-json-1.0',
-        'x-amz-target': `AmazonSQS.${action}`,
-      },
-      body,
-    });
-    let answer: IncomingMessage;
-    let text: string;
+    const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}` };
+    let answer: Answer;
     try {
-      answer = await this.#send(signed.headers, body, AbortSignal.timeout(waitMs + patienceMs));
-      text = await boundedText(answer);
+      answer = await this.#service.post(region, headers, JSON.stringify(input), waitMs + patienceMs);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const late = (error as Error).name === 'TimeoutError' || code === 'ABORT_ERR';
-      throw new QueueError('ConnectionError', late ? 'it did not answer in time' : message || code || 'unknown error');
+      throw new QueueError('ConnectionError', (error as Error).message, true);
     }
-    const json = parse(text);
-    if (answer.statusCode === 200 && json !== null) return json;
+    const json = parse(answer.text);
+    if (answer.status === 200 && json !== null) return json;
     throw failureOf(answer, json);
-  }
-
-  #send(headers: Record<string, string>, body: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const { hostname, port, protocol, pathname: path } = this.#options.endpoint;
-    const host = hostname.replace(/^\[(.*)\]$/, '$1');
-    const length = { 'content-length': String(Buffer.byteLength(body)) };
-    const options = {
-      host,
-      port,
-      path,
-      method: 'POST',
-      headers: { ...headers, ...length },
-      signal,
-      agent: this.#agent,
-    };
-    return new Promise((resolve, reject) => {
-      const request = (protocol === 'https:' ? requestHttps : requestHttp)(options, resolve);
-      request.on('error', reject).end(body);
-    });
-  }
-
-  #signer(region: string): SignatureV4 {
-    let signer = this.#signers.get(region);
-    if (signer === undefined) {
-      signer = new SignatureV4({ service: 'sqs', region, credentials: this.#options.credentials, sha256: Sha256 });
-      this.#signers.set(region, signer);
-    }
-    return signer;
   }
 }
 
-function failureOf(answer: IncomingMessage, json: Json | null): QueueError {
+function failureOf(answer: Answer, json: Json | null): QueueError {
   // The older code, which Lambda's texts show, travels in a header for clients of the older protocol.
   const older = String(answer.headers['x-amzn-query-error'] ?? '').split(';')[0];
   const type = String(json?.__type ?? '')
     .split('#')
     .at(-1);
-  const code = older || (type === 'QueueDoesNotExist' ? noSuchQueue : type) || `HTTP ${answer.statusCode}`;
-  return new QueueError(code, String(json?.message ?? json?.Message ?? answer.statusMessage));
+  const code = older || (type === 'QueueDoesNotExist' ? noSuchQueue : type) || `HTTP ${answer.status}`;
+  const mayPass = answer.status >= 500 || answer.status === 429 || /Throttl/.test(code);
+  return new QueueError(code, String(json?.message ?? json?.Message ?? answer.statusMessage), mayPass);
 }
 
 function parse(text: string): Json | null {
@@ -184,15 +145,4 @@ function parse(text: string): Json | null {
   } catch {
     return null;
   }
-}
-
-async function boundedText(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error(`the answer is larger than ${answerBytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -7,7 +7,7 @@ import { CommandError } from './terminal.js';
 const pollMs = 500;
 
 /** `10m`, `2h`, `1d`, `30s` → milliseconds. */
-function spanMs(text: string): number {
+export function spanMs(text: string): number {
   const match = /^(\d+)(s|m|h|d)$/.exec(text);
   if (match === null) throw new CommandError(`--since takes a number and s, m, h or d (10m, 2h); not '${text}'`);
   const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's' | 'm' | 'h' | 'd'];
@@ -15,7 +15,7 @@ function spanMs(text: string): number {
 }
 
 /** The group a function logs to; that of a deleted function by its usual name. */
-async function groupOf(connection: Connection, name: string): Promise<string> {
+export async function groupOf(connection: Connection, name: string): Promise<string> {
   if (name.startsWith('/')) return name;
   const usual = `/aws/lambda/${name}`;
   const { GetFunctionConfigurationCommand } = await import('@aws-sdk/client-lambda');

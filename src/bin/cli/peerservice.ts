@@ -26,13 +26,19 @@ export function peerServiceOf(name: string, choice: object, example: string): Pe
     const secret = `--${name}-secret-key (or --${name}-secret-key-file)`;
     throw new CommandError(`--${name}-access-key and ${secret} go together`, 64);
   }
-  // bin/hearth takes the variable that Node knows away: it costs every process time at its start.
-  const certificates = process.env.HEARTH_EXTRA_CA_CERTS;
+  const extraCa = extraCertificates();
   return {
     endpoint,
     credentials: accessKeyId === '' ? null : { accessKeyId, secretAccessKey },
-    ...(certificates === undefined ? {} : { extraCa: [...rootCertificates, readFileSync(certificates, 'utf8')] }),
+    ...(extraCa === null ? {} : { extraCa }),
   };
+}
+
+/** Certificates to believe, PEM, where there are more than Node's own. */
+export function extraCertificates(): readonly string[] | null {
+  // bin/hearth takes the variable that Node knows away: it costs every process time at its start.
+  const certificates = process.env.HEARTH_EXTRA_CA_CERTS;
+  return certificates === undefined ? null : [...rootCertificates, readFileSync(certificates, 'utf8')];
 }
 
 function secretIn(name: string, file: string): string {

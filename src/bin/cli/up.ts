@@ -4,6 +4,7 @@ import { DataFolder } from '../datafolder.js';
 import { cacheOptions, sharedCacheOf } from './cachemembers.js';
 import { connect } from './client.js';
 import { runDemo } from './demo.js';
+import { destinationOptions, destinationsOf } from './destinations.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
 import { policiesOf, policyOptions } from './policies.js';
@@ -47,7 +48,7 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    policyOptions(bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command))))))
+    policyOptions(destinationOptions(bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command)))))))
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -108,6 +109,7 @@ export const up = defineCommand({
     const { lifetime, ...life } = policiesOf(options);
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
+    const told = destinationsOf(options);
     const snapshotPlaces = { sharedCache: sharedCacheOf(options), bucket: snapshotBucketOf(options) };
     const running = folder.platform();
     if (running !== null) {
@@ -123,6 +125,7 @@ export const up = defineCommand({
       sparesPerRuntime: options.spares,
       ...(objects === null ? {} : { objects }),
       ...(queues === null ? {} : { queues }),
+      ...told,
       snapshotPlaces,
       ...life,
       ...(lifetime === null ? {} : { sandboxLifetime: lifetime }),

@@ -6,8 +6,8 @@ import type { AttachmentInput, AttachmentRecord, EventInvoke } from './attachmen
 
 export type Destinations = Pick<EventInvoke, 'onSuccessArn' | 'onFailureArn'>;
 
-/** Services that can be told of an event's end. Buckets hear of failures only. */
-const targets: ReadonlySet<string> = new Set(['lambda', 'sqs', 'sns', 'events']);
+/** Services that can be told of an event's end; `hearth` has URLs and files. Buckets hear of failures only. */
+const targets: ReadonlySet<string> = new Set(['lambda', 'sqs', 'sns', 'events', 'hearth']);
 
 const functionPattern = /^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([a-zA-Z0-9_-]+)(?::[$a-zA-Z0-9_-]+)?$/;
 

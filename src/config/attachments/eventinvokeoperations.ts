@@ -12,7 +12,7 @@ import { type Destinations, destinationFailure, noEventInvoke, noSuchFunction } 
 
 type View = Output<'GetFunctionEventInvokeConfig'>;
 
-/** How asynchronous invocations are to be treated: stored and reported. One method per operation of the Lambda API. */
+/** How asynchronous invocations are to be treated. One method per operation of the Lambda API. */
 export class EventInvokeOperations {
   readonly #engine: ConfigEngine;
   readonly #access: FunctionAccess;

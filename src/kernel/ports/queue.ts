@@ -22,9 +22,17 @@ export interface Queue<T = unknown> {
   }): Promise<readonly Delivery<T>[]>;
   /** Extends the lease of a message in flight. */
   extend(id: string, leaseUntilMs: number): Promise<void>;
+  /**
+   * Replaces the stored body of a message in flight, which stays in flight: after a restart it is delivered with the new
+   * one, at once. Rejects with QueueFullError when it grows beyond the queue's bound; then the old one stays.
+   */
+  update(id: string, body: T): Promise<void>;
   /** Done: the message is gone once this resolves. */
   ack(id: string): Promise<void>;
-  /** Gives the message back, to be delivered no earlier than `dueMs`; `body` replaces the stored one when given. */
+  /**
+   * Gives the message back, to be delivered no earlier than `dueMs`; `body` replaces the stored one when given. Rejects
+   * with QueueFullError like `update`; then it comes back, as it was, when its lease is over.
+   */
   nak(id: string, dueMs: number, body?: T): Promise<void>;
   /** Messages not yet acknowledged. */
   depth(): Promise<number>;

@@ -49,7 +49,7 @@ export function makeNodeBootstrap(from: string, to: string): string {
   mkdirSync(to, { recursive: true, mode: 0o755 });
   const scripts = names.filter((name) => name.endsWith('.cjs'));
   put(join(to, nodeBootstrapFile), Buffer.from(joined(from, scripts)));
-  for (const name of names.filter((other) => /\.(node|js|mjs)$/.test(other)))
+  for (const name of names.filter((other) => /\.(node|js|mjs|json)$/.test(other)))
     put(join(to, name), readFileSync(join(from, name)));
   return to;
 }

@@ -5,6 +5,7 @@ import { assert } from '../../../kernel/assert.js';
 import { type Box, type BoxBinding, type BoxExit, type Crew, DriverError } from '../driver.js';
 import { exitOf } from '../exit.js';
 import { startMessage } from '../startmessage.js';
+import { channelSocket } from './channelsocket.js';
 import type { Connector } from './connector.js';
 import type { Mounts } from './mounts.js';
 import { ProcessCrew } from './processcrew.js';
@@ -55,7 +56,7 @@ export class ProcessBox implements Box {
     const { child, cgroup } = parts.slot;
     this.id = parts.id;
     this.runtimeApi = parts.runtimeApi;
-    this.channel = child.stdio[channelFd] as Duplex;
+    this.channel = channelSocket(child.stdio[channelFd] as Socket);
     this.stdout = parts.slot.stdout;
     this.stderr = parts.slot.stderr;
     parts.network?.catch(() => this.kill()).catch(() => {});

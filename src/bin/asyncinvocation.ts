@@ -1,0 +1,50 @@
+import { AsyncMachine } from '../async/machine.js';
+import type { AsyncEvent } from '../async/messages.js';
+import { AsyncCounts } from '../async/observer.js';
+import { AsyncService } from '../async/service.js';
+import type { ConfigService } from '../config/service.js';
+import type { Dispatcher } from '../frontend/ports.js';
+import type { Clock } from '../kernel/ports/clock.js';
+import type { Queue } from '../kernel/ports/queue.js';
+import type { Random } from '../kernel/ports/random.js';
+import { attemptThrough } from './attempt.js';
+import { type DestinationPlaces, Destinations } from './destinations.js';
+import { FunctionDestination } from './functiondestination.js';
+
+export interface AsyncParts {
+  readonly queue: Queue<AsyncEvent>;
+  readonly config: ConfigService;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where destinations that are files lie. */
+  readonly folder: string;
+  readonly places: DestinationPlaces;
+  /** Before the first retry; default: Lambda's minute. */
+  readonly retryMs?: number;
+  readonly onProblem: (error: unknown) => void;
+}
+
+/** The poller of events and whom it tells, put together. Polling begins with `service.start`. */
+export function openAsync(parts: AsyncParts): { readonly service: AsyncService; readonly counts: AsyncCounts } {
+  const { queue, config, dispatcher, clock, random, folder, places, retryMs, onProblem } = parts;
+  const counts = new AsyncCounts();
+  const functions = new FunctionDestination({
+    resolver: config,
+    roleOf: (spec) => config.roleOf(spec),
+    intake: { publish: (event, payload) => service.publish(event, payload) },
+    clock,
+    random,
+  });
+  const destinations = new Destinations(places, functions, folder, clock);
+  const service = new AsyncService(new AsyncMachine(retryMs === undefined ? {} : { retryMs }), {
+    queue,
+    attempt: attemptThrough(config, dispatcher, clock),
+    policyOf: (event) => config.asyncPolicy(event),
+    deliver: (message) => destinations.deliver(message),
+    clock,
+    observer: counts,
+    onProblem,
+  });
+  return { service, counts };
+}
