@@ -1,11 +1,28 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { DuckDbAnalytics, type DuckDbOptions } from '../../src/adapters/duckdb/analytics.js';
 import { RealClock } from '../../src/adapters/embedded/clock.js';
 import type { Analytics, AnalyticsAnswer, AnalyticsQuestion } from '../../src/kernel/ports/analytics.js';
+
+/** The process is no more, or nobody has asked for its end yet. */
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  while (!isGone(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 const many = { rowsMax: 10_000, charsMax: 1 << 20 };
 /** Works for minutes, and holds nothing. */
@@ -136,15 +153,7 @@ describe('Analytics: DuckDB', { timeout: 120_000 }, () => {
         await assert.rejects(running, { name: 'AnalyticsError', kind: 'failed' });
         await ask(analytics, "SELECT 'again'");
         const pid = analytics.pid!;
-        const gone = () => {
-          try {
-            process.kill(pid, 0);
-            return false;
-          } catch {
-            return true;
-          }
-        };
-        while (!gone()) await new Promise((resolve) => setTimeout(resolve, 5));
+        await untilGone(pid);
         const last = ask(analytics, endless);
         const rejected = assert.rejects(last, { name: 'AnalyticsError' });
         await analytics.close();
@@ -153,4 +162,19 @@ describe('Analytics: DuckDB', { timeout: 120_000 }, () => {
       },
       { idleMsMax: 20 },
     ));
+
+  it('dies with its owner, also when that is killed while a statement runs', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'analytics-'));
+    const program = fileURLToPath(new URL('./analytics.owner.js', import.meta.url));
+    const owner = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const pid = Number(String((await once(owner.stdout, 'data'))[0]));
+      assert.ok(pid > 1 && !isGone(pid));
+      owner.kill('SIGKILL');
+      await untilGone(pid);
+    } finally {
+      owner.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

@@ -10,6 +10,11 @@ const arnPattern = /^arn:aws[a-z-]*:hearth:([a-z0-9-]+):(\d{12}):file\/([A-Za-z0
 /** The end of a torn line is looked for in steps of this size. */
 const stepBytes = 64 * kib;
 
+interface Waiting {
+  readonly line: Buffer;
+  readonly end: (end: DeliveryEnd) => void;
+}
+
 /**
  * A file with a JSON text on each line, ours: `arn:aws:hearth:REGION:ACCOUNT:file/NAME` is
  * `FOLDER/ACCOUNT/REGION/NAME.ndjson`; before it came `NAME.old.ndjson`. A line is delivered once it is on disk.
@@ -17,8 +22,8 @@ const stepBytes = 64 * kib;
 export class FileDestination implements Destination {
   readonly #folder: string;
   readonly #bytesMax: number;
-  /** The last write to each file, while it is under way: one at a time. */
-  readonly #writing = new Map<string, Promise<unknown>>();
+  /** Lines that wait for the disk, by file: those that come while it writes share the next write. */
+  readonly #waiting = new Map<string, Waiting[]>();
   /** Files whose end this process has looked at. */
   readonly #whole = new Set<string>();
 
@@ -38,33 +43,51 @@ export class FileDestination implements Destination {
       return { kind: 'failed', again: false, reason: 'the file belongs to another account' };
     }
     const path = join(this.#folder, account, region, `${name}.ndjson`);
-    const turn = (this.#writing.get(path) ?? Promise.resolve()).then(() => this.#append(path, lineOf(message)));
-    const quiet = turn.catch(() => {});
-    this.#writing.set(path, quiet);
-    try {
-      await turn;
-      return { kind: 'delivered' };
-    } catch (error) {
-      this.#whole.delete(path);
-      return { kind: 'failed', again: true, reason: (error as Error).message };
-    } finally {
-      if (this.#writing.get(path) === quiet) this.#writing.delete(path);
-    }
+    return await new Promise((end) => {
+      const one = { line: lineOf(message), end };
+      const waiting = this.#waiting.get(path);
+      if (waiting !== undefined) waiting.push(one);
+      else {
+        const first = [one];
+        this.#waiting.set(path, first);
+        void this.#write(path, first);
+      }
+    });
   }
 
-  async #append(path: string, line: Buffer): Promise<void> {
+  async #write(path: string, waiting: Waiting[]): Promise<void> {
+    while (waiting.length > 0) {
+      let count = 0;
+      let bytes = 0;
+      // As many as fit into one file, but one in any case.
+      do bytes += waiting[count++]!.line.byteLength;
+      while (count < waiting.length && bytes + waiting[count]!.line.byteLength <= this.#bytesMax);
+      const taken = waiting.splice(0, count);
+      const end = await this.#append(path, Buffer.concat(taken.map(({ line }) => line))).then(
+        (): DeliveryEnd => ({ kind: 'delivered' }),
+        (error: Error): DeliveryEnd => {
+          this.#whole.delete(path);
+          return { kind: 'failed', again: true, reason: error.message };
+        },
+      );
+      for (const one of taken) one.end(end);
+    }
+    this.#waiting.delete(path);
+  }
+
+  async #append(path: string, lines: Buffer): Promise<void> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     let file = await open(path, 'a+', 0o600);
     try {
       if (!this.#whole.has(path)) await mend(file);
       this.#whole.add(path);
       const { size } = await file.stat();
-      if (size > 0 && size + line.byteLength > this.#bytesMax) {
+      if (size > 0 && size + lines.byteLength > this.#bytesMax) {
         await file.close();
         await rename(path, path.replace(/\.ndjson$/, '.old.ndjson'));
         file = await open(path, 'a+', 0o600);
       }
-      await file.appendFile(line);
+      await file.appendFile(lines);
       await file.datasync();
     } finally {
       await file.close();
