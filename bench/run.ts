@@ -9,13 +9,24 @@ import { type Figure, met, type Scenario } from './scenario.js';
 import { cachereplay } from './scenarios/cachereplay.js';
 import { cold } from './scenarios/cold.js';
 import { deploy } from './scenarios/deploy.js';
+import { policies } from './scenarios/policies.js';
 import { scale } from './scenarios/scale.js';
 import { simulator } from './scenarios/simulator.js';
 import { snapshot } from './scenarios/snapshot.js';
 import { sparsefs } from './scenarios/sparsefs.js';
 import { warm } from './scenarios/warm.js';
 
-const scenarios: readonly Scenario[] = [warm, cold, scale, deploy, simulator, sparsefs, cachereplay, snapshot];
+const scenarios: readonly Scenario[] = [
+  warm,
+  cold,
+  scale,
+  deploy,
+  simulator,
+  sparsefs,
+  cachereplay,
+  snapshot,
+  policies,
+];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);

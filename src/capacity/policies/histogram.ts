@@ -36,7 +36,7 @@ export interface GapHistogram {
 /**
  * The hybrid histogram policy of "Serverless in the Wild": gaps between uses in bins of a minute. Where they have a shape,
  * a sandbox goes after use, is there again shortly before the 5th percentile and stays till after the 99th; with a head
- * below a minute it stays from its last use on. Regular gaps beyond the bins are met by their mean; else ten minutes.
+ * below a minute it stays from its last use on, ten minutes or longer. Regular gaps beyond the bins are met by their mean; else ten minutes.
  */
 export const histogramKeep: KeepAlivePolicy<GapHistogram> = {
   name: 'histogram',
@@ -84,7 +84,10 @@ function hasShape({ inBounds, squares }: GapHistogram): boolean {
 function shaped(state: GapHistogram, worth: number): KeepDecision {
   const headMs = percentileBin(state, headShare) * binMs * (1 - marginShare);
   const tailMs = (percentileBin(state, tailShare) + 1) * binMs * (1 + marginShare);
-  if (headMs < prewarmMsMin * (1 - marginShare)) return { keepMs: tailMs, prewarmMs: null, worth };
+  if (headMs < prewarmMsMin * (1 - marginShare)) {
+    // Gaps are the function's; its second sandbox has longer ones. Ours: without it the policy is worse than ten minutes.
+    return { keepMs: Math.max(fixedKeepMs, tailMs), prewarmMs: null, worth };
+  }
   return { keepMs: tailMs - headMs, prewarmMs: headMs, worth };
 }
 

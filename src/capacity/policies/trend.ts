@@ -23,6 +23,7 @@ const periodEvery = 5;
 const dayMissMax = 0.5;
 /** A step grows to at most this many times what was seen. */
 const growthMax = 2;
+const noiseShare = 0.5;
 /** A part of a sandbox that is not worth one. */
 const roundedDown = 0.1;
 const half = 0.5;
@@ -88,9 +89,11 @@ export const trendForecast: ForecastPolicy<Trend> = {
   predict(state, nowMs, horizonMs) {
     const slots = Math.ceil(horizonMs / slotMs);
     const isQuiet = nowMs - state.lastMs > slotMs * forgottenSlots;
-    const rise = Math.max(state.level + state.slope, state.level + slots * state.slope);
+    // A slope within what the last slots were off by is noise: as many as there were are there already.
+    const slope = state.slope > state.error * noiseShare ? state.slope : 0;
+    const rise = state.level + slots * slope;
     const risen = isQuiet ? 0 : Math.min(rise, growthMax * Math.max(1, state.lastPeak));
-    const trend = sandboxesOf(risen, state.shortfall);
+    const trend = sandboxesOf(risen, slope > 0 ? state.shortfall : 0);
     const { minutes } = state;
     if (minutes === null) return { concurrency: trend, error: state.error, nextMs: null };
     return seasonal(state, minutes, trend, nowMs, horizonMs);

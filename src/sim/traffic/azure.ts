@@ -111,11 +111,14 @@ const dailySwing = 0.8;
 export class Arrivals {
   readonly #of: TrafficFunction;
   readonly #random: SeededRandom;
+  /** Of its own: runs begin in another order under another policy. */
+  readonly #runs: SeededRandom;
   #left = 0;
 
   constructor(of: TrafficFunction, seed: number) {
     this.#of = of;
     this.#random = new SeededRandom(seed);
+    this.#runs = new SeededRandom(seed + 0.5 * 2 ** 32);
   }
 
   /** Milliseconds into the day of the first one. */
@@ -131,7 +134,7 @@ export class Arrivals {
 
   /** How long the run takes that begins now, milliseconds. */
   duration(): number {
-    const share = Math.exp(0.3 * normal(this.#random));
+    const share = Math.exp(0.3 * normal(this.#runs));
     return Math.max(1, Math.round(Math.min(durationMsMax, this.#of.durationMs * share)));
   }
 

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
+import { projectRoot } from '../../adapters/projectroot.js';
+import { defaultChoice } from '../../capacity/policies/catalog.js';
 import { hourMs } from '../../kernel/units.js';
 import { Agenda } from './agenda.js';
 import { compare, compared, csvOf, dominating } from './comparison.js';
@@ -55,4 +59,24 @@ test('all policies serve the same traffic; keeping longer is less often cold and
   const svg = svgOf(all, 'histogram+trend', 'test');
   for (const [policy] of compared) assert.ok(svg.includes(`>${policy}</text>`));
   assert.doesNotMatch(svg, /NaN|Infinity/);
+});
+
+test('the default is on the front of the stored comparison: no policy is less often cold and holds less', () => {
+  const text = readFileSync(join(projectRoot, 'bench', 'results', 'policies.csv'), 'utf8');
+  const [head = '', ...lines] = text.trim().split('\n');
+  const column = (name: string) => head.split(',').indexOf(name);
+  const points = lines.map((line) => {
+    const cells = line.split(',');
+    const [cold, idle] = [Number(cells[column('cold_share')]), Number(cells[column('idle_gib_hours')])];
+    return { policy: cells[0], cold, idle };
+  });
+  assert.deepEqual(
+    points.map(({ policy }) => policy),
+    compared.map(([policy]) => policy),
+  );
+  const own = points.find(({ policy }) => policy === `${defaultChoice.keepAlive}+${defaultChoice.forecast}`)!;
+  assert.deepEqual(
+    points.filter((one) => one !== own && one.cold <= own.cold && one.idle <= own.idle),
+    [],
+  );
 });
