@@ -23,8 +23,6 @@ let initiated = false;
 let generators = null;
 /** Resolves when the rehearsal under way is over. */
 let rehearsing = null;
-/** Promises that a buffered invocation waits for one after the other: six; all of them are kept within one turn. */
-const rehearsalTurns = 32;
 
 /** Loaded only where there are snapshots: it needs node:crypto, which costs a boot milliseconds. */
 function uniqueness() {
@@ -40,11 +38,7 @@ function waiting(on) {
 
 function onFrame(type, buffer, start, end) {
   if (type === frame.invoke) {
-    const bodyStart = start + 4 + buffer.readUInt32LE(start);
-    const header = readHeader(buffer.utf8Slice(start + 4, bodyStart));
-    const body = buffer.utf8Slice(bodyStart, end);
-    // In a turn of its own, so that traces of the function end here and do not show how frames are read.
-    Promise.resolve({ header, body }).then(handleOnce);
+    takeInvoke(buffer, start, end, handleOnce);
   } else if (type === frame.init) {
     initiated = true;
     const body = JSON.parse(buffer.utf8Slice(start, end));
@@ -57,6 +51,14 @@ function onFrame(type, buffer, start, end) {
   } else if (type === frame.restore) {
     restored(JSON.parse(buffer.utf8Slice(start, end)));
   }
+}
+
+function takeInvoke(buffer, start, end, handle) {
+  const bodyStart = start + 4 + buffer.readUInt32LE(start);
+  const header = readHeader(buffer.utf8Slice(start + 4, bodyStart));
+  const body = buffer.utf8Slice(bodyStart, end);
+  // In a turn of its own, so that traces of the function end here and do not show how frames are read.
+  Promise.resolve({ header, body }).then(handle);
 }
 
 function setEnvironment(wanted) {
@@ -102,7 +104,7 @@ async function pause() {
   sendText(frame.paused, '');
 }
 
-async function restored(body) {
+async function restored(body, heard = true) {
   waiting(false);
   try {
     if (body.reseed) uniqueness().reseed();
@@ -110,7 +112,7 @@ async function restored(body) {
   } catch (error) {
     return hookFailed(frame.restoreError, 'Runtime.AfterRestoreError', 'Restore Error', error, 65);
   }
-  sendText(frame.restoreDone, '');
+  sendText(frame.restoreDone, '', heard);
   waiting(true);
 }
 
@@ -158,16 +160,23 @@ async function init({ env, handler, taskRoot, inherited, snapStart, reseed: clon
 
 /** Invocations are this handler's from now on. */
 function serve(loaded, store) {
+  [runtime, handleOnce] = processorOf(loaded, store, waiting);
+}
+
+/** What takes invocations for a handler, and its method that does. */
+function processorOf(loaded, store, wait) {
   const client = loaded.streaming ? new Client(process.env.AWS_LAMBDA_RUNTIME_API) : null;
   const streams = (requestId) => client.open(requestId, loaded.highWaterMark, modern);
   if (modern) {
     const Processor = loaded.streaming ? era.StreamingInvokeProcessor : era.BufferedInvokeProcessor;
-    runtime = new Processor(loaded.handler, waiting, streams, store);
-    handleOnce = runtime.handleOnce.bind(runtime);
-  } else {
-    runtime = new era.Runtime(loaded.handler, waiting, streams);
-    handleOnce = (loaded.streaming ? runtime.handleOnceStreaming : runtime.handleOnceNonStreaming).bind(runtime);
+    const processor = new Processor(loaded.handler, wait, streams, store);
+    return [processor, processor.handleOnce.bind(processor)];
   }
+  const processor = new era.Runtime(loaded.handler, wait, streams);
+  return [
+    processor,
+    (loaded.streaming ? processor.handleOnceStreaming : processor.handleOnceNonStreaming).bind(processor),
+  ];
 }
 
 /** Node 20 and 22: what happens to errors nobody caught, and to an init that never ends. */
@@ -209,47 +218,39 @@ async function rehearse(cloned) {
     if (initiated) return;
     for (const file of Object.keys(require.cache)) if (file.startsWith(__dirname)) delete require.cache[file];
     const loaded = await loadHandler({ root: __dirname, handler: `${name}.handler`, userRequire, modern });
-    await unheard(() => playInvocation(loaded));
+    await playInvocation(loaded);
   }
-  if (cloned) await unheard(() => restored({ reseed: true }));
+  silence(true);
+  console.log('rehearsal');
+  silence(false);
+  if (cloned) await restored({ reseed: true }, false);
 }
 
 /**
- * What `work` says is not sent. It has to end within one turn of the event loop, so that nothing of a function's own
- * falls silent with it.
+ * An invocation as any other, of a handler that is ours, by a processor of its own; its answer is not sent. The function's
+ * own code may run meanwhile, and finds everything as it was.
  */
-async function unheard(work) {
-  silence(true);
-  try {
-    work();
-    for (let turn = 0; turn < rehearsalTurns; turn += 1) await null;
-  } finally {
-    silence(false);
-  }
-}
-
-/** An invocation as any other, of a handler that is ours; afterwards everything is as before. */
 async function playInvocation(loaded) {
   const { _X_AMZN_TRACE_ID: trace } = process.env;
-  const before = [runtime, handleOnce];
   const recall = era.remember?.();
-  serve(loaded, modern ? new era.InvokeStoreSingle() : null);
+  const [processor, handle] = processorOf(loaded, modern ? new era.InvokeStoreSingle() : null, () => {});
   const header = Buffer.from(`rehearsal\n${Date.now()}\n\nRoot=\n\n`);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length, 0);
   const body = Buffer.concat([length, header, Buffer.from('{}')]);
-  onFrame(frame.invoke, body, 0, body.length);
-  for (let turn = 0; turn < rehearsalTurns - 1; turn += 1) await null;
-  [runtime, handleOnce] = before;
-  recall?.();
+  const answered = new Promise((resolve) => {
+    processor.send = (type, text) => resolve(sendText(type, text, false));
+  });
+  takeInvoke(body, 0, body.length, handle);
   if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
   else process.env._X_AMZN_TRACE_ID = trace;
-  waiting(true);
+  await answered;
+  recall?.();
 }
 
 /** As the worker asks: a clone has all of this compiled, but the processor that it runs on has not seen it yet. */
 async function rehearseAgain() {
-  if (initiated) await unheard(() => playInvocation({ handler: async (event) => event, streaming: false }));
+  if (initiated) await playInvocation({ handler: async (event) => event, streaming: false });
   else {
     await rehearseNow(false);
     if (generators !== null) generators.reseed();

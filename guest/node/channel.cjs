@@ -36,7 +36,7 @@ function channelDescriptor() {
   return usual;
 }
 
-/** Nothing is written while nobody shall hear it. */
+/** Nothing is written meanwhile. */
 let silent = false;
 
 function silence(on) {
@@ -60,15 +60,15 @@ function room(bytes) {
   return bytes <= scratchBytes ? scratch : Buffer.allocUnsafe(bytes);
 }
 
-/** Sends a frame whose body is text. */
-function sendText(type, text) {
+/** Sends a frame whose body is text; does all but that where it shall not be heard. */
+function sendText(type, text, heard = true) {
   // A UTF-16 unit is at most 3 bytes of UTF-8: only texts near the limit are measured.
   const short = text.length * 3 + headerBytes <= scratchBytes;
   const buffer = short ? scratch : room(Buffer.byteLength(text) + headerBytes);
   const bytes = buffer.utf8Write(text, headerBytes);
   buffer.writeUInt32LE(bytes + 1, 0);
   buffer[4] = type;
-  writeAll(buffer, bytes + headerBytes);
+  if (heard) writeAll(buffer, bytes + headerBytes);
 }
 
 /** Sends a frame whose body is bytes. */

@@ -44,13 +44,14 @@ class Runtime {
     this.streams = streams;
     this.environment = environmentData(false);
     this.current = null;
+    this.send = sendText;
   }
 
   /** Answers the invocation in progress, if it is still this one; the process then waits for the next. */
   answer(requestId, type, text) {
     if (this.current !== requestId || requestId === null) return;
     this.current = null;
-    sendText(type, text);
+    this.send(type, text);
     this.waiting(true);
   }
 

@@ -70,10 +70,11 @@ class BufferedInvokeProcessor {
     this.streams = streams;
     this.store = store;
     this.environment = environmentData(true);
+    this.send = sendText;
   }
 
   answer(type, text) {
-    sendText(type, text);
+    this.send(type, text);
     this.waiting(true);
   }
 

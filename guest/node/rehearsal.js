@@ -1,5 +1,2 @@
 // The function that a runtime plays through before it waits for a real one (bootstrap.cjs, `rehearse`).
-exports.handler = async (event) => {
-  console.log('rehearsal');
-  return event;
-};
+exports.handler = async (event) => event;

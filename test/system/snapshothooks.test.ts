@@ -7,9 +7,10 @@ import type { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { type FrameType, frameType, type InitBody } from '../../src/wire/channel/frames.js';
-import { runtimeNames } from '../../src/wire/functionspec.js';
+import { type RuntimeName, runtimeNames } from '../../src/wire/functionspec.js';
 import { encodeFrame, FrameReader, writeInvoke } from '../../src/worker/channel.js';
 import { languageDirectory } from '../../src/worker/runtimes/description.js';
+import { findNode } from '../../src/worker/runtimes/node.js';
 import { findPython } from '../../src/worker/runtimes/python.js';
 
 // What our bootstraps do around a snapshot, process by process: no snapshot is taken here.
@@ -176,13 +177,22 @@ async function python(): Promise<readonly string[] | null> {
   return null;
 }
 
+async function node(name: RuntimeName): Promise<readonly string[] | null> {
+  const found = await findNode(name, join(projectRoot, '.cache', 'runtimes'));
+  return found === null
+    ? null
+    : [found.launch.mounts[0]!.hostPath, join(projectRoot, 'guest', 'node', 'bootstrap.cjs')];
+}
+
 const guests = [
   { name: 'node', file: 'index', command: [process.execPath, join(projectRoot, 'guest', 'node', 'bootstrap.cjs')] },
+  { name: 'node 22', file: 'index', command: await node('nodejs22.x') },
+  { name: 'node 24', file: 'index', command: await node('nodejs24.x') },
   { name: 'python', file: 'app', command: await python() },
 ];
 
 for (const { name, file, command } of guests) {
-  const skip = command === null && 'no Python here';
+  const skip = command === null && `no ${name} here`;
   const using = async (body: (guest: Guest) => Promise<void>) => {
     const guest = new Guest(command!);
     try {
