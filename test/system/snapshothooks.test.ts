@@ -299,13 +299,13 @@ test('node: Math.random is the runtime’s own where there are snapshots, and lo
   }
 });
 
-const noPython = guests[1]!.command === null && 'no Python here';
+const noPython = guests.at(-1)!.command === null && 'no Python here';
 test('python: a generator with a fixed seed goes on after a restore with another', {
   skip: noPython,
   timeout: 30_000,
 }, async () => {
   const drawn = async (reseed: boolean) => {
-    const guest = new Guest(guests[1]!.command!);
+    const guest = new Guest(guests.at(-1)!.command!);
     try {
       await guest.init('app.drawn', { reseed: false, snapStart: false });
       await guest.expect(frameType.initDone);
