@@ -40,7 +40,7 @@ test('a boot is told everything by descriptors', () => {
       'file.driver=file,file.filename=/dev/fdset/21,file.locking=off,file.cache.no-flush=on,file.discard=unmap',
     ...['-device', 'virtio-blk-pci,drive=drive1,write-cache=on,rerror=report,werror=report'],
     ...['-netdev', 'user,id=net0,ipv6=off,net=10.0.3.0/24,host=10.0.3.2,dns=10.0.3.3,dhcpstart=10.0.3.15'],
-    ...['-device', 'virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:00:03:15'],
+    ...['-device', 'virtio-net-pci,netdev=net0,guest_announce=off,romfile=,mac=52:54:00:00:03:15'],
     ...['-kernel', '/proc/self/fd/11', '-initrd', '/proc/self/fd/12', '-append'],
     'console=ttyS0 panic=-1 reboot=t tsc=reliable no_timer_check cryptomgr.notests mitigations=off quiet',
   ]);

@@ -94,8 +94,6 @@ export async function untilUp(seat: Seat, qmp: Qmp): Promise<number> {
         seat.monitorPid(),
         qmp.execute('qmp_capabilities', {}),
         qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] }),
-        // A guest told that it moved looks through all of its network: thousands of instructions, translated anew.
-        qmp.execute('migrate-set-parameters', { 'announce-rounds': 0 }),
       ]),
       failed,
     ]);

@@ -19,8 +19,6 @@ interface Pending {
 export interface QmpCommands {
   qmp_capabilities: [Record<string, never>, unknown];
   'migrate-set-capabilities': [{ capabilities: readonly { capability: 'events'; state: boolean }[] }, unknown];
-  /** How often a restored guest tells its network that it is there. */
-  'migrate-set-parameters': [{ 'announce-rounds': number }, unknown];
   'migrate-incoming': [{ uri: string }, unknown];
   'query-status': [Record<string, never>, { status: string; running: boolean }];
   'query-version': [Record<string, never>, { qemu: { major: number; minor: number; micro: number }; package: string }];
