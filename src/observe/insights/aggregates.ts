@@ -66,7 +66,8 @@ export const aggregates: ReadonlyMap<string, InsightsFunction> = new Map<string,
   ['avg', ofNumber((x) => `avg(${x})`)],
   ['median', ofNumber((x) => `median(${x})`)],
   // Of one value: nothing to tell, where the engine would say null for a sample.
-  ['stddev', ofNumber((x) => `stddev_samp(${x})`)],
+  // Squares of larger numbers are beyond what a double holds, which ends the engine's whole statement.
+  ['stddev', ofNumber((x) => `stddev_samp(CASE WHEN abs(${x}) <= 1e140 THEN ${x} END)`)],
   ['min', extreme('min')],
   ['max', extreme('max')],
   ['pct', percentile],
