@@ -1,13 +1,14 @@
 import type { AccountId } from '../../kernel/ids.js';
+import { Columns } from './columns.js';
 import type { InvocationRecord } from './record.js';
 
-/** Last invocations, whatever they met. A record and its facts take some 400 bytes: 4 MB. */
+/** Last invocations, whatever they met. One takes 176 bytes: 2 MB. */
 export const recordsMax = 10_000;
 /** Last ones of note: a cold start is still there after many more warm invocations. */
 export const notableMax = 2_000;
 
 /**
- * The last invocations. Adding stores a reference and nothing else: whoever asks, rarely, pays with a look at all of them.
+ * The last invocations. Adding one fills a slot and nothing else: whoever asks, rarely, pays with a look at all of them.
  * (A map by request id would cost each invocation its insertion and the deletion of another.)
  */
 export class InvocationRing {
@@ -24,15 +25,20 @@ export class InvocationRing {
     else this.#records.add(record);
   }
 
-  /** Null: not of this account, or forgotten. */
+  /** The newest of this id, as all attempts of an event have the same. Null: not of this account, or forgotten. */
   find(account: AccountId, requestId: string): InvocationRecord | null {
-    const isIt = (one: InvocationRecord) => one.requestId === requestId && one.spec.account === account;
-    return this.#notable.find(isIt) ?? this.#records.find(isIt);
+    const found = [...this.#notable.of(requestId), ...this.#records.of(requestId)];
+    return found.filter(({ spec }) => spec.account === account).sort((a, b) => b.arrivedMs - a.arrivedMs)[0] ?? null;
   }
 
   /** Those that were not warm, newest first. */
   notable(account: AccountId, countMax: number): readonly InvocationRecord[] {
-    return this.#notable.newest((one) => one.spec.account === account, countMax);
+    const found: InvocationRecord[] = [];
+    for (const record of this.#notable.newest()) {
+      if (found.length === countMax) break;
+      if (record.spec.account === account) found.push(record);
+    }
+    return found;
   }
 }
 
@@ -43,28 +49,37 @@ function isNotable({ start, outcome }: InvocationRecord): boolean {
 }
 
 class Last {
-  readonly #slots: InvocationRecord[] = [];
+  readonly #columns: Columns;
   #next = 0;
 
-  constructor(private readonly countMax: number) {}
+  constructor(countMax: number) {
+    this.#columns = new Columns(countMax);
+  }
 
   add(record: InvocationRecord): void {
-    this.#slots[this.#next] = record;
-    this.#next = this.#next + 1 === this.countMax ? 0 : this.#next + 1;
+    this.#columns.set(this.#next, record);
+    this.#next = this.#next + 1 === this.#columns.slots ? 0 : this.#next + 1;
   }
 
-  /** The newest one that is it: an asynchronous invocation's id is the same at each attempt. */
-  find(isIt: (record: InvocationRecord) => boolean): InvocationRecord | null {
-    return this.newest(isIt, 1)[0] ?? null;
-  }
-
-  newest(matches: (record: InvocationRecord) => boolean, countMax: number): readonly InvocationRecord[] {
-    const found: InvocationRecord[] = [];
-    const { length } = this.#slots;
-    for (let back = 1; back <= length && found.length < countMax; back += 1) {
-      const record = this.#slots[(this.#next - back + length) % length]!;
-      if (matches(record)) found.push(record);
+  /** Newest first. */
+  *of(requestId: string): Iterable<InvocationRecord> {
+    for (const slot of this.#slots()) {
+      if (this.#columns.requestId(slot) !== requestId) continue;
+      const record = this.#columns.get(slot);
+      if (record !== null) yield record;
     }
-    return found;
+  }
+
+  *newest(): Iterable<InvocationRecord> {
+    for (const slot of this.#slots()) {
+      const record = this.#columns.get(slot);
+      if (record === null) return;
+      yield record;
+    }
+  }
+
+  *#slots(): Iterable<number> {
+    const { slots } = this.#columns;
+    for (let back = 1; back <= slots; back += 1) yield (this.#next - back + slots) % slots;
   }
 }

@@ -54,10 +54,16 @@ export const starts = {
   provisioned: { kind: 'provisioned', trigger: null, first: false, spilled: false },
 } as const satisfies Record<string, InvocationStart>;
 
+/** A UUID for each text of up to 16 characters. */
+export function testId(text: string): RequestId {
+  const hex = Buffer.from(text).toString('hex').padEnd(32, '0');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as RequestId;
+}
+
 /** A cold one that succeeded, unless told otherwise. */
 export function testRecord(requestId: string, more: Partial<InvocationRecord> = {}): InvocationRecord {
   return {
-    requestId: requestId as RequestId,
+    requestId: testId(requestId),
     spec: testSpec('f'),
     invokedFunctionArn: testSpec('f').functionArn,
     type: 'sync',
