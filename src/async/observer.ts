@@ -15,6 +15,17 @@ export interface AsyncObserver {
   recursion(of: FunctionKey): void;
 }
 
+/** Each hears everything. */
+export function asyncObservers(...all: readonly AsyncObserver[]): AsyncObserver {
+  return {
+    received: (of) => all.forEach((one) => void one.received(of)),
+    age: (of, ageMs) => all.forEach((one) => void one.age(of, ageMs)),
+    dropped: (of) => all.forEach((one) => void one.dropped(of)),
+    undelivered: (of, kind) => all.forEach((one) => void one.undelivered(of, kind)),
+    recursion: (of) => all.forEach((one) => void one.recursion(of)),
+  };
+}
+
 /** Sums over all functions since the start, for `hearth status`. */
 export class AsyncCounts implements AsyncObserver {
   readonly #counts = { received: 0, dropped: 0, undelivered: 0, recursions: 0, ageMsMax: 0 };

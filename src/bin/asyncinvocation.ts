@@ -1,6 +1,6 @@
 import { AsyncMachine } from '../async/machine.js';
 import type { AsyncEvent } from '../async/messages.js';
-import { AsyncCounts } from '../async/observer.js';
+import { AsyncCounts, type AsyncObserver, asyncObservers } from '../async/observer.js';
 import { AsyncService } from '../async/service.js';
 import type { ConfigService } from '../config/service.js';
 import type { Dispatcher } from '../frontend/ports.js';
@@ -22,6 +22,8 @@ export interface AsyncParts {
   readonly places: DestinationPlaces;
   /** Before the first retry; default: Lambda's minute. */
   readonly retryMs?: number;
+  /** Hears what happens to each event. */
+  readonly observer: AsyncObserver;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -43,7 +45,7 @@ export function openAsync(parts: AsyncParts): { readonly service: AsyncService; 
     policyOf: (event) => config.asyncPolicy(event),
     deliver: (message) => destinations.deliver(message),
     clock,
-    observer: counts,
+    observer: asyncObservers(counts, parts.observer),
     onProblem,
   });
   return { service, counts };

@@ -55,6 +55,7 @@ export function attemptThrough(resolver: FunctionResolver, dispatcher: Dispatche
           traceHeader: event.traceHeader,
           tail: false,
           stream: null,
+          kind: 'event',
           arrivedMs: clock.nowMs(),
         },
         (outcome) => resolve(endOf(outcome, executedVersion, keepsResponse)),

@@ -20,6 +20,7 @@ import { snapshots } from './cli/snapshots.js';
 import { status } from './cli/status.js';
 import { CommandError } from './cli/terminal.js';
 import { up } from './cli/up.js';
+import { why } from './cli/why.js';
 
 const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
 
@@ -41,6 +42,7 @@ await yargs(hideBin(process.argv))
   .command(invoke)
   .command(logs)
   .command(query)
+  .command(why)
   .command(runtimes)
   .command(image)
   .command(snapshots)

@@ -14,6 +14,12 @@ interface PlacementMachine {
   step(input: PlacementInput): readonly PlacementEffect[];
 }
 
+/** Hears of sandboxes that start. Must not throw. */
+export interface FleetWatch {
+  started(spec: FunctionSpec, origin: StartOrigin): void;
+  ready(initialized: boolean): void;
+}
+
 /** The all-in-one platform's fleet: one worker in this process, reached by direct calls instead of messages. */
 export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlane {
   private worker: WorkerService | null = null;
@@ -24,6 +30,7 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
   constructor(
     private readonly placement: PlacementMachine,
     private readonly clock: Clock,
+    private readonly watch: FleetWatch | null = null,
   ) {}
 
   connect(workerId: WorkerId, worker: WorkerService, assignment: AssignmentService): void {
@@ -57,6 +64,7 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
   }
 
   start(_workerId: WorkerId, sandboxId: SandboxId, spec: FunctionSpec, origin: StartOrigin): void {
+    this.watch?.started(spec, origin);
     this.parts.worker.start(sandboxId, spec, origin);
   }
 
@@ -73,6 +81,7 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
   }
 
   onReady(sandboxId: SandboxId, initialized: boolean): void {
+    this.watch?.ready(initialized);
     this.parts.assignment.input({ kind: 'sandbox-ready', nowMs: this.clock.nowMs(), sandboxId, initialized });
   }
 

@@ -17,7 +17,7 @@ import { AssignmentService } from '../assignment/service.js';
 import type { AsyncEvent } from '../async/messages.js';
 import type { PolicyChoice } from '../capacity/policies/policy.js';
 import { MappingTags } from '../config/mappings/tags.js';
-import { type ConfigService, openConfigService } from '../config/service.js';
+import { openConfigService } from '../config/service.js';
 import { CountingMachine } from '../counting/machine.js';
 import { SignedCodeUrls } from '../frontend/codeurls.js';
 import { InvocationDispatcher } from '../frontend/dispatcher.js';
@@ -33,13 +33,11 @@ import { InsightsQueries } from '../observe/insights/queries.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
-import type { CodeImages } from '../snapshot/codeimages.js';
 import { LayerTrees } from '../worker/layers/layertrees.js';
 import { SharedLibraries } from '../worker/layers/sharedlibraries.js';
 import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
-import { codeOwner, layersOwner } from '../worker/sandbox/microvm/microvmbox.js';
-import { createWorker, type WorkerService } from '../worker/service.js';
+import { createWorker } from '../worker/service.js';
 import { openAsync } from './asyncinvocation.js';
 import { openCapacity } from './capacity.js';
 import type { SandboxLifetime } from './cli/policies.js';
@@ -48,7 +46,9 @@ import type { DestinationPlaces } from './destinations.js';
 import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
+import { Observation } from './observation.js';
 import type { PlatformStatus } from './platformstatus.js';
+import { keepSpares, prepareImages } from './preparation.js';
 import { keepProvisioned } from './provisioning.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
@@ -88,6 +88,8 @@ export interface PlatformOptions {
   readonly policies?: Partial<PolicyChoice>;
   /** Default: 1 h to 4 h. */
   readonly sandboxLifetime?: SandboxLifetime;
+  /** `GET /metrics` answers everybody who can connect. Default: this machine only. */
+  readonly metricsPublic?: boolean;
 }
 
 export interface Platform {
@@ -200,7 +202,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   if (snapshots !== null) prepareImages(config, layers, snapshots.images);
   const upkeep = snapshots === null ? null : new SnapshotUpkeep({ parts: snapshots, config, clock, onProblem: report });
   const sharedLibraries = new SharedLibraries();
-  const fleet = new LocalFleet(new PlacementMachine(), clock);
+  const observation = new Observation();
+  const fleet = new LocalFleet(new PlacementMachine(), clock, observation.fleet);
   const worker = createWorker({
     workerId,
     driver,
@@ -243,6 +246,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     config,
     clock,
     startDiagnosis(runtimes, config),
+    observation.invocations,
   );
   const eventSources = await openEventSources({
     kv: new EmbeddedKv(store, 'eventsources'),
@@ -263,6 +267,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     folder: folder.destinations,
     places: { queues: options.queues ?? null, ...options.destinations },
     ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
+    observer: observation.async,
     onProblem: report,
   });
 
@@ -324,6 +329,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     },
     codeUrls,
     status,
+    why: observation.why,
+    metrics: observation.metrics(status, options.metricsPublic ?? false),
     ...(snapshots === null ? {} : { snapshots: new SnapshotReports(snapshots) }),
     onError: report,
   });
@@ -334,7 +341,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   async.start();
   eventSources.start();
   keepSpares(config, worker);
-  const endProvisioning = keepProvisioned(config, assignment, clock);
+  const endProvisioning = keepProvisioned(config, observation.provisioning(assignment), clock);
   upkeep?.start();
 
   return {
@@ -363,27 +370,4 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       folder.release();
     },
   };
-}
-
-/** Code and layers become images when their version does, off the path of its first start. */
-function prepareImages(config: ConfigService, layers: LayerTrees, images: CodeImages): void {
-  config.onVersionActive(async ({ account, functionName, codeSha256Hex, layers: list }) => {
-    try {
-      await images.of(await config.codeFolder(codeSha256Hex), codeOwner({ account, functionName }));
-      const held = await layers.acquire(list);
-      try {
-        if (held.directory !== null) await images.of(held.directory, layersOwner({ account, functionName }));
-      } finally {
-        held.release();
-      }
-    } catch {
-      // The first start makes them, or says why they cannot be made.
-    }
-  });
-}
-
-/** Runtimes of functions that exist get spares: those in use at the start, and each whose function becomes active. */
-function keepSpares(config: ConfigService, worker: WorkerService): void {
-  config.onVersionActive(({ runtime, account }) => worker.prewarm(runtime, account));
-  for (const { runtime, account } of config.runtimesInUse()) worker.prewarm(runtime, account);
 }

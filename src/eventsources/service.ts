@@ -146,6 +146,7 @@ export class EventSourceService {
           traceHeader,
           tail: false,
           stream: null,
+          kind: 'mapping',
           arrivedMs: nowMs,
         },
         (outcome) => {

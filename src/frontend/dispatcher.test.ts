@@ -4,6 +4,8 @@ import type { AcquireListener, AssignmentService, Grant, RefuseReason } from '..
 import type { CountingInput } from '../counting/messages.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { InvocationRecord } from '../observe/invocations/record.js';
+import { starts, testRun } from '../observe/invocations/testrecord.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { InvocationDispatcher, type StartDiagnosis } from './dispatcher.js';
 import { fakeResolved } from './fakedoor.js';
@@ -35,11 +37,18 @@ function makeInvocation(): Invocation {
 
 /** A dispatcher between a counting that says yes (or no), and workers that answer one outcome after the other. */
 function dispatch(
-  world: { readonly outcomes?: InvocationOutcome[]; readonly refuse?: RefuseReason; readonly throttle?: true } = {},
+  world: {
+    readonly outcomes?: InvocationOutcome[];
+    readonly refuse?: RefuseReason;
+    readonly throttle?: true;
+    readonly start?: Grant['start'];
+  } = {},
 ) {
   const counted: string[] = [];
   const waits: number[] = [];
   const outcomes = [...(world.outcomes ?? [success])];
+  const records: InvocationRecord[] = [];
+  let began = 0;
   let ended: InvocationOutcome | null = null;
   const dispatcher = new InvocationDispatcher(
     {
@@ -55,20 +64,29 @@ function dispatch(
     {
       acquire: (_id: RequestId, _spec: object, waitUntilMs: number, listener: AcquireListener) => {
         waits.push(waitUntilMs);
-        if (world.refuse === undefined) listener.granted(grant);
+        if (world.refuse === undefined) listener.granted({ ...grant, ...(world.start && { start: world.start }) });
         else listener.refused(world.refuse, null);
       },
     } as unknown as AssignmentService,
     { invoke: (_grant, _invocation, onEnd) => onEnd(outcomes.shift() ?? success) },
     { committed: () => ({ reserved: 0, provisioned: 0 }), provisionedOf: () => 0 },
     { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
+    null,
+    {
+      began: () => {
+        began += 1;
+      },
+      ended: (record) => records.push(record),
+    },
   );
   dispatcher.invoke(makeInvocation(), (outcome) => {
     assert.equal(ended, null, 'an invocation ends once');
     ended = outcome;
   });
   assert.ok(ended !== null);
-  return { counted, waits, outcome: ended as InvocationOutcome };
+  assert.equal(records.length, 1, 'each invocation is told of once');
+  assert.equal(began, records[0]!.attempts > 0 ? 1 : 0);
+  return { counted, waits, outcome: ended as InvocationOutcome, record: records[0]! };
 }
 
 test('an invocation waits 30 seconds from its arrival for a sandbox, and is released whatever happens', () => {
@@ -130,4 +148,43 @@ test('a throttled invocation is told why and when to come again, and never asks 
   assert.deepEqual(outcome.failure.members, { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' });
   assert.deepEqual(outcome.failure.headers, { 'Retry-After': '1' });
   assert.deepEqual([counted, waits], [['admit'], []]);
+});
+
+test('an invocation is told of once: what it met, its attempts, and how it ended', () => {
+  const { record } = dispatch({ outcomes: [refused, { ...success, run: testRun }], start: starts.cold });
+  assert.deepEqual(
+    [record.start, record.attempts, record.outcome, record.problem, record.run, record.type],
+    [starts.cold, 2, 'success', null, testRun, 'sync'],
+  );
+  const failed = dispatch({
+    outcomes: [
+      {
+        kind: 'function-error',
+        functionError: 'Unhandled',
+        errorType: 'TypeError',
+        payload: Buffer.alloc(0),
+        logTail: null,
+      },
+    ],
+    start: starts.warm,
+  }).record;
+  assert.deepEqual([failed.outcome, failed.problem, failed.run], ['function-error', 'TypeError', null]);
+  const throttle = dispatch({ throttle: true }).record;
+  assert.deepEqual(
+    [throttle.attempts, throttle.outcome, throttle.problem, throttle.start],
+    [0, 'throttled', 'ReservedFunctionConcurrentInvocationLimitExceeded', null],
+  );
+  const none = dispatch({ refuse: 'wait-expired' }).record;
+  assert.deepEqual(
+    [none.outcome, none.problem, none.grantedMs, none.start],
+    ['refused', 'ServiceException', null, null],
+  );
+  const full = dispatch({ refuse: 'scaling-rate' }).record;
+  assert.deepEqual([full.outcome, full.problem], ['throttled', 'ConcurrentInvocationLimitExceeded']);
+});
+
+test('cold is restored where the run tells of a restore; what was ready before stays proactive', () => {
+  const outcomes = () => [{ ...success, run: { ...testRun, restoreMs: 12 } }];
+  assert.equal(dispatch({ outcomes: outcomes(), start: starts.cold }).record.start?.kind, 'restored');
+  assert.equal(dispatch({ outcomes: outcomes(), start: starts.proactive }).record.start?.kind, 'proactive');
 });

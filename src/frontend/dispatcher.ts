@@ -5,8 +5,10 @@ import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import { secondMs } from '../kernel/units.js';
+import type { InvocationObserver, InvocationRecord } from '../observe/invocations/record.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { InvocationStart, RunFacts } from '../wire/start.js';
 import type { Dispatcher } from './ports.js';
 
 interface CountingMachine {
@@ -61,6 +63,13 @@ export interface Commitments {
 /** Why a function's sandboxes cannot start, where its own settings are the reason. Asked only after one could not. */
 export type StartDiagnosis = (spec: FunctionSpec) => Promise<ApiFailure | null>;
 
+/** What the last attempt had so far; filled in on the way. */
+interface Passage {
+  attempts: number;
+  grantedMs: number | null;
+  start: InvocationStart | null;
+}
+
 /** One invocation's way through admission, assignment and worker. */
 export class InvocationDispatcher implements Dispatcher {
   constructor(
@@ -70,6 +79,7 @@ export class InvocationDispatcher implements Dispatcher {
     private readonly commitments: Commitments,
     private readonly clock: Clock,
     private readonly diagnose: StartDiagnosis | null = null,
+    private readonly observer: InvocationObserver | null = null,
   ) {}
 
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
@@ -88,27 +98,38 @@ export class InvocationDispatcher implements Dispatcher {
       provisionedInAccount: inAccount.provisioned,
     });
     assert(effect !== undefined, 'counting answers every admission');
+    const passage: Passage = { attempts: 0, grantedMs: null, start: null };
     if (effect.kind === 'throttled') {
-      done({ kind: 'refused', failure: throttled(effect.reason) });
+      const outcome: InvocationOutcome = { kind: 'refused', failure: throttled(effect.reason) };
+      this.observer?.ended(recordOf(invocation, passage, outcome, this.clock.nowMs()));
+      done(outcome);
       return;
     }
-    this.attempt(invocation, 1, (outcome) => {
-      this.counting.step({ kind: 'release', nowMs: this.clock.nowMs(), requestId });
+    this.observer?.began(spec);
+    this.attempt(invocation, passage, (outcome) => {
+      const nowMs = this.clock.nowMs();
+      this.counting.step({ kind: 'release', nowMs, requestId });
+      this.observer?.ended(recordOf(invocation, passage, outcome, nowMs));
       done(outcome);
     });
   }
 
-  private attempt(invocation: Invocation, number: number, done: (outcome: InvocationOutcome) => void): void {
+  private attempt(invocation: Invocation, passage: Passage, done: (outcome: InvocationOutcome) => void): void {
+    passage.attempts += 1;
     this.assignment.acquire(invocation.requestId, invocation.spec, invocation.arrivedMs + waitMsMax, {
       granted: (grant) => {
+        passage.grantedMs = this.clock.nowMs();
+        passage.start = grant.start ?? null;
         this.plane.invoke(grant, invocation, (outcome) => {
           // What has begun to stream is not tried again: its client would get the beginning twice.
-          const again = outcome.kind === 'refused' && outcome.final !== true && number < attemptsMax;
-          if (again && invocation.stream?.started !== true) this.attempt(invocation, number + 1, done);
+          const again = outcome.kind === 'refused' && outcome.final !== true && passage.attempts < attemptsMax;
+          if (again && invocation.stream?.started !== true) this.attempt(invocation, passage, done);
           else done(outcome);
         });
       },
       refused: (reason, problem) => {
+        passage.grantedMs = null;
+        passage.start = null;
         const failure = refusal(reason, problem);
         if (reason !== 'start-failed' || this.diagnose === null) done({ kind: 'refused', failure });
         else {
@@ -117,5 +138,52 @@ export class InvocationDispatcher implements Dispatcher {
         }
       },
     });
+  }
+}
+
+function recordOf(
+  { requestId, spec, invokedFunctionArn, kind, arrivedMs }: Invocation,
+  { attempts, grantedMs, start }: Passage,
+  outcome: InvocationOutcome,
+  endedMs: number,
+): InvocationRecord {
+  const run = outcome.kind === 'refused' ? null : (outcome.run ?? null);
+  return {
+    requestId,
+    spec,
+    invokedFunctionArn,
+    type: kind ?? 'sync',
+    arrivedMs,
+    grantedMs,
+    endedMs,
+    attempts,
+    start: start === null ? null : metBy(start, run),
+    run,
+    outcome: outcome.kind === 'refused' ? refusedAs(outcome.failure) : outcome.kind,
+    problem: problemOf(outcome),
+  };
+}
+
+/** Assignment does not know how a sandbox is made. */
+function metBy(start: InvocationStart, run: RunFacts | null): InvocationStart {
+  const isRestored = start.kind === 'cold' && run !== null && run.restoreMs !== null;
+  return isRestored ? { ...start, kind: 'restored' } : start;
+}
+
+function refusedAs({ code }: ApiFailure): 'throttled' | 'refused' {
+  return code === 'TooManyRequestsException' ? 'throttled' : 'refused';
+}
+
+function problemOf(outcome: InvocationOutcome): string | null {
+  switch (outcome.kind) {
+    case 'success':
+      return null;
+    case 'function-error':
+      return outcome.errorType;
+    case 'refused': {
+      const { members, code } = outcome.failure;
+      const reason = code === 'TooManyRequestsException' ? members?.Reason : undefined;
+      return typeof reason === 'string' ? reason : code;
+    }
   }
 }

@@ -18,11 +18,13 @@ import { IamEndpoint } from './iam.js';
 import type { InvokePorts } from './invoke.js';
 import { lambdaEndpoints } from './lambda.js';
 import { LogsEndpoint } from './logs.js';
+import { MetricsEndpoint, type MetricsSource } from './metrics.js';
 import type { CodeSource, LogsApi, SnapshotSource, StatusSource } from './ports.js';
 import { isServed, notServed, signedService } from './rootservice.js';
 import type { CredentialLookup } from './signature/credentials.js';
 import { type Claim, SignatureVerifier } from './signature/sigv4.js';
 import { StsEndpoint } from './sts.js';
+import { WhyEndpoint, type WhySource, whyPath } from './why.js';
 
 /** Bounds of the door. Tests make them small; the defaults carry their reasons. */
 export interface ServerLimits {
@@ -66,6 +68,9 @@ export interface FrontEndOptions extends InvokePorts {
   /** Absent: the isolation in force has no snapshots. */
   readonly snapshots?: SnapshotSource;
   readonly iam: IamApi;
+  /** Absent: nothing is remembered of invocations, nothing counted. */
+  readonly why?: WhySource;
+  readonly metrics?: MetricsSource;
   /** Hears of errors in our own code that made a request fail with 500. */
   readonly onError: (error: unknown) => void;
   readonly now?: () => number;
@@ -95,6 +100,8 @@ export class FrontEnd {
   readonly #status: Endpoint;
   readonly #snapshots: Endpoint | null;
   readonly #iam: Endpoint;
+  readonly #why: Endpoint | null;
+  readonly #metrics: Endpoint | null;
 
   constructor(options: FrontEndOptions) {
     const bounds = { ...serverLimits, ...options.limits };
@@ -110,6 +117,8 @@ export class FrontEnd {
     this.#status = new StatusEndpoint(options.status);
     this.#snapshots = options.snapshots === undefined ? null : new SnapshotsEndpoint(options.snapshots);
     this.#iam = new IamEndpoint(options.iam);
+    this.#why = options.why === undefined ? null : new WhyEndpoint(options.why);
+    this.#metrics = options.metrics === undefined ? null : new MetricsEndpoint(options.metrics);
     this.#server = createServer({
       maxHeaderSize: headerBytesMax,
       headersTimeout: bounds.headersMsMax,
@@ -216,7 +225,7 @@ export class FrontEnd {
       if (path.startsWith(urlPathPrefix)) {
         return FunctionUrlEndpoint.for(this.#urls, exchange, addressOfPath(path));
       }
-      if (path.startsWith('/_hearth/')) return this.#adminEndpoint(exchange);
+      if (path.startsWith('/_hearth/') || path === '/metrics') return this.#adminEndpoint(exchange);
     }
     const found = route(method, path, exchange.query === '' ? null : new URLSearchParams(exchange.query));
     if (found.kind === 'operation') {
@@ -247,6 +256,8 @@ export class FrontEnd {
       if (exchange.path === '/_hearth/health') return healthEndpoint;
       if (exchange.path === '/_hearth/status') return this.#status;
       if (this.#snapshots !== null && `${exchange.path}/`.startsWith(`${snapshotsPath}/`)) return this.#snapshots;
+      if (this.#why !== null && `${exchange.path}/`.startsWith(`${whyPath}/`)) return this.#why;
+      if (this.#metrics !== null && exchange.path === '/metrics') return this.#metrics;
       if (exchange.path.startsWith(codePrefix)) return this.#code;
     }
     return this.#unknown(exchange);

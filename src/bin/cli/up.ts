@@ -77,6 +77,11 @@ export const up = defineCommand({
         describe: 'organization (o-…) of all accounts, for layers shared with one',
         requiresArg: true,
       })
+      .option('metrics-public', {
+        type: 'boolean',
+        default: false,
+        describe: 'answer GET /metrics to everybody who can connect, not to this machine only',
+      })
       .option('demo', {
         type: 'boolean',
         default: false,
@@ -127,6 +132,7 @@ export const up = defineCommand({
       ...(queues === null ? {} : { queues }),
       ...told,
       snapshotPlaces,
+      metricsPublic: options['metrics-public'],
       ...life,
       ...(lifetime === null ? {} : { sandboxLifetime: lifetime }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),

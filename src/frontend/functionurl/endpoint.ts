@@ -104,6 +104,7 @@ export class FunctionUrlEndpoint implements Endpoint {
         traceHeader,
         tail: false,
         stream,
+        kind: 'url',
         arrivedMs: exchange.arrivedMs,
       },
       (outcome) => {
