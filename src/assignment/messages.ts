@@ -213,7 +213,7 @@ export interface PoolSample {
   readonly version: VersionKey;
   readonly memoryMib: number;
   readonly busy: number;
-  /** Largest `busy + waiting` since the last call. */
+  /** Largest `busy + pressing` since the last call. */
   readonly peak: number;
   /** Invocations that asked since the last call. */
   readonly arrivals: number;

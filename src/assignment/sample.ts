@@ -5,7 +5,7 @@ import type { Pool } from './sandbox.js';
 /** What is to be seen of the pool now; its peak and its arrivals begin anew. */
 export function sampleOf(pool: Pool): PoolSample {
   const { key, version, memoryMib, busy, arrivals, startMs } = pool;
-  const peak = Math.max(pool.samplePeak, busy + pool.waiters.length);
+  const peak = Math.max(pool.samplePeak, pool.load);
   const starting = pool.startingAll;
   const idle = Math.max(0, pool.alive - busy - starting);
   pool.samplePeak = 0;

@@ -139,7 +139,7 @@ export class Pool {
   /** Its next wait that ends, idle sandbox that goes, or when it is forgotten. */
   readonly alarm: Alarm<Pool> = new Alarm<Pool>(this);
   readonly peak = new PeakWindow();
-  /** Since the last sample: largest `busy + waiting`, and invocations that asked. */
+  /** Since the last sample: largest load, and invocations that asked. */
   samplePeak = 0;
   arrivals = 0;
   /** From being asked for to ready, of the last one that became ready; null before the first. */
@@ -174,10 +174,14 @@ export class Pool {
     return this.starting + this.startingProvisioned;
   }
 
-  /** Those that had to be there to serve all at once. */
+  /** Sandboxes that had to be there; who waits patiently for a busy one needs none. */
+  get load(): number {
+    return this.busy + this.pressing;
+  }
+
   noteLoad(nowMs: number): void {
-    this.peak.note(this.busy + this.pressing, nowMs);
-    const load = this.busy + this.waiters.length;
+    const { load } = this;
+    this.peak.note(load, nowMs);
     if (load > this.samplePeak) this.samplePeak = load;
   }
 
