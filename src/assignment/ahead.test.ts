@@ -98,3 +98,13 @@ test('a worker that is emptied: replacements elsewhere first, then its idle ones
   assert.deepEqual(bench.tick(1_000), ['stop s1 drain']);
   assert.deepEqual(bench.acquire('b'), ['grant b s2/1 proactive(drain)']);
 });
+
+test('a forecast starts no more sandboxes for short work than are of use', () => {
+  const bench = new Bench({ patienceMs: 5, busyMin: 2 });
+  bench.warm(1);
+  bench.acquire('a');
+  assert.deepEqual(bench.want(1), [], 'nothing is known of its work');
+  // At once: short.
+  bench.released('s1', 1);
+  assert.deepEqual(bench.want(10), ['place s2 ahead']);
+});

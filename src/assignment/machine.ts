@@ -312,7 +312,7 @@ export class AssignmentMachine {
 
   #warm({ pool: key, memoryMib, count, trigger }: Input<'warm'>): void {
     const pool = this.#roster.poolOf(key, memoryMib);
-    this.#ahead.total(pool, trigger, count);
+    this.#ahead.total(pool, trigger, this.#patience.useful(pool, count));
     this.#deliberation.dropIfEmpty(pool);
   }
 

@@ -23,8 +23,12 @@ export class Patience {
   }
 
   suits(pool: Pool): boolean {
-    const isShort = pool.runMs !== null && pool.runMs < shortMsMax;
-    return isShort && pool.busy >= this.#busyMin && pool.expectedWaitMs <= this.#ms;
+    return isShort(pool) && pool.busy >= this.#busyMin && pool.expectedWaitMs <= this.#ms;
+  }
+
+  /** Of `count` sandboxes that a forecast wants, those that could be of use: short work has enough of a few. */
+  useful(pool: Pool, count: number): number {
+    return isShort(pool) ? Math.min(count, this.#busyMin) : count;
   }
 
   /** The pool's last waiter is patient. */
@@ -55,4 +59,8 @@ export class Patience {
       if (first !== undefined) press(pool, isStuck ? nowMs : sinceMsMax, isStuck);
     }
   }
+}
+
+function isShort({ runMs }: Pool): boolean {
+  return runMs !== null && runMs < shortMsMax;
 }
