@@ -18,11 +18,13 @@ export interface CapacityParts {
   readonly choice?: Partial<PolicyChoice>;
 }
 
-/** Plans ahead for this process's worker. End it before assignment. */
+/**
+ * Plans ahead for this process's worker. End it before assignment. It counts sandboxes at work: of functions that only
+ * compute, more of them than cores are slower, not faster (on two cores, short work ran half as fast with all that were
+ * expected). Until it knows, it is for who asks for it.
+ */
 export function openCapacity({ assignment, config, worker, clock, choice }: CapacityParts): CapacityService {
-  // A forecast counts sandboxes at work. Of functions that only compute, more of them than cores are slower, not faster:
-  // on two cores short work ran half as fast with all that were expected. Until it knows, it is for who asks for it.
-  const chosen = { ...defaultChoice, forecast: 'off', ...choice };
+  const chosen = { ...defaultChoice, ...choice };
   return new CapacityService({
     machine: new CapacityMachine({ choice: chosen }),
     assignment,

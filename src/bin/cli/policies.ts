@@ -19,7 +19,7 @@ export function policyOptions<Options>(command: Argv<Options>) {
     })
     .option('forecast', {
       type: 'string',
-      describe: `how many are expected: ${forecastNames.join(', ')} (default: off; tag hearth:forecast for one function)`,
+      describe: `how many are expected: ${forecastNames.join(', ')} (default: nothing is planned; tag hearth:forecast for one function)`,
       requiresArg: true,
     })
     .option('sandbox-lifetime', {
