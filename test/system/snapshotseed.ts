@@ -55,4 +55,8 @@ function layersOf(folder: string): Map<string, number> {
 function copyLinks(from: string, to: string): void {
   spawnSync('cp', ['-al', from, to], { timeout: copyMsMax, stdio: 'ignore' });
   rmSync(join(to, 'l1'), { recursive: true, force: true });
+  // Roots of a test that moved its time on would be from the future: a collection begins with its own.
+  const objects = join(to, 'origin', 'objects');
+  if (!existsSync(objects)) return;
+  for (const name of readdirSync(objects)) if (name.startsWith('roots%')) rmSync(join(objects, name), { force: true });
 }
