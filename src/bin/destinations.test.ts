@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../kernel/ports/clock.js';
-import type { Destination, DestinationMessage } from '../kernel/ports/destinations.js';
+import type { Destination } from '../kernel/ports/destinations.js';
+import { destinationMessage as message } from '../kernel/ports/testmessage.js';
 import { Destinations, deliveryMsMax } from './destinations.js';
-
-const message = (arn: string): DestinationMessage => ({
-  arn,
-  body: '{}',
-  attributes: {},
-  traceHeader: 't',
-  origin: {
-    functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
-    functionName: 'f',
-    requestId: 'r',
-    atMs: 0,
-  },
-});
 
 /** Time passes when it is told to. */
 class StoppedClock implements Clock {

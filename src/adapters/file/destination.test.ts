@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { DestinationMessage } from '../../kernel/ports/destinations.js';
+import { destinationMessage } from '../../kernel/ports/testmessage.js';
 import { FileDestination } from './destination.js';
 
 const arn = 'arn:aws:hearth:us-east-1:123456789012:file/failures';
@@ -14,19 +15,7 @@ function folderOf(t: TestContext): { readonly folder: string; readonly path: str
   return { folder, path: join(folder, '123456789012', 'us-east-1', 'failures.ndjson') };
 }
 
-const message = (body: string, more: Partial<DestinationMessage> = {}): DestinationMessage => ({
-  arn,
-  body,
-  attributes: {},
-  traceHeader: 't',
-  origin: {
-    functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
-    functionName: 'f',
-    requestId: 'r',
-    atMs: 0,
-  },
-  ...more,
-});
+const message = (body: string, more: Partial<DestinationMessage> = {}) => destinationMessage(arn, { body, ...more });
 
 test('which ARNs are files', () => {
   const sink = new FileDestination('/nowhere');

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { DestinationMessage } from '../../kernel/ports/destinations.js';
+import { destinationMessage } from '../../kernel/ports/testmessage.js';
 import { HttpDestination } from './destination.js';
 
 interface Asked {
@@ -30,19 +31,11 @@ async function hook(t: TestContext, status = 200) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-const message = (url: string, more: Partial<DestinationMessage> = {}): DestinationMessage => ({
-  arn: `arn:aws:hearth:us-east-1:123456789012:http/${url}`,
-  body: '{"é":1}',
-  attributes: {},
-  traceHeader: 'Root=1-2-3',
-  origin: {
-    functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
-    functionName: 'f',
-    requestId: 'r',
-    atMs: 0,
-  },
-  ...more,
-});
+const message = (url: string, more: Partial<DestinationMessage> = {}) =>
+  destinationMessage(`arn:aws:hearth:us-east-1:123456789012:http/${url}`, {
+    ...{ body: '{"é":1}', traceHeader: 'Root=1-2-3' },
+    ...more,
+  });
 
 test('posts the record; what went wrong of a dead letter goes in headers', async (t) => {
   const { url, asked } = await hook(t, 204);
