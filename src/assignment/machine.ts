@@ -262,20 +262,15 @@ export class AssignmentMachine {
     const deliberation = this.#deliberation;
     const { nowMs } = deliberation;
     const { pool } = sandbox;
-    const wasProvisioned = sandbox.origin === 'provisioned';
-    if (wasProvisioned) this.#provision.settle(sandbox);
     const isDrained = nowMs >= sandbox.worker!.drainedMs;
-    const isOver = isDrained || nowMs >= sandbox.expiresMs;
+    const isSurplus = this.#provision.isSurplus(sandbox);
+    const isOver = isDrained || isSurplus || nowMs >= sandbox.expiresMs;
     if (pool.waiters.length > 0 && !(isOver && sandbox.epoch > 0)) {
       this.#grantFirst(pool, sandbox);
       return;
     }
     if (pool.superseded !== null || isOver) {
-      deliberation.stop(sandbox, pool.superseded ?? (isDrained ? 'drain' : 'lifetime'));
-      return;
-    }
-    if (wasProvisioned && sandbox.origin === 'demand' && sandbox.epoch === 0) {
-      deliberation.stop(sandbox, 'unprovisioned');
+      deliberation.stop(sandbox, pool.superseded ?? (isDrained ? 'drain' : isSurplus ? 'unprovisioned' : 'lifetime'));
       return;
     }
     deliberation.enter(sandbox, 'idle');

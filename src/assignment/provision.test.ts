@@ -37,7 +37,7 @@ test('provision: on the way, they serve nobody who waits: he gets one of his own
   assert.deepEqual(bench.acquire('b'), ['grant b s2/1 proactive(eager-assignment) spilled']);
 });
 
-test('provision: a lower number stops idle ones, and busy ones go on as any other', () => {
+test('provision: a lower number stops idle ones, and busy ones once they answered', () => {
   const bench = new Bench();
   bench.provision(3);
   for (const sandbox of ['s1', 's2', 's3']) bench.bringUp(sandbox);
@@ -45,8 +45,18 @@ test('provision: a lower number stops idle ones, and busy ones go on as any othe
   assert.deepEqual(bench.provision(1), ['stop s1 unprovisioned', 'stop s2 unprovisioned']);
   assert.deepEqual(bench.provision(0), []);
   assert.deepEqual(bench.machine.provisioned(pool), { requested: 0, allocated: 0, available: 0, failed: false });
-  assert.deepEqual(bench.released('s3', 1), []);
-  assert.deepEqual(bench.acquire('b'), ['grant b s3/2 warm']);
+  assert.deepEqual(bench.released('s3', 1), ['stop s3 unprovisioned']);
+  assert.deepEqual(bench.acquire('b'), ['place s4']);
+});
+
+test('provision: one that is ready after the number was lowered serves who waits, once', () => {
+  const bench = new Bench();
+  bench.provision(2);
+  bench.provision(0);
+  bench.acquire('a');
+  assert.deepEqual(bench.bringUp('s1'), ['grant a s1/1 provisioned']);
+  assert.deepEqual(bench.bringUp('s2'), ['stop s2 unprovisioned']);
+  assert.deepEqual(bench.released('s1', 1), ['stop s1 unprovisioned']);
 });
 
 test('provision: without room it is not yet there, and tried again', () => {

@@ -77,9 +77,9 @@ export class Provision {
     if (!hasFailed(pool)) pool.provisionFailures = 0;
   }
 
-  /** Before it serves or rests: whether it still counts as a provisioned one. */
-  settle(sandbox: Sandbox): void {
-    if (this.#missing(sandbox.pool) < 0 && !sandbox.retiring) this.#deliberation.roster.unmark(sandbox);
+  /** It was provisioned and is one too many: it goes, for what runs in it was told how it was initialized. */
+  isSurplus({ origin, pool, retiring }: Sandbox): boolean {
+    return origin === 'provisioned' && !retiring && this.#missing(pool) < 0;
   }
 
   /** Negative: too many. Those that are being replaced do not count. */

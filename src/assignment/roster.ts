@@ -112,13 +112,6 @@ export class Roster {
     this.#join(sandbox);
   }
 
-  /** It is no longer wanted as a provisioned one. */
-  unmark(sandbox: Sandbox): void {
-    this.#leave(sandbox);
-    sandbox.origin = 'demand';
-    this.#join(sandbox);
-  }
-
   remove(sandbox: Sandbox): void {
     this.#leave(sandbox);
     this.#endAgeing(sandbox);

@@ -23,8 +23,8 @@ export class Sandbox {
   readonly ageing: Alarm<Sandbox> = new Alarm<Sandbox>(this);
   /** Its time is nearly over, and a replacement was asked for: it goes when that is ready. */
   retiring = false;
-  /** Why it was started. A provisioned one that is no longer wanted as such becomes one of `demand`. */
-  origin: StartOrigin;
+  /** Why it was started. */
+  readonly origin: StartOrigin;
   /** False: its init failed, and runs again inside its first invocation. */
   initialized = true;
   state: SandboxState;
