@@ -76,6 +76,12 @@ export const rotateAheadMs = 30 * secondMs;
 /** Inits of provisioned sandboxes that fail in a row before no more are tried: of the function, not of the machine. */
 export const provisionFailuresMax = 3;
 
+/** A provisioned sandbox that waited this long was no failure, however it ended. */
+export const lossMsMin = minuteMs;
+
+/** Those that end right after their init, again and again, cost an init of one sandbox a minute at most. */
+export const lossPauseMsMax = minuteMs;
+
 /** A superseded pool is remembered this long, for invocations that looked it up just before. */
 export const supersededKeptMs = minuteMs;
 

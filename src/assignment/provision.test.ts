@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
-import { provisionFailuresMax } from './options.js';
+import { lossMsMin, lossPauseMsMax, provisionFailuresMax } from './options.js';
 import { Bench } from './testbench.js';
 
 const pool = 'p@1' as PoolKey;
@@ -26,6 +26,36 @@ test('provision: started at once, used first, replaced when they go, never idle 
   const pressure = { kind: 'memory-pressure', workerId: 'w1' as WorkerId, memoryMib: 1_000 } as const;
   assert.deepEqual(bench.step(pressure), []);
   assert.deepEqual(bench.gone('s1'), ['persist 4 gone s1', 'place s4']);
+});
+
+test('provision: what is lost is replaced; what is lost right after its init, again and again, ever later', () => {
+  assert.deepEqual([lossMsMin, lossPauseMsMax], [60_000, 60_000]);
+  const bench = new Bench();
+  const places = (effects: readonly string[]) => effects.filter((effect) => effect.startsWith('place'));
+  const available = () => bench.machine.provisioned(pool)?.available;
+  bench.provision(1);
+  bench.bringUp('s1');
+  assert.deepEqual(places(bench.gone('s1')), ['place s2'], 'the first at once');
+  assert.equal(available(), 0);
+  bench.bringUp('s2');
+  assert.equal(available(), 1);
+  assert.deepEqual(places(bench.gone('s2')), []);
+  assert.deepEqual(places(bench.tick(999)), []);
+  assert.deepEqual(places(bench.tick(1)), ['place s3']);
+  for (let lost = 3; lost < 12; lost += 1) {
+    bench.bringUp(`s${lost}`);
+    assert.deepEqual(places(bench.gone(`s${lost}`)), []);
+    const pauseMs = Math.min(lossPauseMsMax, 1_000 * 2 ** (lost - 2));
+    assert.deepEqual(places(bench.tick(pauseMs - 1)), []);
+    assert.deepEqual(places(bench.tick(1)), [`place s${lost + 1}`]);
+  }
+  bench.bringUp('s12');
+  bench.acquire('a');
+  bench.released('s12', 1);
+  assert.deepEqual(places(bench.gone('s12')), ['place s13'], 'what has served was no failure');
+  bench.bringUp('s13');
+  bench.tick(lossMsMin);
+  assert.deepEqual(places(bench.gone('s13')), ['place s14'], 'nor what waited for long');
 });
 
 test('provision: on the way, they serve nobody who waits: he gets one of his own', () => {

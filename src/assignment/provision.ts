@@ -1,6 +1,7 @@
+import { secondMs } from '../kernel/units.js';
 import type { Deliberation } from './deliberation.js';
 import type { AssignmentInput, PoolSample } from './messages.js';
-import { provisionFailuresMax } from './options.js';
+import { lossMsMin, lossPauseMsMax, provisionFailuresMax } from './options.js';
 import type { Pool, Sandbox } from './sandbox.js';
 
 /** Keeps so many provisioned sandboxes of a pool as were asked for: what goes is replaced, what is too many goes. */
@@ -26,6 +27,8 @@ export class Provision {
     if (pool.superseded !== null || pool.provisionedTarget === count) return;
     pool.provisionedTarget = count;
     pool.provisionFailures = 0;
+    pool.provisionLosses = 0;
+    pool.provisionAgainMs = 0;
     pool.provisionRefused = false;
     for (;;) {
       const idle = pool.idleProvisioned.oldest;
@@ -45,9 +48,9 @@ export class Provision {
 
   /** Before others, whoever waits: it was promised. Its own bound keeps slow inits from holding up all other starts. */
   feed(): void {
-    const { roster, options } = this.#deliberation;
+    const { roster, options, nowMs } = this.#deliberation;
     for (const pool of this.#lacking) {
-      while (!pool.provisionRefused && this.#missing(pool) > 0) {
+      while (nowMs >= pool.provisionAgainMs && !pool.provisionRefused && this.#missing(pool) > 0) {
         if (roster.starting >= options.startingMax || roster.startingProvisioned >= options.aheadStartingMax) return;
         this.#deliberation.create(pool, 'provisioned');
       }
@@ -75,6 +78,17 @@ export class Provision {
   succeeded(pool: Pool): void {
     // What failed stays so until another number is asked for.
     if (!hasFailed(pool)) pool.provisionFailures = 0;
+  }
+
+  /**
+   * One is gone that could serve. It is replaced at once; one that ended soon after its init, as others did before, later
+   * and later: it will end again.
+   */
+  lost({ pool, epoch, stateMs }: Sandbox): void {
+    const { nowMs } = this.#deliberation;
+    pool.provisionLosses = epoch > 0 || nowMs - stateMs >= lossMsMin ? 0 : pool.provisionLosses + 1;
+    if (pool.provisionLosses < 2) return;
+    pool.provisionAgainMs = nowMs + Math.min(lossPauseMsMax, secondMs * 2 ** (pool.provisionLosses - 2));
   }
 
   /** It was provisioned and is one too many: it goes, for what runs in it was told how it was initialized. */

@@ -124,6 +124,9 @@ export class Pool {
   provisionedRetiring = 0;
   /** Inits of provisioned ones that failed in a row. */
   provisionFailures = 0;
+  /** Provisioned ones in a row that were lost before they had served or waited for long; the next one is made then. */
+  provisionLosses = 0;
+  provisionAgainMs = 0;
   /** Placement had no room for a provisioned one lately. */
   provisionRefused = false;
   /** Those whose replacement is on its way; who asked first is first. */

@@ -114,6 +114,7 @@ export class Starts {
     const { roster, journal, options } = this.#deliberation;
     const { pool, origin } = sandbox;
     const failedStart = sandbox.state === 'starting';
+    if (origin === 'provisioned' && sandbox.state === 'idle') this.#provision.lost(sandbox);
     if (sandbox.sequence > 0) journal.add({ kind: 'sandbox-gone', sandboxId: sandbox.sandboxId });
     roster.remove(sandbox);
     if (failedStart) {

@@ -188,3 +188,15 @@ test('cold is restored where the run tells of a restore; what was ready before s
   assert.equal(dispatch({ outcomes: outcomes(), start: starts.cold }).record.start?.kind, 'restored');
   assert.equal(dispatch({ outcomes: outcomes(), start: starts.proactive }).record.start?.kind, 'proactive');
 });
+
+test('an init or a restore inside the invocation: it was no warm start, whatever its sandbox had served before', () => {
+  const inside = { ...success, run: { ...testRun, initInsideMs: 40 } };
+  const kindOf = (outcome: InvocationOutcome, start: NonNullable<Grant['start']>) => {
+    const { record } = dispatch({ outcomes: [outcome], start });
+    return [record.start?.kind, record.start?.trigger, record.start?.first];
+  };
+  assert.deepEqual(kindOf(inside, starts.warm), ['cold', null, false]);
+  assert.deepEqual(kindOf(inside, starts.proactive), ['cold', null, true]);
+  assert.deepEqual(kindOf(inside, starts.provisioned), ['provisioned', null, false]);
+  assert.deepEqual(kindOf({ ...success, run: { ...testRun, restoreMs: 12 } }, starts.warm), ['restored', null, false]);
+});

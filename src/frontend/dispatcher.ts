@@ -164,10 +164,12 @@ function recordOf(
   };
 }
 
-/** Assignment does not know how a sandbox is made. */
+/** Assignment knows neither how a sandbox is made, nor that one which was idle had lost its runtime. */
 function metBy(start: InvocationStart, run: RunFacts | null): InvocationStart {
-  const isRestored = start.kind === 'cold' && run !== null && run.restoreMs !== null;
-  return isRestored ? { ...start, kind: 'restored' } : start;
+  const { kind, first } = start;
+  if (run === null || kind === 'provisioned') return start;
+  if (typeof run.initInsideMs === 'number') return kind === 'cold' ? start : { ...start, kind: 'cold', trigger: null };
+  return run.restoreMs !== null && (kind === 'cold' || !first) ? { ...start, kind: 'restored' } : start;
 }
 
 function refusedAs({ code }: ApiFailure): 'throttled' | 'refused' {

@@ -108,6 +108,8 @@ export interface Machine {
   /** Takes the whole monitor off the processor, or puts it back; idempotent, synchronous, cheap. For idle sandboxes. */
   freeze(): void;
   thaw(): void;
+  /** The monitor was killed while it was off the processor, and ends when it is put back. Up to 200 µs. */
+  doomed(): boolean;
   /**
    * Device state and changed memory of a paused machine. `read` works until the machine ends. Pages that were never
    * written since boot (then: zero) or restore (then: the image's) are not among them.

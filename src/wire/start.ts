@@ -7,8 +7,8 @@ export type StartOrigin = 'demand' | 'provisioned' | 'deploy' | 'rotation' | 'dr
 export type ProactiveTrigger = 'deploy' | 'eager-assignment' | 'rotation' | 'drain' | 'forecast';
 
 /**
- * What an invocation met. `cold`: it waited while its sandbox booted and initialized. `restored`: it waited for a restore
- * from the function's snapshot. `proactive`: the first invocation of a sandbox initialized before. `provisioned`: any
+ * What an invocation met. `cold`: it waited while its sandbox booted and initialized (also one that had served, and had
+ * lost its runtime). `restored`: it waited for a restore from the function's snapshot. `proactive`: the first invocation of a sandbox initialized before. `provisioned`: any
  * invocation in a provisioned sandbox. `warm`: all others.
  */
 export type StartKind = 'cold' | 'warm' | 'proactive' | 'provisioned' | 'restored';

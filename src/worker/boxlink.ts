@@ -192,6 +192,11 @@ export class BoxLink {
     this.box.thaw();
   }
 
+  /** Something of it was killed while it was frozen, and ends when it is thawed. */
+  get doomed(): boolean {
+    return this.#frozen && this.alive && this.box.doomed?.() === true;
+  }
+
   /** Idempotent; resolves when nothing of the box is left. A driver that cannot clear it away is not waited for. */
   kill(): Promise<void> {
     this.#killed ??= this.#kill();

@@ -136,8 +136,10 @@ test("provisioned: init may take 130 s, or the function's timeout", () => {
       { kind: 'init-report', provisioned: true, ...ended },
     ]);
     // What runs inside an invocation has the invocation's time.
-    run(machine, exited(13_000, 1), { kind: 'cleared', nowMs: 13_001, boot: 1 }, invoke(14_000, a, 1));
-    assert.ok(run(machine, { kind: 'booted', nowMs: 14_010, boot: 2 }).includes(`arm ${14_010 + timeoutMs}`));
+    const failed = new WorkerMachine({ sandboxId, timeoutMs, provisioned: true });
+    run(failed, ...started, { kind: 'init-error', nowMs: 65, boot: 1, errorType: 'Error' });
+    run(failed, { kind: 'cleared', nowMs: 66, boot: 1 }, invoke(14_000, a, 1));
+    assert.ok(run(failed, { kind: 'booted', nowMs: 14_010, boot: 2 }).includes(`arm ${14_010 + timeoutMs}`));
   }
 });
 

@@ -10,7 +10,7 @@ export { bootMsMax } from './boxmachine.js';
 export interface WorkerMachineOptions {
   readonly sandboxId: SandboxId;
   readonly timeoutMs: number;
-  /** Its init may take longer, and its lines say what it is. */
+  /** Its init may take longer, its lines say what it is, and it leaves when it has lost its box: it is no longer initialized. */
   readonly provisioned?: boolean;
   readonly initMsMax?: number;
   readonly responseBytesMax?: number;
@@ -299,7 +299,10 @@ export class WorkerMachine extends BoxMachine {
       this.#initFailed(input.nowMs, 'error', errorType, this.#platformEnd(errorType, message));
     } else if (running !== null) {
       this.#fail(input.nowMs, running, 'error', errorType, this.#platformEnd(errorType, message));
-    } else if (this.phase === 'idle') this.discardBox('FAILURE');
+    } else if (this.phase === 'idle') {
+      this.discardBox('FAILURE');
+      if (this.#provisioned.provisioned) this.#unbootable(`lost while it was idle: ${message}`);
+    }
   }
 
   protected expired(nowMs: number): void {
@@ -381,7 +384,7 @@ export class WorkerMachine extends BoxMachine {
   /** `end`: null where the client has its answer. */
   #complete({ requestId, epoch }: Pick<Running, 'requestId' | 'epoch'>, end: InvocationEnd | null): void {
     if (end !== null) this.effects.push({ kind: 'complete', requestId, end });
-    if (this.#stopWanted) {
+    if (this.#stopWanted || (this.#provisioned.provisioned && !this.boxed)) {
       this.stopNow();
       return;
     }

@@ -10,6 +10,7 @@ import { Clones, clonesMax } from './clones.js';
 import { LiveSandbox } from './livesandbox.js';
 import type { CaptureEnd } from './messages.js';
 import { refusal } from './outcome.js';
+import { Patrol } from './patrol.js';
 import type { WorkerCapacity, WorkerOptions, WorkerService } from './ports.js';
 import { Spares } from './spares.js';
 import type { Surroundings } from './surroundings.js';
@@ -42,6 +43,7 @@ class Worker implements WorkerService {
   readonly #spares: Spares;
   readonly #around: Surroundings;
   readonly #freezeAfterMs: number;
+  readonly #patrol: Patrol<LiveSandbox>;
   #sandboxMib = 0;
   #turnScheduled = false;
   #settling: (() => void)[] = [];
@@ -60,6 +62,10 @@ class Worker implements WorkerService {
     this.#alarms = new Alarms(
       () => this.#live(),
       () => clock.monotonicMs(),
+    );
+    this.#patrol = new Patrol(
+      () => this.#sandboxes.values(),
+      (sandbox) => this.#letDie(sandbox),
     );
     const run = random.hex(4);
     const boxId = () => {
@@ -188,6 +194,7 @@ class Worker implements WorkerService {
     await Promise.all([empty, this.#captures.close(), this.#clones.close(), this.#spares.close()]);
     clearTimeout(cut);
     this.#alarms.close();
+    this.#patrol.close();
     if (this.#freezing !== null) clearTimeout(this.#freezing);
     this.#flush();
   }
@@ -264,6 +271,13 @@ class Worker implements WorkerService {
       }
     }
     if (waiting) this.#freezeLater();
+  }
+
+  /** It runs for a moment, and what was killed in it ends. */
+  #letDie(sandbox: LiveSandbox): void {
+    sandbox.link?.thaw();
+    sandbox.idleSinceMs = this.#options.clock.monotonicMs();
+    this.#freezeLater();
   }
 
   #gone(sandbox: LiveSandbox, problem: string | null): void {

@@ -104,6 +104,10 @@ function because({ outcome, problem, start, run, arrivedMs, grantedMs }: Invocat
     }
     case 'cold':
     case 'restored': {
+      if (!start.first) {
+        const again = start.kind === 'restored' ? 'restored' : 'started and initialized';
+        return `${start.kind}: the sandbox had lost its runtime, which was ${again} inside the invocation${spilled}`;
+      }
       const made = run === null || run.life.box === null ? 'was started' : boxes[run.life.box];
       const inside = run !== null && typeof run.initInsideMs === 'number' ? ' inside the invocation' : '';
       const initialized = start.kind === 'restored' ? '' : ` and initialized${inside}`;

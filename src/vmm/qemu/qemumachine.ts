@@ -88,6 +88,10 @@ export class QemuMachine implements Machine {
     this.stopped = false;
   }
 
+  doomed(): boolean {
+    return !this.over && !this.killed && this.parts.seat.cgroup.doomed();
+  }
+
   async capture(): Promise<Capture> {
     const { qmp, pid, shape } = this.parts;
     const { running } = await qmp.execute('query-status', {});

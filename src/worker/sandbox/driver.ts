@@ -112,6 +112,8 @@ export interface Box {
   /** Stops all processes from running; idempotent, synchronous and cheap (one write). */
   freeze(): void;
   thaw(): void;
+  /** Some process of it was killed while it was frozen, and cannot end before it thaws. Absent: that cannot be. Up to 200 µs. */
+  doomed?(): boolean;
   /**
    * Of a restored box, as soon as its hooks have run: bytes that each cache tier (`memory`, `disk`, `l2`, `origin`) served
    * to it. Null where that cannot be told; absent: there are none. Never rejects.

@@ -169,6 +169,10 @@ export class MicroVmBox implements Box {
     this.running.machine.thaw();
   }
 
+  doomed(): boolean {
+    return !this.#gone && this.#frozen && this.running.machine.doomed();
+  }
+
   memoryPeakMib(): number | null {
     return this.running.link.peakMib;
   }

@@ -14,6 +14,11 @@ const weightPerVcpu = 100;
 /** A killed process leaves its group within milliseconds; one in an uninterruptible disk wait may need seconds. */
 const removeMsMax = 10_000;
 
+/** Processes looked at to see whether one was killed: runtimes and bubblewrap's own come first. */
+const doomedLooksMax = 8;
+/** SIGKILL is signal 9, and the mask begins with signal 1. */
+const killBit = 1n << 8n;
+
 /** The cgroups of one box, one folder per hierarchy. Everything here is synchronous except the removal. */
 export class BoxCgroup {
   private readonly folders: readonly { readonly hierarchy: OwnedHierarchy; readonly path: string }[];
@@ -86,6 +91,15 @@ export class BoxCgroup {
     if (this.closed || !this.frozen || !this.freezer) return;
     this.frozen = false;
     writeSync(this.freezer.fd, this.freezer.thaw, 0);
+  }
+
+  /**
+   * A process inside was killed and cannot end before the group thaws. Only in version 1: in version 2, and stopped by a
+   * signal, processes can be killed.
+   */
+  doomed(): boolean {
+    if (this.closed || !this.frozen || this.find('freezer')?.hierarchy.version !== 1) return false;
+    return this.pids().slice(0, doomedLooksMax).some(isKilled);
   }
 
   /** Highest memory use, MiB rounded up, page cache included; null where the kernel does not keep it. */
@@ -168,6 +182,16 @@ export class BoxCgroup {
     } catch {
       // Without it the plain memory limit stands.
     }
+  }
+}
+
+/** SIGKILL waits for it. */
+function isKilled(pid: number): boolean {
+  try {
+    const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return pending !== undefined && (BigInt(`0x${pending}`) & killBit) !== 0n;
+  } catch {
+    return false;
   }
 }
 

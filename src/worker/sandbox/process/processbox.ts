@@ -133,6 +133,10 @@ export class ProcessBox implements Box {
     else for (const pid of descendants(this.parts.initPid)) signal(pid, 'SIGCONT');
   }
 
+  doomed(): boolean {
+    return !this.over && this.frozen && this.parts.slot.cgroup.doomed();
+  }
+
   memoryPeakMib(): number | null {
     const countedMib = this.parts.slot.cgroup.peakMib();
     // Resident pages are looked at only when the counted ones grew: a look costs five times as much.
