@@ -65,6 +65,22 @@ test('keep: idle ones of a pool are kept so long, also those that come later; nu
   assert.deepEqual(bench.tick(1), ['stop s3 idle']);
 });
 
+test('let go: so many idle ones of a pool, those idle longest, and never a busy or a provisioned one', () => {
+  const bench = new Bench();
+  bench.warm(1);
+  bench.acquire('a');
+  bench.acquire('b');
+  bench.bringUp('s2');
+  bench.step({ kind: 'provision', pool: 'p@1' as PoolKey, memoryMib: 128, count: 1 });
+  bench.bringUp('s3');
+  const letGo = (count: number) => bench.step({ kind: 'let-go', pool: 'p@1' as PoolKey, count });
+  assert.deepEqual(letGo(5), []);
+  bench.released('s2', 1);
+  bench.released('s1', 2);
+  assert.deepEqual(letGo(1), ['stop s2 memory-pressure']);
+  assert.deepEqual(letGo(5), ['stop s1 memory-pressure']);
+});
+
 test('samples: what is there, what asked and waited since the last', () => {
   const bench = new Bench();
   const sample = () => bench.machine.samples()[0]!;

@@ -15,7 +15,7 @@ const commands = fc.array(
     kind: fc.constantFrom(
       ...(['acquire', 'acquire', 'acquire', 'released', 'released', 'ready', 'ready', 'gone', 'placed'] as const),
       ...(['placed', 'refused', 'lost', 'superseded', 'pressure', 'persisted', 'persisted', 'tick', 'report'] as const),
-      ...(['warm', 'provision', 'handover', 'keep', 'drain', 'ready-raw'] as const),
+      ...(['warm', 'provision', 'handover', 'keep', 'let-go', 'drain', 'ready-raw'] as const),
     ),
     sandbox: fc.integer({ min: 1, max: 12 }),
     other: fc.integer({ min: 1, max: 3 }),
@@ -155,6 +155,9 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
           }
           case 'keep':
             step({ kind: 'keep', nowMs, pool, idleMsMax: other === 3 ? null : sandbox * 500 });
+            break;
+          case 'let-go':
+            step({ kind: 'let-go', nowMs, pool, count: other });
             break;
           case 'drain':
             step({ kind: 'worker-drain', nowMs, workerId });

@@ -183,6 +183,9 @@ export class AssignmentMachine {
         break;
       case 'keep':
         this.#keep(input);
+        break;
+      case 'let-go':
+        this.#letGo(input);
     }
     if (this.#provision.isWanted) this.#provision.feed();
     if (this.#ahead.isWanted) this.#ahead.feed();
@@ -316,6 +319,16 @@ export class AssignmentMachine {
     const pool = this.#roster.pools.get(key);
     // The tick after this one finds out when the first of them has to go.
     if (pool !== undefined) this.#roster.wake(pool, nowMs);
+  }
+
+  #letGo({ pool: key, count }: Input<'let-go'>): void {
+    const pool = this.#roster.pools.get(key);
+    if (pool === undefined) return;
+    for (let left = count; left > 0; left -= 1) {
+      const sandbox = pool.idleRaw.oldest ?? pool.idle.oldest;
+      if (sandbox === null) return;
+      this.#deliberation.stop(sandbox, 'memory-pressure');
+    }
   }
 
   /** Also for a pool without sandboxes: an invocation that looked it up before may still be on its way. */

@@ -135,6 +135,8 @@ export type AssignmentInput =
     }
   /** Idle sandboxes of the pool are kept so long; null: as configured. */
   | { readonly kind: 'keep'; readonly nowMs: number; readonly pool: PoolKey; readonly idleMsMax: number | null }
+  /** So many idle on-demand sandboxes of the pool go now (`memory-pressure`), those idle longest first. */
+  | { readonly kind: 'let-go'; readonly nowMs: number; readonly pool: PoolKey; readonly count: number }
   /** Until it is lost nothing new starts there (placement is told by itself); replacements elsewhere first, then its idle sandboxes go. */
   | { readonly kind: 'worker-drain'; readonly nowMs: number; readonly workerId: WorkerId }
   /** The entries persisted up to and including this sequence are durable. */

@@ -147,6 +147,11 @@ export class AssignmentService {
     this.input({ kind: 'keep', nowMs: this.clock.nowMs(), pool, idleMsMax });
   }
 
+  /** So many idle on-demand sandboxes of the pool go now, those idle longest first. */
+  letGo(pool: PoolKey, count: number): void {
+    this.input({ kind: 'let-go', nowMs: this.clock.nowMs(), pool, count });
+  }
+
   /** Of all pools that there are; what they count since the last call begins anew: for one caller only. */
   samples(): readonly PoolSample[] {
     return this.machine.samples();

@@ -18,11 +18,7 @@ export interface CapacityParts {
   readonly choice?: Partial<PolicyChoice>;
 }
 
-/**
- * Plans ahead for this process's worker. End it before assignment. It counts sandboxes at work: of functions that only
- * compute, more of them than cores are slower, not faster (on two cores, short work ran half as fast with all that were
- * expected). Until it knows, it is for who asks for it.
- */
+/** Plans ahead for this process's worker. End it before assignment. */
 export function openCapacity({ assignment, config, worker, clock, choice }: CapacityParts): CapacityService {
   const chosen = { ...defaultChoice, ...choice };
   return new CapacityService({

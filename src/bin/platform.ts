@@ -279,10 +279,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     config.onSuccession((from, to) => assignment.handover(from, to));
     config.onAliasMoved((from, to) => void assignment.handover(from, to));
   }
-  // Only where it is asked for: see `openCapacity`.
   const { policies = {} } = options;
-  const plans = proactive && Object.keys(policies).length > 0;
-  const capacity = plans ? openCapacity({ assignment, config, worker, clock, choice: policies }) : null;
+  const capacity = proactive ? openCapacity({ assignment, config, worker, clock, choice: policies }) : null;
 
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   let queuedEvents = await queue.depth();

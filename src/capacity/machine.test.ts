@@ -12,6 +12,8 @@ const poolOf = (name: string) => `${versionOf(name)}@1` as PoolKey;
 
 interface Use {
   readonly busy?: number;
+  /** Default: as many as are busy. */
+  readonly peak?: number;
   readonly idle?: number;
   readonly starting?: number;
   readonly memoryMib?: number;
@@ -20,14 +22,14 @@ interface Use {
 }
 
 function sampleOf(name: string, use: Use): PoolSample {
-  const { busy = 0, idle = 0, starting = 0, memoryMib = 128, available = 0, startMs } = use;
+  const { busy = 0, peak = busy, idle = 0, starting = 0, memoryMib = 128, available = 0, startMs } = use;
   return {
     pool: poolOf(name),
     version: versionOf(name),
     memoryMib,
     busy,
-    peak: busy,
-    arrivals: busy,
+    peak,
+    arrivals: peak,
     idle,
     starting,
     provisioned: { requested: available, allocated: available, available, failed: false },
@@ -37,6 +39,7 @@ function sampleOf(name: string, use: Use): PoolSample {
 
 function lineOf(effect: CapacityEffect): string {
   if (effect.kind === 'warm') return `warm ${effect.version} ${effect.count}`;
+  if (effect.kind === 'let-go') return `let go ${effect.pool} ${effect.count}`;
   return `keep ${effect.pool} ${effect.idleMsMax === null ? 'as configured' : effect.idleMsMax / 1_000}`;
 }
 
@@ -110,23 +113,41 @@ test('a habit of 45 minutes: it goes after use, and is there again before the ne
   assert.deepEqual(bench.see({ f: { idle: 1 } }), ['keep 1/r/f/1@1 606']);
 });
 
-test('under pressure what is worth least goes, until idle memory fits its budget; then all is as before', () => {
-  const bench = new Bench({ choice: { keepAlive: 'fixed', forecast: 'off' } });
-  const used = { old: { busy: 1, memoryMib: 1_000 }, costly: { busy: 1, memoryMib: 1_000, startMs: 9_000 } };
+test('under pressure what is worth least goes, until idle memory fits its budget, and nothing else', () => {
+  const bench = new Bench({ choice: { keepAlive: 'fixed', forecast: 'off' }, idleMemoryShare: 0.5 });
+  const used = { old: { busy: 2, memoryMib: 1_000 }, costly: { busy: 3, memoryMib: 1_000, startMs: 9_000 } };
   bench.see(used);
-  bench.seeFor(9, { old: { idle: 1, memoryMib: 1_000 }, costly: { idle: 1, memoryMib: 1_000, startMs: 9_000 } });
-  const idle = {
-    old: { idle: 2, memoryMib: 1_000 },
-    costly: { idle: 3, memoryMib: 1_000, startMs: 9_000 },
-  };
-  assert.deepEqual(bench.see(idle), []);
+  const idle = { old: { idle: 2, memoryMib: 1_000 }, costly: { idle: 3, memoryMib: 1_000, startMs: 9_000 } };
+  assert.deepEqual(bench.seeFor(9, idle), []);
   assert.deepEqual(bench.see({ ...idle, provisioned: { idle: 9, available: 9, memoryMib: 1_000 } }), [
     'keep 1/r/provisioned/1@1 600',
   ]);
   const more = { ...idle, recent: { busy: 1, idle: 1, memoryMib: 1_000 } };
-  assert.deepEqual(bench.see(more), ['keep 1/r/old/1@1 0', 'keep 1/r/recent/1@1 600']);
-  assert.deepEqual(bench.seeFor(2, more), []);
-  assert.deepEqual(bench.see({ costly: idle.costly, old: { busy: 1, memoryMib: 1_000 } }), ['keep 1/r/old/1@1 600']);
+  assert.deepEqual(bench.see(more), ['let go 1/r/old/1@1 1', 'keep 1/r/recent/1@1 600']);
+  assert.deepEqual(bench.see({ ...more, old: { idle: 1, memoryMib: 1_000 } }), []);
+});
+
+test('what was at work a moment ago is not idle: short work that is between two invocations keeps its sandboxes', () => {
+  const bench = new Bench({ choice: { keepAlive: 'histogram', forecast: 'off' } });
+  const told = (lines: readonly string[]) => lines.filter((line) => line.startsWith('let go'));
+  // Twenty of 512 MiB are more than there may be idle.
+  const short = { busy: 0, peak: 10, idle: 10, memoryMib: 512 };
+  assert.deepEqual(told(bench.seeFor(60, { f: short, g: short })), []);
+  // Of two that are idle, that of longer ago, and no more of it than are too many.
+  const idle = { idle: 10, memoryMib: 512 };
+  assert.deepEqual(told(bench.see({ f: short, g: idle })), []);
+  assert.deepEqual(told(bench.see({ f: idle, g: idle })), ['let go 1/r/g/1@1 6']);
+});
+
+test('of a function that once needed many, those go first that it has not needed since', () => {
+  const bench = new Bench({ choice: { keepAlive: 'fixed', forecast: 'off' } });
+  bench.see({ many: { busy: 8, memoryMib: 1_000 } });
+  bench.seeFor(60, { many: { busy: 2, idle: 6, memoryMib: 1_000 } });
+  const one = { memoryMib: 1_000 };
+  bench.see({ many: { busy: 2, idle: 6, memoryMib: 1_000 }, single: { busy: 2, ...one } });
+  assert.deepEqual(bench.see({ many: { busy: 2, idle: 6, memoryMib: 1_000 }, single: { idle: 2, ...one } }), [
+    'let go 1/r/many/1@1 1',
+  ]);
 });
 
 test('a pool that comes back is told again; a changed habit only when it changed by more than a tenth', () => {

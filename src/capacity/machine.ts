@@ -6,7 +6,14 @@ import type { CapacityEffect, CapacityInput } from './messages.js';
 import { newPlan, type Plan } from './plan.js';
 import { allotByWorth } from './policies/allot.js';
 import { defaultChoice, forecastOf, keepAliveOf } from './policies/catalog.js';
-import { type AllotPolicy, type PolicyChoice, slotMs, type Want } from './policies/policy.js';
+import {
+  type AllotPolicy,
+  type KeepFacts,
+  type PolicyChoice,
+  recencyWorth,
+  slotMs,
+  type Want,
+} from './policies/policy.js';
 
 export interface CapacityOptions {
   /** Of functions without a choice of their own. */
@@ -28,8 +35,8 @@ export const capacityDefaults = {
   allot: allotByWorth,
   /** 4 KiB each: 80 MiB. */
   versionsMax: 20_000,
-  /** A burst finds half of the memory free. Ours. */
-  idleMemoryShare: 0.5,
+  /** A burst finds a quarter of the memory free at once; for more, what is idle makes room. Ours. */
+  idleMemoryShare: 0.75,
   /** Forecasts err: what they are wrong about must not push out what was used. Ours. */
   aheadMemoryShare: 0.2,
 } as const;
@@ -41,8 +48,6 @@ const startsMax = (startsPerSecond * slotMs) / secondMs;
 const horizonMsMin = 20 * secondMs;
 /** Sandboxes that will be there again in time go so soon after use: another invocation may follow at once. */
 const afterUseMs = 10 * secondMs;
-/** What memory pressure cuts is gone after this, or was used again. */
-const cutMs = 3 * secondMs;
 /** A keep that changed by less is not worth telling. */
 const keepChangeMin = 0.1;
 /** What was asked for exists after this, or was refused. */
@@ -107,29 +112,36 @@ export class CapacityMachine {
     this.#seen = [];
     for (const pool of pools) this.#add(pool);
     for (const plan of this.#seen) this.#follow(plan);
-    const idleMib = this.#cut(memory.totalMib * this.#options.idleMemoryShare);
-    const pressure = idleMib / Math.max(1, memory.totalMib * this.#options.idleMemoryShare);
+    const idleMibMax = Math.max(1, memory.totalMib * this.#options.idleMemoryShare);
+    const idleMib = this.#letGo(idleMibMax);
     const wants: Wants = new Map();
     if (slot !== this.#slot) {
       this.#slot = slot;
-      this.#endSlot(pressure, wants);
+      this.#endSlot(idleMib / idleMibMax, wants);
     }
     for (const plan of this.#seen) this.#keep(plan);
     this.#takeDue(wants);
     const aheadMib = this.#countAhead();
-    if (wants.size > 0) this.#warm([...wants.values()], memory.totalMib - memory.usedMib, aheadMib);
+    if (wants.size === 0) return;
+    const freeMib = memory.totalMib - memory.usedMib;
+    // What is there ahead of time counts as free, or each slot would take its share of what is left. It is idle, too, and
+    // must not be what is let go next.
+    const aheadMibMax = this.#options.aheadMemoryShare * Math.max(0, freeMib + aheadMib);
+    this.#warm([...wants.values()], Math.min(freeMib, aheadMibMax - aheadMib, idleMibMax - idleMib));
   }
 
   #add(pool: PoolSample): void {
     const plan = this.#planOf(pool.version);
     if (plan.sample !== this.#sample) {
-      if (plan.sample !== this.#sample - 1) plan.inUse = false;
+      if (plan.sample !== this.#sample - 1) {
+        plan.inUse = false;
+        plan.fullMs = this.#nowMs;
+      }
       plan.sample = this.#sample;
       plan.busy = 0;
       plan.peak = 0;
       plan.arrivals = 0;
-      plan.idle = 0;
-      plan.idleProvisioned = 0;
+      plan.unused = 0;
       plan.have = 0;
       this.#seen.push(plan);
     }
@@ -137,16 +149,19 @@ export class CapacityMachine {
     plan.busy += pool.busy;
     plan.peak += pool.peak;
     plan.arrivals += pool.arrivals;
-    plan.idle += pool.idle;
-    plan.idleProvisioned += Math.min(pool.idle, Math.max(0, pool.provisioned.available - pool.busy));
     plan.have += pool.busy + pool.idle + pool.starting;
+    // One that served a moment ago is no idle one; provisioned ones are there to wait.
+    const used = Math.max(pool.busy, pool.peak, pool.provisioned.available);
+    const unused = Math.min(pool.idle, Math.max(0, pool.busy + pool.idle - used));
+    plan.unused += unused;
     if (pool.startMs !== undefined) plan.startMs = pool.startMs;
     const known = plan.pools.find((one) => one.pool === pool.pool);
-    if (known === undefined) plan.pools.push({ pool: pool.pool, sample: this.#sample, toldMs: null });
+    if (known === undefined) plan.pools.push({ pool: pool.pool, sample: this.#sample, unused, toldMs: null });
     else {
       // It was gone in between: a new one is kept as configured.
       if (known.sample !== this.#sample - 1) known.toldMs = null;
       known.sample = this.#sample;
+      known.unused = unused;
     }
   }
 
@@ -159,6 +174,7 @@ export class CapacityMachine {
       this.#inSlot.push(plan);
     }
     if (plan.pools.length > 1) plan.pools = plan.pools.filter(({ sample }) => sample === this.#sample);
+    if (plan.unused === 0) plan.fullMs = nowMs;
     const inUse = plan.busy > 0 || plan.peak > 0 || plan.arrivals > 0;
     if (inUse) {
       plan.slotPeak = Math.max(plan.slotPeak, plan.peak, plan.busy);
@@ -176,36 +192,63 @@ export class CapacityMachine {
   }
 
   #decide(plan: Plan, pressure: number): void {
-    if (plan.keepAlive === null) return;
-    plan.decision = plan.keepAlive.decide(plan.keepState, {
-      nowMs: this.#nowMs,
-      memoryMib: Math.max(1, plan.memoryMib),
-      initMs: plan.startMs,
-      idleMs: plan.usedMs < 0 ? 0 : this.#nowMs - plan.usedMs,
-      pressure,
-    });
+    const idleMs = plan.usedMs < 0 ? 0 : this.#nowMs - plan.usedMs;
+    plan.decision = plan.keepAlive?.decide(plan.keepState, this.#factsOf(plan, idleMs, pressure)) ?? null;
   }
 
-  /** Lets go what is worth least until idle memory fits its budget. Returns what idle sandboxes hold, MiB. */
-  #cut(budgetMib: number): number {
+  #factsOf({ memoryMib, startMs }: Plan, idleMs: number, pressure: number): KeepFacts {
+    return { nowMs: this.#nowMs, memoryMib: Math.max(1, memoryMib), initMs: startMs, idleMs, pressure };
+  }
+
+  /**
+   * Lets go what is worth least until idle memory fits its budget: as many as that takes, and none that was at work a moment
+   * ago, for it is about to be again. Returns what idle sandboxes hold then, MiB.
+   */
+  #letGo(budgetMib: number): number {
     let idleMib = 0;
-    for (const plan of this.#seen) if (this.#nowMs >= plan.cutUntilMs) idleMib += idleMibOf(plan);
+    for (const { unused, memoryMib } of this.#seen) idleMib += unused * memoryMib;
     if (idleMib <= budgetMib) return idleMib;
-    const candidates = this.#seen.filter((plan) => idleMibOf(plan) > 0 && this.#nowMs >= plan.cutUntilMs);
-    for (const plan of candidates) this.#decide(plan, idleMib / Math.max(1, budgetMib));
-    candidates.sort((one, other) => (one.decision?.worth ?? 0) - (other.decision?.worth ?? 0));
-    let leftMib = idleMib;
-    for (const plan of candidates) {
-      if (leftMib <= budgetMib) break;
-      leftMib -= idleMibOf(plan);
-      plan.cutUntilMs = this.#nowMs + cutMs;
+    for (const { plan, count } of this.#leastFirst(idleMib / budgetMib)) {
+      const going = Math.min(count, Math.ceil((idleMib - budgetMib) / Math.max(1, plan.memoryMib)));
+      if (going <= 0) break;
+      idleMib -= going * plan.memoryMib;
+      this.#tellGoing(plan, going);
     }
     return idleMib;
+  }
+
+  /** Idle sandboxes by what the next cold start without them costs; those beyond a function's last use of many by their own. */
+  #leastFirst(pressure: number): readonly { plan: Plan; count: number; worth: number }[] {
+    const candidates = [];
+    for (const plan of this.#seen) {
+      if (plan.unused === 0) continue;
+      const worth = (sinceMs: number) => {
+        const facts = this.#factsOf(plan, this.#nowMs - sinceMs, pressure);
+        return (plan.keepAlive?.decide(plan.keepState, facts) ?? { worth: recencyWorth(facts) }).worth;
+      };
+      const inReserve = Math.max(plan.usedPeak, plan.slotPeak) - (plan.have - plan.unused);
+      const reserve = Math.min(plan.unused, Math.max(0, inReserve));
+      const surplus = plan.unused - reserve;
+      if (surplus > 0) candidates.push({ plan, count: surplus, worth: worth(plan.fullMs) });
+      if (reserve > 0) candidates.push({ plan, count: reserve, worth: worth(Math.max(plan.fullMs, plan.usedMs)) });
+    }
+    return candidates.sort((one, other) => one.worth - other.worth);
+  }
+
+  #tellGoing(plan: Plan, count: number): void {
+    let left = count;
+    for (const { pool, sample, unused } of plan.pools) {
+      const going = sample === this.#sample ? Math.min(left, unused) : 0;
+      if (going <= 0) continue;
+      left -= going;
+      this.#effects.push({ kind: 'let-go', pool, count: going });
+    }
   }
 
   #endSlot(pressure: number, wants: Wants): void {
     for (const plan of this.#inSlot) {
       if (plan.forgotten) continue;
+      if (plan.slotPeak > 0) plan.usedPeak = plan.slotPeak;
       this.#plans.delete(plan.version);
       this.#plans.set(plan.version, plan);
       this.#decide(plan, pressure);
@@ -254,10 +297,8 @@ export class CapacityMachine {
     return plan.sample === this.#sample ? plan.have : 0;
   }
 
-  #warm(wants: readonly Want[], freeMib: number, aheadMib: number): void {
-    // What is there ahead of time counts as free, or each slot would take its share of what is left.
-    const memoryMib = this.#options.aheadMemoryShare * Math.max(0, freeMib + aheadMib) - aheadMib;
-    const budget = { memoryMib: Math.min(freeMib, memoryMib), startsMax: Math.floor(this.#starts) };
+  #warm(wants: readonly Want[], memoryMib: number): void {
+    const budget = { memoryMib, startsMax: Math.floor(this.#starts) };
     for (const { version, count } of this.#options.allot(wants, budget)) {
       const plan = this.#plans.get(version);
       if (plan === undefined) continue;
@@ -297,7 +338,6 @@ export class CapacityMachine {
   }
 
   #keepMsOf(plan: Plan): number | null {
-    if (this.#nowMs < plan.cutUntilMs) return 0;
     const { decision } = plan;
     if (decision === null) return null;
     const isAwaited = decision.prewarmMs !== null && plan.usedMs >= 0 && this.#nowMs < plan.usedMs + decision.prewarmMs;
@@ -348,11 +388,6 @@ export class CapacityMachine {
     this.#plans.delete(plan.version);
     this.#ahead.delete(plan);
   }
-}
-
-/** What its idle sandboxes hold that may go. */
-function idleMibOf({ idle, idleProvisioned, memoryMib }: Plan): number {
-  return (idle - idleProvisioned) * memoryMib;
 }
 
 /** The larger of two for one version. */

@@ -24,4 +24,6 @@ export type CapacityEffect =
   /** So many sandboxes of the version shall exist, all in all, for now. */
   | { readonly kind: 'warm'; readonly version: VersionKey; readonly count: number }
   /** Idle sandboxes of the pool are kept so long; null: as configured. */
-  | { readonly kind: 'keep'; readonly pool: PoolKey; readonly idleMsMax: number | null };
+  | { readonly kind: 'keep'; readonly pool: PoolKey; readonly idleMsMax: number | null }
+  /** So many idle sandboxes of the pool go now, those idle longest first: memory is short. */
+  | { readonly kind: 'let-go'; readonly pool: PoolKey; readonly count: number };

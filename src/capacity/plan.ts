@@ -5,8 +5,9 @@ import type { KeepDecision } from './policies/policy.js';
 /** One pool of a version: what was seen in the last sample, and what assignment was told. */
 export interface PlannedPool {
   readonly pool: PoolKey;
-  /** Number of the last sample it was in. */
+  /** Number of the last sample it was in, and its sandboxes then that nobody used since the one before and that may go. */
   sample: number;
+  unused: number;
   /** Assignment keeps its idle sandboxes so long; null: as configured. */
   toldMs: number | null;
 }
@@ -28,9 +29,8 @@ export interface Plan {
   busy: number;
   peak: number;
   arrivals: number;
-  idle: number;
-  /** Idle ones that nobody may let go. */
-  idleProvisioned: number;
+  /** Sandboxes that nobody used since the sample before, and that may go. */
+  unused: number;
   /** Sandboxes that exist or are on their way. */
   have: number;
   pools: PlannedPool[];
@@ -42,8 +42,10 @@ export interface Plan {
   /** Number of the slot it was seen in last, and largest concurrency in it. */
   slot: number;
   slotPeak: number;
-  /** Until then its idle sandboxes go, because memory is short. */
-  cutUntilMs: number;
+  /** The same of the slot before in which it was in use at all. */
+  usedPeak: number;
+  /** When all of its sandboxes were last in use: since then, about, those idle longest have been idle. Epoch ms. */
+  fullMs: number;
   /** Sandboxes asked for that nobody used yet, and since when. */
   ahead: number;
   aheadMs: number;
@@ -69,15 +71,15 @@ export function newPlan(version: VersionKey, keepAlive: AnyKeepAlive | null, for
     busy: 0,
     peak: 0,
     arrivals: 0,
-    idle: 0,
-    idleProvisioned: 0,
+    unused: 0,
     have: 0,
     pools: [],
     inUse: false,
     usedMs: -1,
     slot: -1,
     slotPeak: 0,
-    cutUntilMs: Number.NEGATIVE_INFINITY,
+    usedPeak: 0,
+    fullMs: 0,
     ahead: 0,
     aheadMs: 0,
     prewarmMs: Number.POSITIVE_INFINITY,

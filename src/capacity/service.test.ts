@@ -68,6 +68,7 @@ function bench(answer: (input: CapacityInput) => readonly CapacityEffect[]) {
       samples: () => world.pools,
       warm: (of, count, trigger) => told.push(`warm ${of.pool} ${count} ${trigger}`),
       keep: (of, idleMsMax) => told.push(`keep ${of} ${idleMsMax}`),
+      letGo: (of, count) => told.push(`let go ${of} ${count}`),
     },
     specOf: () => world.spec,
     choiceOf: () => world.choice,
@@ -83,6 +84,7 @@ test('once a second the pools are shown, and what is wanted is done; nothing aft
     kind === 'sample'
       ? [
           { kind: 'keep', pool, idleMsMax: 5 },
+          { kind: 'let-go', pool, count: 2 },
           { kind: 'warm', version, count: 3 },
         ]
       : [],
@@ -92,10 +94,11 @@ test('once a second the pools are shown, and what is wanted is done; nothing aft
     inputs.filter(({ kind }) => kind === 'sample').map(({ nowMs }) => nowMs),
     [1_000, 2_000],
   );
-  assert.deepEqual(told, [`keep ${pool} 5`, `warm ${pool} 3 forecast`, `keep ${pool} 5`, `warm ${pool} 3 forecast`]);
+  const each = [`keep ${pool} 5`, `let go ${pool} 2`, `warm ${pool} 3 forecast`];
+  assert.deepEqual(told, [...each, ...each]);
   service.close();
   clock.pass(minuteMs);
-  assert.equal(told.length, 4);
+  assert.equal(told.length, 6);
 });
 
 test('a function that is gone is forgotten instead of started', () => {

@@ -16,6 +16,7 @@ export interface PlannedAssignment {
   samples(): readonly PoolSample[];
   warm(spec: FunctionSpec, count: number, trigger: 'forecast'): void;
   keep(pool: PoolKey, idleMsMax: number | null): void;
+  letGo(pool: PoolKey, count: number): void;
 }
 
 export interface CapacityServiceOptions {
@@ -81,6 +82,10 @@ export class CapacityService {
     const { machine, assignment, specOf } = this.options;
     if (effect.kind === 'keep') {
       assignment.keep(effect.pool, effect.idleMsMax);
+      return;
+    }
+    if (effect.kind === 'let-go') {
+      assignment.letGo(effect.pool, effect.count);
       return;
     }
     const { version, count } = effect;

@@ -34,7 +34,7 @@ export class Planner {
     const fn = random.pick(this.#functions);
     if (!fn.exists) return;
     const { pool, memoryMib } = fn;
-    const kind = random.pick(['provision', 'provision', 'warm', 'keep', 'drain'] as const);
+    const kind = random.pick(['provision', 'provision', 'warm', 'keep', 'let-go', 'drain'] as const);
     if (kind === 'provision') {
       fn.provisioned = random.between(0, 3);
       this.#provision(plane, fn);
@@ -42,6 +42,8 @@ export class Planner {
       plane.assignment({ kind, nowMs, pool, memoryMib, count: random.between(1, 5), trigger: 'forecast' });
     } else if (kind === 'keep') {
       plane.assignment({ kind, nowMs, pool, idleMsMax: random.pick([null, 0, secondMs, 30 * secondMs]) });
+    } else if (kind === 'let-go') {
+      plane.assignment({ kind, nowMs, pool, count: random.between(1, 3) });
     } else if (this.#world.workers.size > 1) {
       plane.drain(random.pick([...this.#world.workers.keys()]));
     }

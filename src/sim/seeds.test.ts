@@ -56,7 +56,17 @@ test(`${seeds} seeds of ${events} events: no check is violated, and every messag
       ...['superseded', 'idle', 'memory-pressure', 'lifetime', 'function-deleted', 'orphaned'].map(
         (why) => `stop ${why}`,
       ),
-      ...['warm', 'provision', 'handover', 'keep', 'worker-drain', 'handed-over', 'pool-gone', 'refuse scaling-rate'],
+      ...[
+        'warm',
+        'provision',
+        'handover',
+        'keep',
+        'let-go',
+        'worker-drain',
+        'handed-over',
+        'pool-gone',
+        'refuse scaling-rate',
+      ],
       ...['stop init-failed', 'stop unprovisioned', 'stop drain'],
       ...['start provisioned', 'start deploy', 'start rotation', 'start drain', 'start forecast'],
       ...['grant cold', 'grant warm', 'grant proactive', 'grant provisioned'],

@@ -1,5 +1,11 @@
 import type { Argv } from 'yargs';
-import { forecastNames, forecastOf, keepAliveNames, keepAliveOf } from '../../capacity/policies/catalog.js';
+import {
+  defaultChoice,
+  forecastNames,
+  forecastOf,
+  keepAliveNames,
+  keepAliveOf,
+} from '../../capacity/policies/catalog.js';
 import type { PolicyChoice } from '../../capacity/policies/policy.js';
 import { hourMs, minuteMs, secondMs } from '../../kernel/units.js';
 import { CommandError } from './terminal.js';
@@ -14,12 +20,12 @@ export function policyOptions<Options>(command: Argv<Options>) {
     })
     .option('keep-alive', {
       type: 'string',
-      describe: `how long idle sandboxes stay: ${keepAliveNames.join(', ')} (tag hearth:keep-alive for one function)`,
+      describe: `how long idle sandboxes stay: ${keepAliveNames.join(', ')} (default: ${defaultChoice.keepAlive}; tag hearth:keep-alive for one function)`,
       requiresArg: true,
     })
     .option('forecast', {
       type: 'string',
-      describe: `how many are expected: ${forecastNames.join(', ')} (default: nothing is planned; tag hearth:forecast for one function)`,
+      describe: `how many are expected: ${forecastNames.join(', ')} (default: ${defaultChoice.forecast}; tag hearth:forecast for one function)`,
       requiresArg: true,
     })
     .option('sandbox-lifetime', {

@@ -310,7 +310,7 @@ export class TrafficDay {
     for (const { busy, idle, starting, memoryMib } of pools) usedMib += (busy + idle + starting) * memoryMib;
     this.#inputs += 1;
     for (const effect of this.#capacity.step({ kind: 'sample', nowMs, pools, memory: { totalMib, usedMib } })) {
-      if (effect.kind === 'keep') this.#step({ nowMs, ...effect });
+      if (effect.kind !== 'warm') this.#step({ nowMs, ...effect });
       else {
         const index = this.#byVersion.get(effect.version)!;
         const { memoryMib } = this.#functions[index]!;
