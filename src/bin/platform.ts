@@ -225,6 +225,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     memoryMib: options.memoryMib ?? sandboxMemoryMib(),
     sandboxesMax,
     sparesPerRuntime: options.sparesPerRuntime,
+    // On the only core, who stays awake holds up those that he waits for.
+    ...(availableParallelism() === 1 && { busyPollMs: 0 }),
   });
   snapStart.connect(worker);
 

@@ -109,8 +109,8 @@ export class InvocationDispatcher implements Dispatcher {
     this.attempt(invocation, passage, (outcome) => {
       const nowMs = this.clock.nowMs();
       this.counting.step({ kind: 'release', nowMs, requestId });
-      this.observer?.ended(recordOf(invocation, passage, outcome, nowMs));
       done(outcome);
+      this.observer?.ended(recordOf(invocation, passage, outcome, nowMs));
     });
   }
 

@@ -50,6 +50,11 @@ export class Life {
     if (this.#told.box === 'restore') this.#told.tierBytes = (await box?.tierBytes?.()) ?? null;
   }
 
+  /** Of the last invocation; null: there was none. */
+  get durationMs(): number | null {
+    return this.#figures?.durationMs ?? null;
+  }
+
   /** An invocation came. */
   begin(): void {
     this.#sentMs = null;

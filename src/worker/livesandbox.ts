@@ -110,6 +110,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
     this.#payload = nothing;
     this.idleSinceMs = null;
     this.#log.begin(invocation.traceHeader, invocation.tail);
+    this.#around.busyPoll.begun(this.#life.durationMs);
     this.#life.begin();
     this.#link?.thaw();
     this.#step({ kind: 'invoke', nowMs: this.#now(), requestId: invocation.requestId, epoch });
@@ -317,6 +318,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
   #finish(outcome: InvocationOutcome): void {
     const onEnd = this.#onEnd;
     assert(onEnd !== null, 'an invocation ends once');
+    this.#around.busyPoll.ended();
     this.#invocation = null;
     this.#onEnd = null;
     this.#payload = nothing;

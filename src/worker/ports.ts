@@ -91,6 +91,8 @@ export interface WorkerOptions {
   readonly sparesPerRuntime?: number;
   /** Idle this long, a sandbox is frozen. Default 10 ms. */
   readonly freezeAfterMs?: number;
+  /** See BusyPoll; 0 switches it off. Default 0.2 ms. */
+  readonly busyPollMs?: number;
 }
 
 export interface SnapshotEvents {

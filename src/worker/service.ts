@@ -5,6 +5,7 @@ import type { FunctionSpec, RuntimeName } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome, Lease } from '../wire/invocation.js';
 import type { StartOrigin } from '../wire/start.js';
 import { Alarms } from './alarms.js';
+import { BusyPoll } from './busypoll.js';
 import { Captures } from './capture/captures.js';
 import { Clones, clonesMax } from './clones.js';
 import { LiveSandbox } from './livesandbox.js';
@@ -99,6 +100,7 @@ class Worker implements WorkerService {
       },
       answer: (onEnd, outcome) => this.#answer(onEnd, outcome),
       logged: () => this.#logged(),
+      busyPoll: new BusyPoll(() => clock.monotonicMs(), options.busyPollMs),
       idled: () => this.#freezeLater(),
       wanted: ({ runtime, account }) => this.prewarm(runtime, account),
       gone: (sandbox, problem) => this.#gone(sandbox, problem),

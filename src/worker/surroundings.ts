@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/ports/clock.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
 import type { BoxLink } from './boxlink.js';
+import type { BusyPoll } from './busypoll.js';
 import type { LiveSandbox } from './livesandbox.js';
 import type { WorkerEvents, WorkerOptions } from './service.js';
 
@@ -25,6 +26,7 @@ export interface Surroundings {
   /** Runs at the end of this turn of the event loop, after the logs were handed to the kernel. */
   answer(onEnd: (outcome: InvocationOutcome) => void, outcome: InvocationOutcome): void;
   logged(): void;
+  readonly busyPoll: BusyPoll;
   idled(): void;
   /** This function works here: spares of its runtime are worth having. */
   wanted(spec: FunctionSpec): void;
