@@ -160,7 +160,7 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
             step({ kind: 'let-go', nowMs, pool, count: other });
             break;
           case 'drain':
-            step({ kind: 'worker-drain', nowMs, workerId });
+            step({ kind: 'worker-drain', nowMs, workerId, renew: other === 1 });
             break;
           case 'gone':
             observer.held.delete(sandboxId);

@@ -1,11 +1,11 @@
 import { assert } from '../kernel/assert.js';
-import type { PoolKey, RequestId } from '../kernel/ids.js';
+import type { PoolKey, RequestId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import { Ahead } from './ahead.js';
 import { Deliberation } from './deliberation.js';
+import { Departures } from './departures.js';
 import { Handovers } from './handovers.js';
-import type { IdleList } from './idlelist.js';
-import type { AssignmentEffect, AssignmentEntry, AssignmentInput, PoolSample } from './messages.js';
+import type { AssignmentEffect, AssignmentEntry, AssignmentInput, PoolSample, WorkerStanding } from './messages.js';
 import { type AssignmentOptions, assignmentDefaults, epochsPerTerm } from './options.js';
 import { Patience } from './patience.js';
 import { Provision, provisionedOf } from './provision.js';
@@ -39,6 +39,7 @@ const scaling = {
 export class AssignmentMachine {
   readonly #deliberation: Deliberation;
   readonly #roster: Roster;
+  readonly #departures: Departures;
   readonly #patience: Patience;
   readonly #ahead: Ahead;
   readonly #provision: Provision;
@@ -54,6 +55,7 @@ export class AssignmentMachine {
     this.#deliberation = deliberation;
     this.#roster = deliberation.roster;
     this.#waitersMax = settled.waitersMax;
+    this.#departures = new Departures(deliberation);
     this.#patience = new Patience(settled);
     this.#ahead = new Ahead(deliberation);
     this.#provision = new Provision(deliberation);
@@ -73,6 +75,12 @@ export class AssignmentMachine {
 
   get waiting(): number {
     return this.#deliberation.waiting;
+  }
+
+  /** Null: nothing is known of the worker. */
+  standing(workerId: WorkerId): WorkerStanding | null {
+    const worker = this.#roster.workers.get(workerId);
+    return worker === undefined ? null : this.#rotation.standing(worker);
   }
 
   /** Whether there is anything of the pool; what is not known needs no spec. */
@@ -151,14 +159,14 @@ export class AssignmentMachine {
         break;
       case 'worker-drain': {
         const worker = this.#roster.workers.get(input.workerId);
-        if (worker !== undefined) this.#rotation.drain(worker);
+        if (worker !== undefined) this.#rotation.drain(worker, input.renew === true);
         break;
       }
       case 'pool-superseded':
         this.#supersede(input);
         break;
       case 'memory-pressure':
-        this.#evict(input);
+        this.#departures.evict(input);
         break;
       case 'worker-report':
         this.#reports.take(input);
@@ -185,7 +193,7 @@ export class AssignmentMachine {
         this.#keep(input);
         break;
       case 'let-go':
-        this.#letGo(input);
+        this.#departures.letGo(input);
     }
     if (this.#provision.isWanted) this.#provision.feed();
     if (this.#ahead.isWanted) this.#ahead.feed();
@@ -265,7 +273,7 @@ export class AssignmentMachine {
     const deliberation = this.#deliberation;
     const { nowMs } = deliberation;
     const { pool } = sandbox;
-    const isDrained = nowMs >= sandbox.worker!.drainedMs;
+    const isDrained = nowMs >= sandbox.drainedMs || nowMs >= sandbox.worker!.drainedMs;
     const isSurplus = this.#provision.isSurplus(sandbox);
     const isOver = isDrained || isSurplus || nowMs >= sandbox.expiresMs;
     if (pool.waiters.length > 0 && !(isOver && sandbox.epoch > 0)) {
@@ -321,16 +329,6 @@ export class AssignmentMachine {
     if (pool !== undefined) this.#roster.wake(pool, nowMs);
   }
 
-  #letGo({ pool: key, count }: Input<'let-go'>): void {
-    const pool = this.#roster.pools.get(key);
-    if (pool === undefined) return;
-    for (let left = count; left > 0; left -= 1) {
-      const sandbox = pool.idleRaw.oldest ?? pool.idle.oldest;
-      if (sandbox === null) return;
-      this.#deliberation.stop(sandbox, 'memory-pressure');
-    }
-  }
-
   /** Also for a pool without sandboxes: an invocation that looked it up before may still be on its way. */
   #supersede({ pool: key, reason, nowMs }: Input<'pool-superseded'>): void {
     const pool = this.#roster.poolOf(key, 0);
@@ -347,15 +345,6 @@ export class AssignmentMachine {
     }
     this.#handovers.look(pool);
     this.#deliberation.dropIfEmpty(pool);
-  }
-
-  #evict({ workerId, memoryMib }: Input<'memory-pressure'>): void {
-    const worker = this.#roster.workers.get(workerId);
-    if (worker === undefined) return;
-    // What is already going counts: pressure is reported again and again until it is gone.
-    while (worker.stoppingMib < memoryMib && worker.idle.oldest !== null) {
-      this.#deliberation.stop(worker.idle.oldest, 'memory-pressure');
-    }
   }
 
   #tick(): void {
@@ -377,20 +366,8 @@ export class AssignmentMachine {
       if (!pool.isHungry) hungry.delete(pool);
       for (const { waitUntilMs } of pool.waiters) this.#roster.wake(pool, waitUntilMs);
     }
-    this.#endIdle(pool, pool.idle);
-    this.#endIdle(pool, pool.idleRaw);
+    this.#departures.ofIdleness(pool);
     this.#deliberation.dropIfEmpty(pool);
-  }
-
-  #endIdle(pool: Pool, { oldest }: IdleList): void {
-    const keepMs = this.#deliberation.keepMs(pool);
-    let sandbox = oldest;
-    for (; sandbox !== null && this.#deliberation.nowMs - sandbox.stateMs >= keepMs; ) {
-      const { poolAfter } = sandbox;
-      this.#deliberation.stop(sandbox, 'idle');
-      sandbox = poolAfter;
-    }
-    if (sandbox !== null) this.#roster.wake(pool, sandbox.stateMs + keepMs);
   }
 }
 

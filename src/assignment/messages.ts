@@ -137,8 +137,12 @@ export type AssignmentInput =
   | { readonly kind: 'keep'; readonly nowMs: number; readonly pool: PoolKey; readonly idleMsMax: number | null }
   /** So many idle on-demand sandboxes of the pool go now (`memory-pressure`), those idle longest first. */
   | { readonly kind: 'let-go'; readonly nowMs: number; readonly pool: PoolKey; readonly count: number }
-  /** Until it is lost nothing new starts there (placement is told by itself); replacements elsewhere first, then its idle sandboxes go. */
-  | { readonly kind: 'worker-drain'; readonly nowMs: number; readonly workerId: WorkerId }
+  /**
+   * Its sandboxes go: idle ones when replacements are ready, or cannot be had, the others after their work. Until it is
+   * lost nothing new starts there (placement is told by itself). With `renew` it goes on, and so does what is on its way to
+   * it: only those go that can serve now. For where there is no other worker.
+   */
+  | { readonly kind: 'worker-drain'; readonly nowMs: number; readonly workerId: WorkerId; readonly renew?: boolean }
   /** The entries persisted up to and including this sequence are durable. */
   | { readonly kind: 'persisted'; readonly nowMs: number; readonly sequence: number }
   /** Send once a second (waits end, idle and old sandboxes go, placement is asked again). */
@@ -208,6 +212,16 @@ export type AssignmentEffect =
   | { readonly kind: 'arm'; readonly atMs: number }
   /** A checkpoint is durable: the journal may forget everything below `sequence`. */
   | { readonly kind: 'trim'; readonly sequence: number };
+
+/** What is to be seen of one worker; `AssignmentMachine.standing()`. */
+export interface WorkerStanding {
+  readonly workerId: WorkerId;
+  /** Also those on their way to it, and on their way out. */
+  readonly sandboxes: number;
+  readonly busy: number;
+  /** It is drained of them, and they are still there. */
+  readonly leaving: number;
+}
 
 /** What is to be seen of one pool; `AssignmentMachine.samples()`, once a second. */
 export interface PoolSample {

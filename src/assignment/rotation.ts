@@ -1,5 +1,7 @@
+import { limits } from '../kernel/limits.js';
 import type { Ahead } from './ahead.js';
 import type { Deliberation } from './deliberation.js';
+import type { WorkerStanding } from './messages.js';
 import { handoverMsMax, rotateAheadMs } from './options.js';
 import type { Provision } from './provision.js';
 import type { AssignedWorker, Pool, Sandbox } from './sandbox.js';
@@ -9,7 +11,8 @@ export class Rotation {
   readonly #deliberation: Deliberation;
   readonly #ahead: Ahead;
   readonly #provision: Provision;
-  readonly #draining = new Set<AssignedWorker>();
+  /** Sandboxes that workers are drained of; those that are gone are forgotten with the next tick. */
+  readonly #leaving = new Set<Sandbox>();
 
   constructor(deliberation: Deliberation, ahead: Ahead, provision: Provision) {
     this.#deliberation = deliberation;
@@ -31,7 +34,7 @@ export class Rotation {
       // A busy one goes when it is released.
       else if (sandbox.state === 'idle') this.#deliberation.stop(sandbox, 'lifetime');
     }
-    for (const worker of this.#draining) this.#drain(worker);
+    for (const sandbox of this.#leaving) this.#drain(sandbox);
   }
 
   /** A new sandbox is ready: one that it was meant to replace goes. */
@@ -46,28 +49,42 @@ export class Rotation {
     if (old.state === 'idle') this.#deliberation.stop(old, 'lifetime');
   }
 
-  /** The worker is emptied: its sandboxes serve until others are ready elsewhere, but not for long. */
-  drain(worker: AssignedWorker): void {
-    if (this.#draining.has(worker)) return;
-    this.#draining.add(worker);
-    worker.drainedMs = this.#deliberation.nowMs + handoverMsMax;
+  /** The worker's sandboxes serve until others are ready, but not for long. `renew`: it goes on with new ones. */
+  drain(worker: AssignedWorker, renew: boolean): void {
+    const { roster, nowMs } = this.#deliberation;
+    const byMs = nowMs + handoverMsMax;
+    if (!renew) worker.drainedMs = Math.min(worker.drainedMs, byMs);
     const going = new Map<Pool, number>();
     for (const sandbox of worker.sandboxes) {
-      if (sandbox.state === 'stopping') continue;
-      const { pool } = sandbox;
-      if (sandbox.origin !== 'provisioned') going.set(pool, (going.get(pool) ?? 0) + 1);
-      else if (!sandbox.retiring) {
-        this.#deliberation.roster.retire(sandbox);
-        this.#provision.look(pool);
+      const { pool, state, origin, retiring } = sandbox;
+      const isNew = renew && state !== 'idle' && state !== 'busy';
+      if (isNew || state === 'stopping' || sandbox.drainedMs < Number.POSITIVE_INFINITY) continue;
+      this.#leaving.add(sandbox);
+      if (origin !== 'provisioned') {
+        sandbox.drainedMs = byMs;
+        going.set(pool, (going.get(pool) ?? 0) + 1);
+        continue;
       }
+      sandbox.drainedMs = nowMs + limits.provisionedInitMsMin;
+      if (!retiring) roster.retire(sandbox);
+      this.#provision.look(pool);
     }
-    for (const [pool, count] of going) this.#makeUp(pool, count, pool.alive - count);
+    for (const [pool, count] of going) this.#makeUp(pool, count, this.#staying(pool));
   }
 
   /** The worker is gone, with so many sandboxes of each pool. */
-  lost(worker: AssignedWorker, gone: ReadonlyMap<Pool, number>): void {
-    this.#draining.delete(worker);
-    for (const [pool, count] of gone) this.#makeUp(pool, count, pool.alive);
+  lost(gone: ReadonlyMap<Pool, number>): void {
+    for (const [pool, count] of gone) this.#makeUp(pool, count, this.#staying(pool));
+  }
+
+  standing({ workerId, sandboxes }: AssignedWorker): WorkerStanding {
+    let busy = 0;
+    let leaving = 0;
+    for (const { state, drainedMs } of sandboxes) {
+      if (state === 'busy') busy += 1;
+      if (drainedMs < Number.POSITIVE_INFINITY) leaving += 1;
+    }
+    return { workerId, sandboxes: sandboxes.size, busy, leaving };
   }
 
   #makeUp(pool: Pool, lost: number, left: number): void {
@@ -75,11 +92,18 @@ export class Rotation {
     this.#ahead.more(pool, 'drain', Math.min(lost, this.#peak(pool) - left));
   }
 
+  /** Those that will be there when the others have left. */
+  #staying(pool: Pool): number {
+    let leaving = 0;
+    for (const sandbox of this.#leaving) if (sandbox.pool === pool && sandbox.state !== 'stopping') leaving += 1;
+    return pool.alive - leaving + this.#ahead.missing(pool, 'drain');
+  }
+
   #replace(sandbox: Sandbox): void {
     const { roster, nowMs } = this.#deliberation;
     const { pool, state, retiring } = sandbox;
-    const canServe = state === 'idle' || state === 'busy';
-    if (canServe && !retiring && pool.superseded === null && this.#isNeeded(sandbox)) {
+    const stays = (state === 'idle' || state === 'busy') && sandbox.drainedMs === Number.POSITIVE_INFINITY;
+    if (stays && !retiring && pool.superseded === null && this.#isNeeded(sandbox)) {
       // The latest, if no replacement becomes ready.
       sandbox.expiresMs += aheadMs(sandbox);
       roster.retire(sandbox);
@@ -98,15 +122,21 @@ export class Rotation {
     return this.#peak(pool) > pool.alive - pool.retiring.length - 1;
   }
 
-  /** Over when what shall replace its sandboxes is there, or cannot be had. */
-  #drain(worker: AssignedWorker): void {
-    const { nowMs } = this.#deliberation;
-    const isAwaited = ({ pool }: Sandbox) => this.#ahead.missing(pool, 'drain') > 0 || pool.startingAll > pool.pressing;
-    if (nowMs < worker.drainedMs && [...worker.sandboxes].some(isAwaited)) return;
-    worker.drainedMs = Math.min(worker.drainedMs, nowMs);
-    for (const sandbox of [...worker.sandboxes]) {
-      if (sandbox.state === 'idle') this.#deliberation.stop(sandbox, 'drain');
+  /** One goes when what shall replace it is there, or cannot be had. */
+  #drain(sandbox: Sandbox): void {
+    const { roster, nowMs } = this.#deliberation;
+    if (sandbox.state === 'stopping' || roster.sandboxes.get(sandbox.sandboxId) !== sandbox) {
+      this.#leaving.delete(sandbox);
+      return;
     }
+    if (nowMs < sandbox.drainedMs && this.#isAwaited(sandbox)) return;
+    sandbox.drainedMs = Math.min(sandbox.drainedMs, nowMs);
+    if (sandbox.state === 'idle') this.#deliberation.stop(sandbox, 'drain');
+  }
+
+  #isAwaited({ pool, origin, retiring }: Sandbox): boolean {
+    if (origin === 'provisioned') return retiring;
+    return this.#ahead.missing(pool, 'drain') > 0 || pool.startingAll > pool.pressing;
   }
 
   #peak(pool: Pool): number {

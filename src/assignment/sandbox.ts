@@ -23,6 +23,8 @@ export class Sandbox {
   readonly ageing: Alarm<Sandbox> = new Alarm<Sandbox>(this);
   /** Its time is nearly over, and a replacement was asked for: it goes when that is ready. */
   retiring = false;
+  /** From then on it does not stay idle: its worker is drained of it. Infinite: it is not. */
+  drainedMs = Number.POSITIVE_INFINITY;
   /** Why it was started. */
   readonly origin: StartOrigin;
   /** False: its init failed, and runs again inside its first invocation. */

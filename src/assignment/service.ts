@@ -6,7 +6,14 @@ import { secondMs } from '../kernel/units.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Lease } from '../wire/invocation.js';
 import type { StartOrigin } from '../wire/start.js';
-import type { AssignmentEffect, AssignmentEntry, AssignmentInput, PoolSample, StopReason } from './messages.js';
+import type {
+  AssignmentEffect,
+  AssignmentEntry,
+  AssignmentInput,
+  PoolSample,
+  StopReason,
+  WorkerStanding,
+} from './messages.js';
 
 /** Where placement and the workers are. Calls return at once; their answers come in through `input`. */
 export interface AssignmentPeers {
@@ -43,6 +50,7 @@ interface AssignmentMachine {
   knows(pool: PoolKey): boolean;
   samples(): readonly PoolSample[];
   provisioned(pool: PoolKey): PoolSample['provisioned'] | null;
+  standing(workerId: WorkerId): WorkerStanding | null;
 }
 
 /** How often deadlines of waiting invocations and idle sandboxes are looked at: both are many seconds long. */
@@ -160,6 +168,15 @@ export class AssignmentService {
   /** Null: nothing is known of the pool. */
   provisioned(pool: PoolKey): PoolSample['provisioned'] | null {
     return this.machine.provisioned(pool);
+  }
+
+  /** The worker's sandboxes go, replacements first; `renew`: it goes on with new ones. */
+  drain(workerId: WorkerId, renew: boolean): void {
+    this.input({ kind: 'worker-drain', nowMs: this.clock.nowMs(), workerId, renew });
+  }
+
+  standing(workerId: WorkerId): WorkerStanding {
+    return this.machine.standing(workerId) ?? { workerId, sandboxes: 0, busy: 0, leaving: 0 };
   }
 
   /** Nothing of the sandbox is left. `problem`: why it could not serve, or null. */

@@ -153,7 +153,7 @@ export class Starts {
       if (pool.isHungry) hungry.add(pool);
     }
     this.feedAll();
-    this.#rotation.lost(worker, lost);
+    this.#rotation.lost(lost);
     for (const pool of lost.keys()) {
       this.#handovers.look(pool);
       this.#deliberation.dropIfEmpty(pool);

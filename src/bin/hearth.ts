@@ -9,6 +9,7 @@ import { cacheMember } from './cli/cachemember.js';
 import { deploy } from './cli/deploy.js';
 import { doctor } from './cli/doctor.js';
 import { down } from './cli/down.js';
+import { drain } from './cli/drain.js';
 import { env } from './cli/env.js';
 import { functions } from './cli/functions.js';
 import { image } from './cli/image.js';
@@ -43,6 +44,7 @@ await yargs(hideBin(process.argv))
   .command(logs)
   .command(query)
   .command(why)
+  .command(drain)
   .command(runtimes)
   .command(image)
   .command(snapshots)

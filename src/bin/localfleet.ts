@@ -1,4 +1,4 @@
-import type { StopReason } from '../assignment/messages.js';
+import type { StopReason, WorkerStanding } from '../assignment/messages.js';
 import type { AssignmentPeers, AssignmentService, Grant } from '../assignment/service.js';
 import type { InvocationPlane } from '../frontend/dispatcher.js';
 import { assert } from '../kernel/assert.js';
@@ -23,6 +23,7 @@ export interface FleetWatch {
 /** The all-in-one platform's fleet: one worker in this process, reached by direct calls instead of messages. */
 export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlane {
   private worker: WorkerService | null = null;
+  private workerId: WorkerId | null = null;
   private assignment: AssignmentService | null = null;
   /** Placement has to see a sandbox as large as the worker does, or the worker refuses what nobody made room for. */
   private sandboxOwnMib = 0;
@@ -35,6 +36,7 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
 
   connect(workerId: WorkerId, worker: WorkerService, assignment: AssignmentService): void {
     this.worker = worker;
+    this.workerId = workerId;
     this.assignment = assignment;
     const { memoryMib, sandboxesMax, sandboxOwnMib } = worker.capacity();
     this.sandboxOwnMib = sandboxOwnMib;
@@ -70,6 +72,18 @@ export class LocalFleet implements AssignmentPeers, WorkerEvents, InvocationPlan
 
   stop(_workerId: WorkerId, sandboxId: SandboxId, reason: StopReason): void {
     this.parts.worker.stop(sandboxId, reason);
+  }
+
+  workers(): readonly WorkerStanding[] {
+    return this.workerId === null ? [] : [this.parts.assignment.standing(this.workerId)];
+  }
+
+  /** With no other worker there is nowhere else to go: its sandboxes are made anew. Null: there is no such worker. */
+  drain(workerId: string): WorkerStanding | null {
+    if (workerId !== this.workerId) return null;
+    const { assignment } = this.parts;
+    assignment.drain(this.workerId, true);
+    return assignment.standing(this.workerId);
   }
 
   forget(sandboxId: SandboxId): void {

@@ -330,6 +330,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     codeUrls,
     status,
     why: observation.why,
+    workers: {
+      operator: credentials.list()[0]!.account,
+      list: () => fleet.workers(),
+      drain: (worker) => fleet.drain(worker),
+    },
     metrics: observation.metrics(status, options.metricsPublic ?? false),
     ...(snapshots === null ? {} : { snapshots: new SnapshotReports(snapshots) }),
     onError: report,

@@ -25,6 +25,7 @@ import type { CredentialLookup } from './signature/credentials.js';
 import { type Claim, SignatureVerifier } from './signature/sigv4.js';
 import { StsEndpoint } from './sts.js';
 import { WhyEndpoint, type WhySource, whyPath } from './why.js';
+import { type WorkerSource, WorkersEndpoint, workersPath } from './workers.js';
 
 /** Bounds of the door. Tests make them small; the defaults carry their reasons. */
 export interface ServerLimits {
@@ -71,6 +72,7 @@ export interface FrontEndOptions extends InvokePorts {
   /** Absent: nothing is remembered of invocations, nothing counted. */
   readonly why?: WhySource;
   readonly metrics?: MetricsSource;
+  readonly workers?: WorkerSource;
   /** Hears of errors in our own code that made a request fail with 500. */
   readonly onError: (error: unknown) => void;
   readonly now?: () => number;
@@ -102,6 +104,7 @@ export class FrontEnd {
   readonly #iam: Endpoint;
   readonly #why: Endpoint | null;
   readonly #metrics: Endpoint | null;
+  readonly #workers: Endpoint | null;
 
   constructor(options: FrontEndOptions) {
     const bounds = { ...serverLimits, ...options.limits };
@@ -119,6 +122,7 @@ export class FrontEnd {
     this.#iam = new IamEndpoint(options.iam);
     this.#why = options.why === undefined ? null : new WhyEndpoint(options.why);
     this.#metrics = options.metrics === undefined ? null : new MetricsEndpoint(options.metrics);
+    this.#workers = options.workers === undefined ? null : new WorkersEndpoint(options.workers);
     this.#server = createServer({
       maxHeaderSize: headerBytesMax,
       headersTimeout: bounds.headersMsMax,
@@ -260,6 +264,7 @@ export class FrontEnd {
       if (this.#metrics !== null && exchange.path === '/metrics') return this.#metrics;
       if (exchange.path.startsWith(codePrefix)) return this.#code;
     }
+    if (this.#workers !== null && `${exchange.path}/`.startsWith(`${workersPath}/`)) return this.#workers;
     return this.#unknown(exchange);
   }
 

@@ -125,10 +125,10 @@ export class ControlPlane implements WorkerListener {
     this.#async.input(input);
   }
 
-  /** Nothing new goes there any more. */
-  drain(workerId: WorkerId): void {
-    this.#place({ kind: 'worker-draining', nowMs: this.#nowMs, workerId });
-    this.assignment({ kind: 'worker-drain', nowMs: this.#nowMs, workerId });
+  /** Nothing new goes there any more; `renew`: it goes on, with new sandboxes. */
+  drain(workerId: WorkerId, renew: boolean): void {
+    if (!renew) this.#place({ kind: 'worker-draining', nowMs: this.#nowMs, workerId });
+    this.assignment({ kind: 'worker-drain', nowMs: this.#nowMs, workerId, renew });
   }
 
   ready(sandboxId: SandboxId, initialized: boolean): void {

@@ -44,8 +44,8 @@ export class Planner {
       plane.assignment({ kind, nowMs, pool, idleMsMax: random.pick([null, 0, secondMs, 30 * secondMs]) });
     } else if (kind === 'let-go') {
       plane.assignment({ kind, nowMs, pool, count: random.between(1, 3) });
-    } else if (this.#world.workers.size > 1) {
-      plane.drain(random.pick([...this.#world.workers.keys()]));
+    } else if (this.#world.workers.size > 0) {
+      plane.drain(random.pick([...this.#world.workers.keys()]), this.#world.workers.size === 1);
     }
   }
 

@@ -55,18 +55,27 @@ export async function logsClient(connection: Connection): Promise<CloudWatchLogs
 }
 
 /** A signed GET of one of Hearth's own resources (`/_hearth/…`), as JSON. */
-export async function getAdmin<T>(connection: Connection, path: string): Promise<T> {
+export function getAdmin<T>(connection: Connection, path: string): Promise<T> {
+  return askAdmin(connection, 'GET', path);
+}
+
+/** A signed POST without a body. */
+export function postAdmin<T>(connection: Connection, path: string): Promise<T> {
+  return askAdmin(connection, 'POST', path);
+}
+
+async function askAdmin<T>(connection: Connection, method: 'GET' | 'POST', path: string): Promise<T> {
   const url = new URL(path, connection.endpoint);
   const { credentials, region } = clientConfiguration(connection);
   const signer = new SignatureV4({ service: 'lambda', region, credentials, sha256: Sha256 });
   const signed = await signer.sign({
-    method: 'GET',
+    method,
     protocol: url.protocol,
     hostname: url.hostname,
     path: url.pathname,
     headers: { host: url.host },
   });
-  const response = await fetch(url, { headers: signed.headers, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(url, { method, headers: signed.headers, signal: AbortSignal.timeout(5_000) });
   const body = await response.text();
   if (!response.ok) throw new CommandError(`${path}: ${response.status} ${body}`);
   return JSON.parse(body) as T;

@@ -80,7 +80,7 @@ const triggers = {
   deploy: 'the code changed',
   'eager-assignment': 'an invocation asked for it, which another sandbox then served first',
   rotation: 'another one came to the end of its life',
-  drain: 'its worker was emptied',
+  drain: 'another one went, with its worker drained or lost',
   forecast: 'invocations were expected',
 } as const;
 
