@@ -66,6 +66,23 @@ describe('what is seen of invocations', () => {
     assert.match((await hearth.cli('why')).stdout, new RegExp(`${first}.*f:\\$LATEST`));
   });
 
+  it('hearth invoke --why shows the same after the result', { timeout: 120_000 }, async () => {
+    const shown = await hearth.cli('invoke', 'f', '--why');
+    assert.equal(shown.status, 0, shown.stderr);
+    assert.match(shown.stdout, /^"one [0-9a-f-]{36}"\n$/, 'the result, and nothing else');
+    const [requestId = ''] = /[0-9a-f-]{36}/.exec(shown.stdout) ?? [];
+    assert.match(shown.stderr, new RegExp(`warm: .*\n  ${requestId} `));
+    assert.match(shown.stderr, /invoke +[\d.]+ ms +█+/);
+    const { stdout } = await hearth.cli('invoke', 'f', '{"fail":true}', '--why', '--json');
+    const { why: report, requestId: id, functionError } = JSON.parse(stdout);
+    assert.equal(functionError, 'Unhandled');
+    assert.deepEqual([report.requestId, report.outcome, report.start.kind], [id, 'function-error', 'warm']);
+    assert.deepEqual(await reportOf(id), report);
+    assert.equal((await hearth.cli('invoke', 'f', '--why', '--event')).status, 64);
+    const plain = JSON.parse((await hearth.cli('invoke', 'f', '--json')).stdout);
+    assert.equal('why' in plain, false);
+  });
+
   it('after an update of the code the first invocation is proactive', { timeout: 120_000 }, async () => {
     await invoked('f');
     const ZipFile = await zip(code('two'));
