@@ -125,3 +125,11 @@ test('the message of an error is cut to 1 KB, at no half of a character', () => 
   const even = JSON.stringify({ errorMessage: 'é'.repeat(600) });
   assert.equal(attributes({ end: { ...failure, response: even } }).ErrorMessage![1], 'é'.repeat(512));
 });
+
+test('whether the trace is recorded travels on, where that was decided', () => {
+  const told = (of: AsyncEvent) => messageOf(of, Buffer.from('{}'), concluded({})).traced;
+  assert.deepEqual(
+    [told(event), told({ ...event, traced: true }), told({ ...event, traced: false })],
+    [undefined, true, false],
+  );
+});

@@ -8,13 +8,14 @@ const errorMessageBytesMax = 1024;
 export function messageOf(event: AsyncEvent, payload: Buffer, conclusion: Conclusion): DestinationMessage {
   const [telling] = conclusion.left;
   if (telling === undefined) throw new Error('nobody is left to be told');
-  const { requestId, functionName, traceHeader } = event;
+  const { requestId, functionName, traceHeader, traced } = event;
   const isDeadLetter = telling.kind === 'dead-letter';
   return {
     arn: telling.arn,
     body: isDeadLetter ? payload.toString('utf8') : recordOf(event, payload, conclusion),
     attributes: isDeadLetter ? attributesOf(event, conclusion) : {},
     traceHeader,
+    ...(traced === undefined ? {} : { traced }),
     origin: { functionArn: unqualifiedArn(event), functionName, requestId, atMs: conclusion.atMs },
   };
 }

@@ -66,6 +66,8 @@ export interface AsyncEvent {
   readonly invokedFunctionArn: string;
   readonly clientContext: string | null;
   readonly traceHeader: string;
+  /** Whether its trace is recorded, if that has been decided. */
+  readonly traced?: boolean;
   readonly acceptedMs: number;
   /** Attempts made so far that reached the function. */
   readonly attempts: number;

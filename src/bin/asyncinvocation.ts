@@ -3,7 +3,7 @@ import type { AsyncEvent } from '../async/messages.js';
 import { AsyncCounts, type AsyncObserver, asyncObservers } from '../async/observer.js';
 import { AsyncService } from '../async/service.js';
 import type { ConfigService } from '../config/service.js';
-import type { Dispatcher } from '../frontend/ports.js';
+import type { Dispatcher, Tracing } from '../frontend/ports.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { Queue } from '../kernel/ports/queue.js';
 import type { Random } from '../kernel/ports/random.js';
@@ -24,6 +24,8 @@ export interface AsyncParts {
   readonly retryMs?: number;
   /** Hears what happens to each event. */
   readonly observer: AsyncObserver;
+  /** Null: nothing is traced. */
+  readonly tracing: Tracing | null;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -41,7 +43,7 @@ export function openAsync(parts: AsyncParts): { readonly service: AsyncService; 
   const destinations = new Destinations(places, functions, folder, clock);
   const service = new AsyncService(new AsyncMachine(retryMs === undefined ? {} : { retryMs }), {
     queue,
-    attempt: attemptThrough(config, dispatcher, clock),
+    attempt: attemptThrough(config, dispatcher, clock, parts.tracing),
     policyOf: (event) => config.asyncPolicy(event),
     deliver: (message) => destinations.deliver(message),
     clock,

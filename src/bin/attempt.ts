@@ -1,7 +1,7 @@
 import type { AttemptEnd } from '../async/messages.js';
 import type { Attempt } from '../async/service.js';
 import { isLoop, loopFailure } from '../frontend/lineage.js';
-import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
+import type { Dispatcher, FunctionResolver, Tracing } from '../frontend/ports.js';
 import { type ApiFailure, errorKinds } from '../kernel/errors.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
@@ -28,7 +28,12 @@ function endOf(outcome: InvocationOutcome, executedVersion: string, keepsRespons
 }
 
 /** The poller's way into the synchronous path: the function is looked up anew at every attempt. */
-export function attemptThrough(resolver: FunctionResolver, dispatcher: Dispatcher, clock: Clock): Attempt {
+export function attemptThrough(
+  resolver: FunctionResolver,
+  dispatcher: Dispatcher,
+  clock: Clock,
+  tracing: Tracing | null = null,
+): Attempt {
   return (event, payload, keepsResponse) =>
     new Promise((resolve) => {
       const found = resolver.resolve(event.account, event.region, event.functionName, event.qualifier);
@@ -44,6 +49,7 @@ export function attemptThrough(resolver: FunctionResolver, dispatcher: Dispatche
         resolve(refused('recursion', loopFailure()));
         return;
       }
+      const traced = tracing === null ? null : tracing.attempt(event);
       dispatcher.invoke(
         {
           requestId: event.requestId,
@@ -52,11 +58,12 @@ export function attemptThrough(resolver: FunctionResolver, dispatcher: Dispatche
           payload,
           clientContext: event.clientContext,
           cognitoIdentity: null,
-          traceHeader: event.traceHeader,
+          traceHeader: traced === null ? event.traceHeader : traced.header,
           tail: false,
           stream: null,
           kind: 'event',
           arrivedMs: clock.nowMs(),
+          trace: traced?.trace,
         },
         (outcome) => resolve(endOf(outcome, executedVersion, keepsResponse)),
       );

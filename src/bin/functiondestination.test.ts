@@ -62,6 +62,9 @@ test('the record becomes an event of the other function, in the same chain of re
   assert.equal(payload, '{"a":1}');
   assert.deepEqual([event.functionName, event.qualifier, event.acceptedMs, event.attempts], ['target', 'live', 77, 0]);
   assert.equal(event.traceHeader, withLineage(trace, trace, { functionArn: target }));
+  assert.equal('traced' in event, false);
+  await destination.deliver({ ...message(target), traced: false });
+  assert.equal(events[1]?.event.traced, false, 'what was decided of the chain stays');
 });
 
 test('a function of another account is asked for as the role of this one', async () => {

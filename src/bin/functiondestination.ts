@@ -29,7 +29,7 @@ export class FunctionDestination implements Destination {
     return arn.split(':')[2] === 'lambda';
   }
 
-  async deliver({ arn, body, traceHeader, origin }: DestinationMessage): Promise<DeliveryEnd> {
+  async deliver({ arn, body, traceHeader, traced, origin }: DestinationMessage): Promise<DeliveryEnd> {
     const { resolver, intake, clock, random } = this.#parts;
     const payload = Buffer.from(body, 'utf8');
     if (payload.byteLength > limits.asyncPayloadBytesMax) {
@@ -55,6 +55,7 @@ export class FunctionDestination implements Destination {
       invokedFunctionArn,
       clientContext: null,
       traceHeader: withLineage(traceHeader, traceHeader, spec),
+      ...(traced === undefined ? {} : { traced }),
       acceptedMs: clock.nowMs(),
       attempts: 0,
       setbacks: 0,

@@ -12,12 +12,14 @@ import type { FunctionSpec } from '../wire/functionspec.js';
 import type { FleetWatch } from './localfleet.js';
 import type { PlatformStatus } from './platformstatus.js';
 import type { ProvisioningPeer } from './provisioning.js';
+import type { PlatformTracing } from './tracing.js';
 
 /** Shown by `hearth why` without an id. */
 export const listedMax = 50;
 
-/** What is seen of invocations, put together: the latest of them, and numbers of all. */
+/** What is seen of invocations, put together: the latest of them, numbers of all, and traces for whoever collects them. */
 export class Observation {
+  readonly #tracing: PlatformTracing | null;
   readonly #ring = new InvocationRing();
   readonly #provisioned = new Map<PoolKey, FunctionSpec>();
   #peer: ProvisioningPeer | null = null;
@@ -29,8 +31,13 @@ export class Observation {
     ended: (record) => {
       this.#ring.add(record);
       this.#tally.ended(record);
+      if (record.trace) this.#tracing?.tracer.ended(record, record.trace);
     },
   };
+
+  constructor(tracing: PlatformTracing | null) {
+    this.#tracing = tracing;
+  }
 
   readonly why: WhySource = {
     list: (account) => this.#ring.notable(account as AccountId, listedMax).map(whyReport),
@@ -62,7 +69,12 @@ export class Observation {
   }
 
   metrics(status: () => PlatformStatus, open: boolean): MetricsSource {
-    const families = () => [...this.#tally.families(), ...this.#asyncTally.families(), ...platformFamilies(status())];
+    const families = () => [
+      ...this.#tally.families(),
+      ...this.#asyncTally.families(),
+      ...(this.#tracing?.families() ?? []),
+      ...platformFamilies(status()),
+    ];
     return { contentType, open, pieces: () => exposition(families()) };
   }
 

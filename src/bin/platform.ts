@@ -9,6 +9,7 @@ import { EmbeddedJournal } from '../adapters/embedded/journal.js';
 import { EmbeddedKv } from '../adapters/embedded/kv.js';
 import { EmbeddedQueue } from '../adapters/embedded/queue.js';
 import { RealRandom } from '../adapters/embedded/random.js';
+import type { OtlpSettings } from '../adapters/otlp/settings.js';
 import { projectRoot } from '../adapters/projectroot.js';
 import type { SqsClient } from '../adapters/sqs/client.js';
 import { AssignmentMachine } from '../assignment/machine.js';
@@ -56,6 +57,7 @@ import type { SnapshotPlaces } from './snapshotplane.js';
 import { SnapshotReports } from './snapshotreports.js';
 import { SnapshotUpkeep } from './snapshotupkeep.js';
 import { startDiagnosis } from './startdiagnosis.js';
+import { openTracing } from './tracing.js';
 
 export interface PlatformOptions {
   readonly folder: DataFolder;
@@ -90,6 +92,8 @@ export interface PlatformOptions {
   readonly sandboxLifetime?: SandboxLifetime;
   /** `GET /metrics` answers everybody who can connect. Default: this machine only. */
   readonly metricsPublic?: boolean;
+  /** Where traces of invocations go. Default: nowhere. */
+  readonly otlp?: OtlpSettings;
 }
 
 export interface Platform {
@@ -141,6 +145,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const sessions = new SessionCredentials(credentials);
   const clock = new RealClock();
   const random = new RealRandom();
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   const places = { sharedCache: null, bucket: null, ...options.snapshotPlaces };
   const opened = await openDriver(options.isolation, folder, places, [options.host]);
   const { driver, snapshots } = opened;
@@ -202,7 +207,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   if (snapshots !== null) prepareImages(config, layers, snapshots.images);
   const upkeep = snapshots === null ? null : new SnapshotUpkeep({ parts: snapshots, config, clock, onProblem: report });
   const sharedLibraries = new SharedLibraries();
-  const observation = new Observation();
+  const tracing =
+    options.otlp === undefined ? null : await openTracing(options.otlp, { version, random, clock, onProblem: report });
+  const observation = new Observation(tracing);
   const fleet = new LocalFleet(new PlacementMachine(), clock, observation.fleet);
   const worker = createWorker({
     workerId,
@@ -257,6 +264,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     config,
     dispatcher,
     queues: options.queues ?? null,
+    tracing: tracing?.tracer ?? null,
     onProblem: report,
   });
   config.tagging.add('event-source-mapping', new MappingTags(eventSources.mappings));
@@ -270,6 +278,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     places: { queues: options.queues ?? null, ...options.destinations },
     ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
     observer: observation.async,
+    tracing: tracing?.tracer ?? null,
     onProblem: report,
   });
 
@@ -284,7 +293,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { policies = {} } = options;
   const capacity = proactive ? openCapacity({ assignment, config, worker, clock, choice: policies }) : null;
 
-  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   let queuedEvents = await queue.depth();
   const status = (): PlatformStatus => {
     // Asked for the next answer: the store is asynchronous, a status is not.
@@ -315,6 +323,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     urls: config,
     dispatcher,
     intake: async,
+    tracing: tracing?.tracer ?? null,
     streamBandwidth:
       options.streamMbps === undefined
         ? null
@@ -360,6 +369,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       options.queues?.close();
       options.destinations?.topics?.close();
       await worker.close();
+      await tracing?.close();
       await config.endSnapshotKeeping();
       await layers.close();
       await upkeep?.close();

@@ -11,9 +11,11 @@ import { EventSourceMappings } from '../config/mappings/mappings.js';
 import { value } from '../config/testservice.js';
 import { fakeResolved } from '../frontend/fakedoor.js';
 import { withLineage } from '../frontend/lineage.js';
+import type { Tracing } from '../frontend/ports.js';
 import { apiFailure } from '../kernel/errors.js';
 import type { AccountId, Region } from '../kernel/ids.js';
 import { fail, ok } from '../kernel/result.js';
+import { Tracer } from '../observe/tracing/tracer.js';
 import type { Caller } from '../wire/caller.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
 import { QueueError, type QueueMessage, type QueueService } from './queue.js';
@@ -80,7 +82,7 @@ interface World {
   readonly problems: () => number;
 }
 
-async function within(body: (world: World) => Promise<void>): Promise<void> {
+async function within(body: (world: World) => Promise<void>, tracing: Tracing | null = null): Promise<void> {
   await withFolder(async (folder) => {
     const environment = new LmdbEnvironment(join(folder, 'lmdb'));
     const [clock, random, queue] = [new RealClock(), new RealRandom(), new FakeQueue()];
@@ -106,6 +108,7 @@ async function within(body: (world: World) => Promise<void>): Promise<void> {
       dispatcher: { invoke: (invocation, done) => void invocations.push({ invocation, done }) },
       clock,
       random,
+      tracing,
       onProblem: (error) => {
         assert.ok(queue.nonsense !== null, String(error));
         problems += 1;
@@ -192,6 +195,20 @@ test('a batch is in the chain of its messages; one that comes from a loop is not
     // It is the queue's to give it again, or to its dead letters.
     assert.equal(queue.hidden.size, 1);
   });
+});
+
+test('a batch whose trace is recorded is linked to those of its messages', async () => {
+  const nobody = { add: () => {} };
+  const tracer = new Tracer(nobody, { records: () => true }, new RealRandom(), new RealClock());
+  await within(async (world) => {
+    const AWSTraceHeader = 'Root=1-5e1b4151-5ac6c58f0a1d2c3b4e5f6071;Parent=0102030405060708;Sampled=1';
+    world.queue.send(1, { Attributes: { AWSTraceHeader } });
+    value(await create(world));
+    await eventually(async () => world.invocations.length === 1, 'an invocation');
+    const { trace, traceHeader } = world.invocations[0]!.invocation;
+    assert.deepEqual(trace?.links, [{ traceId: '5e1b41515ac6c58f0a1d2c3b4e5f6071', spanId: '0102030405060708' }]);
+    assert.ok(traceHeader.includes(`;Parent=${trace.invokeSpanId};`), traceHeader);
+  }, tracer);
 });
 
 test('a queue that fails is told of in the mapping, and tried again', async () => {

@@ -2,7 +2,7 @@ import { kinds } from '../config/mappings/kinds.js';
 import type { EventSourceMappings, SourceProbe } from '../config/mappings/mappings.js';
 import { isSettled, type MappingRecord } from '../config/mappings/record.js';
 import { isLoop, longestLineage, withLineage } from '../frontend/lineage.js';
-import type { Dispatcher, FunctionResolver } from '../frontend/ports.js';
+import type { Dispatcher, FunctionResolver, Tracing } from '../frontend/ports.js';
 import type { RequestId } from '../kernel/ids.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { Random } from '../kernel/ports/random.js';
@@ -19,6 +19,8 @@ export interface EventSourceOptions {
   readonly dispatcher: Dispatcher;
   readonly clock: Clock;
   readonly random: Random;
+  /** Null or absent: nothing is traced. */
+  readonly tracing?: Tracing | null;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -119,7 +121,7 @@ export class EventSourceService {
 
   /** The way of everybody: admission, assignment, worker. The function is looked up anew each time. */
   #invoke(record: MappingRecord, payload: Buffer, traceHeaders: readonly (string | undefined)[]): Promise<Invoked> {
-    const { dispatcher, clock, random } = this.#options;
+    const { dispatcher, clock, random, tracing = null } = this.#options;
     const found = this.#resolve(record);
     if (!found.ok) {
       const gone = found.failure.code === 'ResourceNotFoundException';
@@ -134,6 +136,7 @@ export class EventSourceService {
       // The messages come back, until the queue's redrive policy has had enough of them.
       return Promise.resolve({ outcome: 'function-error', payload: null });
     }
+    const traced = tracing === null ? null : tracing.batch(traceHeader, traceHeaders);
     return new Promise((resolve) => {
       dispatcher.invoke(
         {
@@ -143,11 +146,12 @@ export class EventSourceService {
           payload,
           clientContext: null,
           cognitoIdentity: null,
-          traceHeader,
+          traceHeader: traced === null ? traceHeader : traced.header,
           tail: false,
           stream: null,
           kind: 'mapping',
           arrivedMs: nowMs,
+          trace: traced?.trace,
         },
         (outcome) => {
           if (outcome.kind === 'success') resolve({ outcome: 'success', payload: outcome.payload });

@@ -83,7 +83,8 @@ export class InvocationDispatcher implements Dispatcher {
   ) {}
 
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void {
-    const { spec, requestId } = invocation;
+    const { spec, requestId, trace } = invocation;
+    if (trace) trace.countedMs = this.clock.nowMs();
     const inAccount = this.commitments.committed(spec.account, spec.region);
     const [effect] = this.counting.step({
       kind: 'admit',
@@ -98,6 +99,7 @@ export class InvocationDispatcher implements Dispatcher {
       provisionedInAccount: inAccount.provisioned,
     });
     assert(effect !== undefined, 'counting answers every admission');
+    if (trace) trace.admittedMs = this.clock.nowMs();
     const passage: Passage = { attempts: 0, grantedMs: null, start: null };
     if (effect.kind === 'throttled') {
       const outcome: InvocationOutcome = { kind: 'refused', failure: throttled(effect.reason) };
@@ -142,7 +144,7 @@ export class InvocationDispatcher implements Dispatcher {
 }
 
 function recordOf(
-  { requestId, spec, invokedFunctionArn, kind, arrivedMs }: Invocation,
+  { requestId, spec, invokedFunctionArn, kind, arrivedMs, trace }: Invocation,
   { attempts, grantedMs, start }: Passage,
   outcome: InvocationOutcome,
   endedMs: number,
@@ -161,6 +163,7 @@ function recordOf(
     run,
     outcome: outcome.kind === 'refused' ? refusedAs(outcome.failure) : outcome.kind,
     problem: problemOf(outcome),
+    trace,
   };
 }
 

@@ -3,6 +3,7 @@ import { assert } from '../kernel/assert.js';
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
 import type { InvocationOutcome } from '../wire/invocation.js';
+import type { Traced } from '../wire/invocationtrace.js';
 import { parseInput } from '../wire/lambda/input.js';
 import { validate, validationFailure } from '../wire/lambda/validation.js';
 import type { Endpoint } from './endpoint.js';
@@ -12,7 +13,7 @@ import { isLoop, loopFailure, withLineage } from './lineage.js';
 import { foreignType } from './mediatype.js';
 import type { Bandwidth } from './pace.js';
 import { jsonProblem } from './payloadjson.js';
-import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction } from './ports.js';
+import type { AsyncIntake, Dispatcher, FunctionResolver, ResolvedFunction, Tracing } from './ports.js';
 import { traceHeaderOf } from './traceheader.js';
 
 export interface InvokePorts {
@@ -21,6 +22,8 @@ export interface InvokePorts {
   readonly intake: AsyncIntake;
   /** Of each streamed response; null or absent: as fast as its client reads. */
   readonly streamBandwidth?: Bandwidth | null;
+  /** Null or absent: nothing is traced, and no invocation pays for it. */
+  readonly tracing?: Tracing | null;
 }
 
 /** What a function gets when the client sent nothing. */
@@ -80,10 +83,17 @@ export class InvokeEndpoint implements Endpoint {
     }
     if (type === 'DryRun') return void exchange.answer(204, [], null);
     const { spec, invokedFunctionArn, executedVersion } = resolved.value;
-    const given = parameters.traceHeader;
-    const traceHeader = withLineage(traceHeaderOf(exchange, given, spec), given, spec);
-    if (type === 'Event') return this.#accept(exchange, resolved.value, traceHeader);
+    const { tracing = null } = this.#ports;
+    const client = tracing === null ? null : tracing.callerOf(parameters.traceHeader, exchange.rawHeaders);
+    const given = client === null ? parameters.traceHeader : client.header;
+    let traceHeader = withLineage(traceHeaderOf(exchange, given, spec), given, spec);
+    if (type === 'Event') {
+      const traced = client === null ? null : tracing!.acceptance(client, traceHeader);
+      return this.#accept(exchange, resolved.value, traced?.header ?? traceHeader, traced);
+    }
     if (given !== null && isLoop(traceHeader, spec)) return void exchange.fail(loopFailure());
+    let trace: Traced['trace'] = null;
+    if (client !== null) ({ header: traceHeader, trace } = tracing!.invocation(client, traceHeader));
 
     const tail = parameters.logType === 'Tail';
     const stream = this.#streams
@@ -101,6 +111,7 @@ export class InvokeEndpoint implements Endpoint {
         tail,
         stream,
         arrivedMs: exchange.arrivedMs,
+        trace,
       },
       stream === null
         ? (outcome) => answerOutcome(exchange, outcome, executedVersion, traceHeader)
@@ -109,7 +120,12 @@ export class InvokeEndpoint implements Endpoint {
     return undefined;
   }
 
-  async #accept(exchange: Exchange, resolved: ResolvedFunction, traceHeader: string): Promise<void> {
+  async #accept(
+    exchange: Exchange,
+    resolved: ResolvedFunction,
+    traceHeader: string,
+    traced: Traced | null,
+  ): Promise<void> {
     const { spec, invokedFunctionArn } = resolved;
     const event: AsyncEvent = {
       requestId: exchange.requestId,
@@ -127,10 +143,13 @@ export class InvokeEndpoint implements Endpoint {
       acceptedMs: exchange.arrivedMs,
       attempts: 0,
       setbacks: 0,
+      ...(traced === null ? {} : { traced: traced.trace !== null }),
     };
     const accepted = await this.#ports.intake.publish(event, exchange.body.length === 0 ? emptyPayload : exchange.body);
-    if (accepted.ok) exchange.answer(202, ['X-Amzn-Trace-Id', traceHeader], null);
-    else exchange.fail(accepted.failure);
+    if (accepted.ok) {
+      exchange.answer(202, ['X-Amzn-Trace-Id', traceHeader], null);
+      if (traced?.trace) this.#ports.tracing?.accepted(traced.trace, event, spec.functionArn);
+    } else exchange.fail(accepted.failure);
   }
 
   /** Plain requests pass without touching the operation table; all others get its verdict and its texts. */

@@ -1,9 +1,11 @@
 import type { AsyncEvent } from '../async/messages.js';
 import type { AccountId, Region } from '../kernel/ids.js';
+import type { SpanAttributes } from '../kernel/ports/spans.js';
 import type { Result } from '../kernel/result.js';
 import type { Caller } from '../wire/caller.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { InvocationTrace, TraceCaller, Traced } from '../wire/invocationtrace.js';
 
 export type { Caller } from '../wire/caller.js';
 
@@ -14,6 +16,22 @@ export type { Caller } from '../wire/caller.js';
  */
 export interface Dispatcher {
   invoke(invocation: Invocation, done: (outcome: InvocationOutcome) => void): void;
+}
+
+/** Gives invocations their places in traces. `header`: what Lambda would give to the function. */
+export interface Tracing {
+  /** `given`: the request's X-Amzn-Trace-Id; `rawHeaders`: name, value, name, value … */
+  callerOf(given: string | null, rawHeaders: readonly string[]): TraceCaller;
+  /** It goes to its function now. */
+  invocation(caller: TraceCaller, header: string, attributes?: SpanAttributes): Traced;
+  /** It is an event, and goes to the queue … */
+  acceptance(caller: TraceCaller, header: string): Traced;
+  /** … where it is durable now … */
+  accepted(trace: InvocationTrace, event: AsyncEvent, functionArn: string): void;
+  /** … and goes to its function. */
+  attempt(event: AsyncEvent): Traced;
+  /** Messages of a queue go to their function. `sentWith`: the trace header of each, if any. */
+  batch(header: string, sentWith: readonly (string | undefined)[]): Traced;
 }
 
 /** Takes `Event` invocations. Resolves after the event is durable: the 202 is a promise to run it. */

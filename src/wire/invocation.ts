@@ -1,6 +1,7 @@
 import type { ApiFailure } from '../kernel/errors.js';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec } from './functionspec.js';
+import type { InvocationTrace } from './invocationtrace.js';
 import type { ResponseSink } from './responsesink.js';
 import type { InvocationStart, RunFacts } from './start.js';
 
@@ -25,6 +26,8 @@ export interface Invocation {
   readonly kind?: 'event' | 'mapping' | 'url';
   /** Epoch milliseconds. */
   readonly arrivedMs: number;
+  /** Absent or null, as nearly always: it is in no trace that is recorded. */
+  readonly trace?: InvocationTrace | null | undefined;
 }
 
 /**

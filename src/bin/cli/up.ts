@@ -7,6 +7,7 @@ import { runDemo } from './demo.js';
 import { destinationOptions, destinationsOf } from './destinations.js';
 import { clientVariables } from './env.js';
 import { commonOptions, defineCommand } from './options.js';
+import { otlpOf, otlpOptions } from './otlp.js';
 import { policiesOf, policyOptions } from './policies.js';
 import { objectStoreOf, s3Options } from './s3.js';
 import { bucketOptions, snapshotBucketOf } from './snapshotbucket.js';
@@ -21,16 +22,19 @@ interface Greeting {
   readonly isolation: string;
   readonly dataFolder: string;
   readonly credentials: Readonly<Record<string, string>>;
+  /** Where they are sent; null: nowhere. */
+  readonly traces: string | null;
   readonly pid: number;
 }
 
-function render({ endpoint, isolation, dataFolder, credentials }: Greeting): string {
+function render({ endpoint, isolation, dataFolder, credentials, traces }: Greeting): string {
   const exports = Object.entries(credentials).map(([name, value]) => `  export ${name}=${value}`);
   const weak = isolation === 'none' ? colours.red('  functions are not isolated: run trusted code only') : '';
   return [
     `${colours.green('●')} ${colours.bold('Hearth')} serves AWS Lambda at ${colours.bold(endpoint)}`,
     `  isolation   ${isolation}${weak}`,
     `  data        ${dataFolder}`,
+    ...(traces === null ? [] : [`  traces      ${traces}`]),
     '',
     'Point AWS clients at it:',
     ...exports,
@@ -48,7 +52,9 @@ export const up = defineCommand({
   command: 'up',
   describe: 'Start a platform in the foreground',
   builder: (command) =>
-    policyOptions(destinationOptions(bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command)))))))
+    otlpOptions(
+      policyOptions(destinationOptions(bucketOptions(cacheOptions(sqsOptions(s3Options(commonOptions(command))))))),
+    )
       .option('port', { type: 'number', default: defaultPort, describe: 'port; 0 picks a free one' })
       .option('host', {
         type: 'string',
@@ -115,6 +121,7 @@ export const up = defineCommand({
     const objects = objectStoreOf(options);
     const queues = queuesOf(options);
     const told = destinationsOf(options);
+    const otlp = otlpOf(options);
     const snapshotPlaces = { sharedCache: sharedCacheOf(options), bucket: snapshotBucketOf(options) };
     const running = folder.platform();
     if (running !== null) {
@@ -134,6 +141,7 @@ export const up = defineCommand({
       snapshotPlaces,
       metricsPublic: options['metrics-public'],
       ...life,
+      ...(otlp === null ? {} : { otlp }),
       ...(lifetime === null ? {} : { sandboxLifetime: lifetime }),
       ...(options.organization === undefined ? {} : { organizationId: options.organization }),
       ...(streamMbps === undefined ? {} : { streamMbps }),
@@ -170,6 +178,7 @@ export const up = defineCommand({
       isolation: platform.grade,
       dataFolder: folder.path,
       credentials,
+      traces: otlp?.url ?? null,
       pid: process.pid,
     };
     terminal.result(greeting, render);

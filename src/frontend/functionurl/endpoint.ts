@@ -2,11 +2,13 @@ import type { UrlTarget } from '../../config/urls/messages.js';
 import { type ApiFailure, apiFailure } from '../../kernel/errors.js';
 import { limits } from '../../kernel/limits.js';
 import type { Caller } from '../../wire/caller.js';
+import type { FunctionSpec } from '../../wire/functionspec.js';
 import type { InvocationOutcome } from '../../wire/invocation.js';
+import type { Traced } from '../../wire/invocationtrace.js';
 import type { Endpoint } from '../endpoint.js';
 import { type Exchange, emptyBody } from '../exchange.js';
 import type { Bandwidth } from '../pace.js';
-import type { Dispatcher, FunctionResolver } from '../ports.js';
+import type { Dispatcher, FunctionResolver, Tracing } from '../ports.js';
 import { headerOf } from '../signature/canonical.js';
 import { traceHeaderOf } from '../traceheader.js';
 import type { UrlAddress } from './address.js';
@@ -29,6 +31,8 @@ export interface UrlPorts {
   readonly dispatcher: Dispatcher;
   /** Of each streamed response; null or absent: as fast as its client reads. */
   readonly streamBandwidth?: Bandwidth | null;
+  /** Null or absent: nothing is traced. */
+  readonly tracing?: Tracing | null;
 }
 
 const limit = { bytesMax: limits.syncPayloadBytesMax, operation: 'InvokeFunction' };
@@ -80,7 +84,8 @@ export class FunctionUrlEndpoint implements Endpoint {
     if (!this.#ports.urls.allowsUrl(this.#target, caller)) return this.#fail(exchange, forbidden);
     const resolved = this.#ports.resolver.resolve(account, region, functionName, qualifier);
     if (!resolved.ok) return this.#fail(exchange, resolved.failure);
-    const traceHeader = traceHeaderOf(exchange, headerOf(exchange.rawHeaders, 'x-amzn-trace-id'), resolved.value.spec);
+    const given = headerOf(exchange.rawHeaders, 'x-amzn-trace-id');
+    const { header: traceHeader, trace } = this.#traced(exchange, given, resolved.value.spec);
     const payload = this.#event(exchange, traceHeader);
     if (payload.length > limits.syncPayloadBytesMax) {
       const message = `Request must be smaller than ${limits.syncPayloadBytesMax} bytes for the InvokeFunction operation`;
@@ -106,6 +111,7 @@ export class FunctionUrlEndpoint implements Endpoint {
         stream,
         kind: 'url',
         arrivedMs: exchange.arrivedMs,
+        trace,
       },
       (outcome) => {
         if (stream?.finish(outcome) === true) return;
@@ -113,6 +119,17 @@ export class FunctionUrlEndpoint implements Endpoint {
       },
     );
     return undefined;
+  }
+
+  #traced(exchange: Exchange, given: string | null, spec: FunctionSpec): Traced {
+    const { tracing = null } = this.#ports;
+    if (tracing === null) return { header: traceHeaderOf(exchange, given, spec), trace: null };
+    const client = tracing.callerOf(given, exchange.rawHeaders);
+    return tracing.invocation(client, traceHeaderOf(exchange, client.header, spec), {
+      'http.request.method': exchange.method,
+      'url.scheme': 'http',
+      'url.path': this.#address.path,
+    });
   }
 
   #event(exchange: Exchange, traceHeader: string): Buffer {

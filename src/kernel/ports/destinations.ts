@@ -8,6 +8,8 @@ export interface DestinationMessage {
   /** Of a dead letter what went wrong; of a record none. */
   readonly attributes: Readonly<Record<string, { readonly type: 'String' | 'Number'; readonly value: string }>>;
   readonly traceHeader: string;
+  /** Whether its trace is recorded, if that has been decided. */
+  readonly traced?: boolean;
   /** Whose event it was: unqualified ARN of the function, its name, the request's id, when (epoch ms). */
   readonly origin: {
     readonly functionArn: string;

@@ -1,8 +1,9 @@
 import type { RequestId } from '../../kernel/ids.js';
 import type { FunctionSpec } from '../../wire/functionspec.js';
+import type { InvocationTrace } from '../../wire/invocationtrace.js';
 import type { InvocationStart, RunFacts } from '../../wire/start.js';
 
-/** One invocation from the door to its answer: what `hearth why` reads and metrics count. Epoch milliseconds. */
+/** One invocation from the door to its answer: what `hearth why` reads, metrics count and traces draw. Epoch milliseconds. */
 export interface InvocationRecord {
   readonly requestId: RequestId;
   readonly spec: FunctionSpec;
@@ -21,6 +22,8 @@ export interface InvocationRecord {
   readonly outcome: 'success' | 'function-error' | 'throttled' | 'refused';
   /** Error type of the function, reason of the throttle, or code of the refusal. Null with success. */
   readonly problem: string | null;
+  /** Absent or null: it is in no trace that is recorded. */
+  readonly trace?: InvocationTrace | null | undefined;
 }
 
 /** On every invocation's path: must not throw, and take no more than a microsecond for both calls together. */

@@ -19,6 +19,7 @@ export function testSpec(functionName: string, version = '$LATEST', account = '1
     versionKey: key,
     pool: poolKey(key, 1),
     functionArn,
+    memoryMib: 128,
   } as FunctionSpec;
 }
 

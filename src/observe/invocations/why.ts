@@ -84,7 +84,8 @@ const triggers = {
   forecast: 'invocations were expected',
 } as const;
 
-function because({ outcome, problem, start, run, arrivedMs, grantedMs }: InvocationRecord): string {
+/** Why it was cold or warm, in one sentence. */
+export function because({ outcome, problem, start, run, arrivedMs, grantedMs }: InvocationRecord): string {
   if (outcome === 'throttled') return `throttled: ${problem}`;
   if (start === null) return `refused: ${problem}`;
   const waitedMs = grantedMs === null ? 0 : grantedMs - arrivedMs;
@@ -120,7 +121,11 @@ function because({ outcome, problem, start, run, arrivedMs, grantedMs }: Invocat
   }
 }
 
-function phases(record: InvocationRecord): readonly WhyPhase[] {
+/** Detail of an `init` that ran inside the invocation. */
+export const insideDetail = 'inside the invocation';
+
+/** Where its time went, in the order in which it began. */
+export function phases(record: InvocationRecord): readonly WhyPhase[] {
   const { arrivedMs, endedMs, start, run } = record;
   const all: WhyPhase[] = [];
   const add = (name: WhyPhase['name'], fromMs: number, toMs: number, detail: string | null = null) => {
@@ -134,7 +139,7 @@ function phases(record: InvocationRecord): readonly WhyPhase[] {
   const handedMs = run.startedMs - insideMs;
   const waitedFromMs = start.first ? started(record, run, handedMs, add) : arrivedMs;
   if (handedMs > waitedFromMs || !start.first) add('waiting', waitedFromMs, handedMs);
-  if (insideMs > 0) add('init', handedMs, run.startedMs, 'inside the invocation');
+  if (insideMs > 0) add('init', handedMs, run.startedMs, insideDetail);
   const doneMs = run.startedMs + Math.max(0, run.durationMs - insideMs);
   add('invoke', run.startedMs, doneMs, run.errorType);
   add('response', doneMs, endedMs);
