@@ -31,7 +31,7 @@ export class OtlpSettingsError extends Error {
 /** The specification's defaults of the batch span processor. */
 export const batchDefaults = { queueSpansMax: 2_048, batchSpansMax: 512, batchMs: 5 * secondMs } as const;
 /** The specification's default of the exporter. */
-const exportMsDefault = 10 * secondMs;
+export const exportMsDefault = 10 * secondMs;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 

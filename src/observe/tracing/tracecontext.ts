@@ -48,7 +48,7 @@ export function withParent(header: string, spanId: string): string {
 }
 
 /** Longer ones are dropped whole, as the specification allows: it asks to pass on 512 characters. */
-const traceStateCharactersMax = 512;
+export const traceStateCharactersMax = 512;
 
 /** The one `traceparent` of a request with its `tracestate`. More than one: none. `rawHeaders`: name, value, name, value … */
 export function w3cContextOf(
