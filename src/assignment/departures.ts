@@ -17,8 +17,10 @@ export class Departures {
     const worker = this.#deliberation.roster.workers.get(workerId);
     if (worker === undefined) return;
     // What is already going counts: pressure is reported again and again until it is gone.
-    while (worker.stoppingMib < memoryMib && worker.idle.oldest !== null) {
-      this.#deliberation.stop(worker.idle.oldest, 'memory-pressure');
+    if (worker.stoppingMib >= memoryMib) return;
+    for (const sandbox of worker.evictable()) {
+      this.#deliberation.stop(sandbox, 'memory-pressure');
+      if (worker.stoppingMib >= memoryMib) return;
     }
   }
 
@@ -42,9 +44,9 @@ export class Departures {
     const keepMs = this.#deliberation.keepMs(pool);
     let sandbox = oldest;
     for (; sandbox !== null && nowMs - sandbox.stateMs >= keepMs; ) {
-      const { poolAfter } = sandbox;
+      const { idleAfter } = sandbox;
       this.#deliberation.stop(sandbox, 'idle');
-      sandbox = poolAfter;
+      sandbox = idleAfter;
     }
     if (sandbox !== null) roster.wake(pool, sandbox.stateMs + keepMs);
   }

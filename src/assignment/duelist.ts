@@ -22,6 +22,11 @@ export class DueList<T> {
     return this.#heap.length;
   }
 
+  /** When the first one is due; infinite: there is none. */
+  get nextMs(): number {
+    return this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Sets it, or moves it. */
   set(alarm: Alarm<T>, dueMs: number): void {
     alarm.dueMs = dueMs;

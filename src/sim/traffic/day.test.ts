@@ -5,6 +5,7 @@ import test from 'node:test';
 import { projectRoot } from '../../adapters/projectroot.js';
 import { defaultChoice } from '../../capacity/policies/catalog.js';
 import { hourMs } from '../../kernel/units.js';
+import { SeededRandom } from '../random.js';
 import { Agenda } from './agenda.js';
 import { compare, compared, csvOf, dominating } from './comparison.js';
 import { type DayOptions, TrafficDay } from './day.js';
@@ -20,19 +21,30 @@ const small: DayOptions = {
   untilMs: hourMs,
 };
 
-test('an agenda gives back in order of time, kind and index', () => {
+test('an agenda gives back in order of time, kind and index, what is near and what is far', () => {
+  const random = new SeededRandom(5);
   const agenda = new Agenda();
-  const entries = Array.from(
-    { length: 5_000 },
-    (_, index) => [(index * 7_919) % 86_400_000, index % 4, index] as const,
-  );
-  for (const [atMs, kind, index] of entries) agenda.add(atMs, kind, index);
-  const taken = entries.map(() => {
+  const added: [number, number, number][] = [];
+  const taken: [number, number, number][] = [];
+  const add = (index: number) => {
+    const farMs = random.pick([1, 5, 1_000, 65_535, 65_536, 100_000, 5_000_000]);
+    const entry: [number, number, number] = [agenda.atMs + random.between(1, farMs), random.between(0, 3), index];
+    added.push(entry);
+    agenda.add(...entry);
+  };
+  const take = () => {
     agenda.take();
-    return [agenda.atMs, agenda.kind, agenda.index];
-  });
-  const inOrder = [...entries].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
-  assert.deepEqual(taken, inOrder);
+    taken.push([agenda.atMs, agenda.kind, agenda.index]);
+  };
+  for (let index = 0; index < 20_000; index += 1) {
+    add(index);
+    if (index > 3_000 && random.chance(0.9)) take();
+  }
+  while (taken.length < added.length) take();
+  added.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  assert.deepEqual(taken, added);
+  assert.throws(() => agenda.take(), /something to come/);
+  assert.throws(() => agenda.add(agenda.atMs, 0, 0), /yet to come/);
 });
 
 test('the same seed is the same hour; every invocation is served, cold or not', { timeout: 120_000 }, () => {

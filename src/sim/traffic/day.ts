@@ -9,7 +9,6 @@ import {
   type PoolKey,
   poolKey,
   type Region,
-  type RequestId,
   type SandboxId,
   type VersionKey,
   versionKey,
@@ -17,9 +16,10 @@ import {
 } from '../../kernel/ids.js';
 import { dayMs, secondMs } from '../../kernel/units.js';
 import { PlacementMachine } from '../../placement/machine.js';
-import { Agenda, indexMax } from './agenda.js';
+import { Agenda } from './agenda.js';
 import { Arrivals, drawTraffic, type TrafficFunction } from './azure.js';
 import { ForecastScore } from './score.js';
+import { RequestNames, SandboxSlots } from './slots.js';
 
 export interface DayOptions {
   readonly seed: number;
@@ -61,8 +61,8 @@ const kindArrival = 2;
 const kindTick = 3;
 const account = '000000000001' as AccountId;
 const region = 'us-east-1' as Region;
-/** Any date will do. */
-const startMs = 1_750_000_000_000;
+/** Any date will do; times of the first days of the epoch are whole numbers of 31 bits, which cost nothing to pass on. */
+const startMs = 140_800_000;
 const waitMsMax = 15 * secondMs;
 /** A box from a spare, before the function's own init. */
 const boxMs = 20;
@@ -84,20 +84,14 @@ export class TrafficDay {
   readonly #assignment: AssignmentMachine;
   readonly #capacity: CapacityMachine | null;
   readonly #score: ForecastScore | null;
-  /** By sandbox: its function, and the request that runs in it. */
-  readonly #functionOf = new Int32Array(indexMax).fill(-1);
-  readonly #requestOf = new Array<RequestId | null>(indexMax).fill(null);
-  readonly #epochs = new Float64Array(indexMax);
-  readonly #idOf = new Array<SandboxId | null>(indexMax).fill(null);
-  /** By request: its function. */
-  readonly #asker = new Int32Array(indexMax);
+  readonly #slots = new SandboxSlots();
+  readonly #requests = new RequestNames();
   readonly #queue: AssignmentInput[] = [];
   #isStepping = false;
-  #made = 0;
-  #requests = 0;
   #nowMs = 0;
 
   #inputs = 0;
+  #invocations = 0;
   #cold = 0;
   #proactive = 0;
   #refused = 0;
@@ -121,7 +115,7 @@ export class TrafficDay {
       this.#byVersion.set(pool.slice(0, pool.lastIndexOf('@')) as VersionKey, index);
     }
     this.#assignment = new AssignmentMachine({
-      newSandboxId: () => `s${++this.#made}` as SandboxId,
+      newSandboxId: () => this.#slots.name(),
       // Cores that wait for work are a matter of one worker.
       patienceMs: 0,
       startingMax: 10_000,
@@ -159,8 +153,7 @@ export class TrafficDay {
           this.#end(index);
           break;
         case kindReady:
-          if (this.#idOf[index] !== null)
-            this.#step({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId: this.#idOf[index]! });
+          this.#ready(index, agenda.atMs);
           break;
         case kindArrival:
           this.#arrive(index, agenda.atMs);
@@ -175,14 +168,16 @@ export class TrafficDay {
 
   #arrive(index: number, atMs: number): void {
     this.#agenda.add(this.#arrivals[index]!.next(atMs), kindArrival, index);
-    this.#requests += 1;
-    const requestId = `r${this.#requests}` as RequestId;
+    this.#invocations += 1;
     this.#callsOf[index]! += 1;
-    this.#inputs += 1;
+    const number = this.#requests.begin(index);
+    const requestId = this.#requests.nameOf(number);
+    const nowMs = this.#nowMs;
     const { name, memoryMib } = this.#functions[index]!;
-    const [answer] = this.#counting.step({
+    this.#inputs += 1;
+    const answers = this.#counting.step({
       kind: 'admit',
-      nowMs: this.#nowMs,
+      nowMs,
       requestId,
       account,
       region,
@@ -192,41 +187,58 @@ export class TrafficDay {
       provisioned: 0,
       provisionedInAccount: 0,
     });
-    if (answer?.kind !== 'admitted') {
+    if (answers[0]?.kind !== 'admitted') {
       this.#refused += 1;
+      this.#requests.end(number);
       return;
     }
-    this.#asker[this.#requests % indexMax] = index;
-    const waitUntilMs = this.#nowMs + waitMsMax;
-    this.#step({ kind: 'acquire', nowMs: this.#nowMs, requestId, pool: this.#pools[index]!, memoryMib, waitUntilMs });
+    const pool = this.#pools[index]!;
+    this.#step({ kind: 'acquire', nowMs, requestId, pool, memoryMib, waitUntilMs: nowMs + waitMsMax });
+  }
+
+  /** What was started then is ready now, if it is still there. */
+  #ready(slot: number, atMs: number): void {
+    const sandboxId = this.#slots.ids[slot];
+    if (sandboxId == null || this.#slots.readyMs[slot] !== atMs) return;
+    this.#step({ kind: 'sandbox-ready', nowMs: this.#nowMs, sandboxId });
   }
 
   #end(slot: number): void {
-    const sandboxId = this.#idOf[slot];
-    const requestId = this.#requestOf[slot];
-    assert(sandboxId != null && requestId != null, 'what ends was running');
-    this.#requestOf[slot] = null;
-    this.#release(requestId);
+    const { ids, requests, epochs } = this.#slots;
+    const sandboxId = ids[slot];
+    const number = requests[slot]!;
+    assert(sandboxId != null && number >= 0, 'what ends was running');
+    requests[slot] = -1;
+    this.#release(number);
     this.#idle(this.#memoryOf(slot));
-    this.#step({ kind: 'released', nowMs: this.#nowMs, sandboxId, epoch: this.#epochs[slot]! });
+    this.#step({ kind: 'released', nowMs: this.#nowMs, sandboxId, epoch: epochs[slot]! });
   }
 
-  #release(requestId: RequestId): void {
+  #release(number: number): void {
     this.#inputs += 1;
-    this.#counting.step({ kind: 'release', nowMs: this.#nowMs, requestId });
+    this.#counting.step({ kind: 'release', nowMs: this.#nowMs, requestId: this.#requests.nameOf(number) });
+    this.#requests.end(number);
   }
 
   /** Effects that are answered at once come in after the step that they are of. */
   #step(input: AssignmentInput): void {
-    this.#queue.push(input);
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    for (let next = 0; next < this.#queue.length; next += 1) {
-      this.#inputs += 1;
-      for (const effect of this.#assignment.step(this.#queue[next]!)) this.#perform(effect);
+    const queue = this.#queue;
+    if (this.#isStepping) {
+      queue.push(input);
+      return;
     }
-    this.#queue.length = 0;
+    this.#isStepping = true;
+    this.#take(input);
+    if (queue.length > 0) {
+      for (let next = 0; next < queue.length; next += 1) this.#take(queue[next]!);
+      queue.length = 0;
+    }
     this.#isStepping = false;
+  }
+
+  #take(input: AssignmentInput): void {
+    this.#inputs += 1;
+    for (const effect of this.#assignment.step(input)) this.#perform(effect);
   }
 
   #perform(effect: AssignmentEffect): void {
@@ -237,51 +249,48 @@ export class TrafficDay {
         return;
       case 'refuse':
         this.#refused += 1;
-        this.#release(effect.requestId);
+        this.#release(this.#requests.numberOf(effect.requestId));
         return;
       case 'place':
         this.#place(effect);
         return;
       case 'start': {
-        const slot = slotOf(effect.sandboxId);
         const index = this.#indexOf.get(effect.pool)!;
-        assert(this.#idOf[slot] === null || this.#idOf[slot] === undefined, 'sandboxes have places of their own');
-        this.#idOf[slot] = effect.sandboxId;
-        this.#functionOf[slot] = index;
+        const readyMs = nowMs - startMs + boxMs + this.#functions[index]!.initMs;
+        const slot = this.#slots.start(effect.sandboxId, index, readyMs);
         this.#alive += 1;
         this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
         this.#idle(this.#memoryOf(slot));
-        this.#agenda.add(nowMs - startMs + boxMs + this.#functions[index]!.initMs, kindReady, slot);
+        this.#agenda.add(readyMs, kindReady, slot);
         return;
       }
       case 'stop': {
-        const slot = slotOf(effect.sandboxId);
-        if (this.#idOf[slot] !== effect.sandboxId) return;
-        this.#idle(-this.#memoryOf(slot));
-        this.#idOf[slot] = null;
+        const { sandboxId } = effect;
+        this.#idle(-this.#memoryOf(this.#slots.slotOf(sandboxId)));
+        this.#slots.end(sandboxId);
         this.#alive -= 1;
-        this.#inputs += 1;
-        this.#placement.step({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
-        this.#queue.push({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
+        this.#forget(sandboxId);
+        this.#queue.push({ kind: 'sandbox-gone', nowMs, sandboxId });
         return;
       }
       case 'persist':
         this.#queue.push({ kind: 'persisted', nowMs, sequence: effect.sequence + effect.entries.length - 1 });
         return;
       case 'forget':
-        this.#placement.step({ kind: 'sandbox-gone', nowMs, sandboxId: effect.sandboxId });
+        this.#forget(effect.sandboxId);
     }
   }
 
   #run({ requestId, sandboxId, epoch, start }: Extract<AssignmentEffect, { kind: 'grant' }>): void {
-    const slot = slotOf(sandboxId);
-    const index = this.#asker[Number(requestId.slice(1)) % indexMax]!;
+    const slot = this.#slots.slotOf(sandboxId);
+    const number = this.#requests.numberOf(requestId);
+    const index = this.#requests.functions[number]!;
     if (start.kind === 'cold') {
       this.#cold += 1;
       this.#coldOf[index]! += 1;
     } else if (start.kind === 'proactive') this.#proactive += 1;
-    this.#requestOf[slot] = requestId;
-    this.#epochs[slot] = epoch;
+    this.#slots.requests[slot] = number;
+    this.#slots.epochs[slot] = epoch;
     this.#idle(-this.#memoryOf(slot));
     this.#agenda.add(this.#nowMs - startMs + this.#arrivals[index]!.duration(), kindEnd, slot);
   }
@@ -292,11 +301,17 @@ export class TrafficDay {
     for (const answer of this.#placement.step({ kind: 'place', nowMs, sandboxId, pool, memoryMib })) {
       if (answer.kind === 'placed') this.#queue.push({ kind: 'placed', nowMs, sandboxId, workerId: answer.workerId });
       else {
+        this.#slots.end(sandboxId);
         this.#queue.push({ kind: 'placement-refused', nowMs, sandboxId });
         if (answer.pressure !== null && !ahead)
           this.#queue.push({ kind: 'memory-pressure', nowMs, ...answer.pressure });
       }
     }
+  }
+
+  #forget(sandboxId: SandboxId): void {
+    this.#inputs += 1;
+    this.#placement.step({ kind: 'sandbox-gone', nowMs: this.#nowMs, sandboxId });
   }
 
   #look(): void {
@@ -321,7 +336,7 @@ export class TrafficDay {
   }
 
   #memoryOf(slot: number): number {
-    return this.#functions[this.#functionOf[slot]!]!.memoryMib;
+    return this.#functions[this.#slots.functions[slot]!]!.memoryMib;
   }
 
   #idle(moreMib: number): void {
@@ -344,11 +359,11 @@ export class TrafficDay {
     shares.sort((one, other) => one - other);
     return {
       inputs: this.#inputs,
-      invocations: this.#requests,
+      invocations: this.#invocations,
       cold: this.#cold,
       proactive: this.#proactive,
       refused: this.#refused,
-      sandboxes: this.#made,
+      sandboxes: this.#slots.made,
       sandboxesPeak: this.#alivePeak,
       idleGibHours: this.#idleMibMs / 1_024 / 3_600_000,
       appColdMedian: shares[Math.floor(shares.length / 2)] ?? 0,
@@ -356,8 +371,4 @@ export class TrafficDay {
       errors: this.#score?.errors() ?? [],
     };
   }
-}
-
-function slotOf(sandboxId: SandboxId): number {
-  return Number(sandboxId.slice(1)) % indexMax;
 }
