@@ -94,9 +94,11 @@ export class AssignmentMachine {
     return pool === undefined ? null : provisionedOf(pool);
   }
 
-  /** All pools; `peak` and `arrivals` begin anew with each call. */
+  /** All pools; `peak` and `arrivals` begin anew with each call. Of what has not changed, the same object as the last time. */
   samples(): readonly PoolSample[] {
-    return Array.from(this.#roster.pools.values(), sampleOf);
+    const samples: PoolSample[] = [];
+    for (const pool of this.#roster.pools.values()) samples.push(sampleOf(pool));
+    return samples;
   }
 
   /**

@@ -2,7 +2,7 @@ import type { PoolKey, RequestId, SandboxId, VersionKey, WorkerId } from '../ker
 import type { StartOrigin } from '../wire/start.js';
 import { Alarm } from './duelist.js';
 import { IdleList } from './idlelist.js';
-import type { StopReason } from './messages.js';
+import type { PoolSample, StopReason } from './messages.js';
 import { PeakWindow } from './peak.js';
 
 /**
@@ -147,6 +147,7 @@ export class Pool {
   /** Since the last sample: largest load, and invocations that asked. */
   samplePeak = 0;
   arrivals = 0;
+  lastSample: PoolSample | null = null;
   /** From being asked for to ready, of the last one that became ready; null before the first. */
   startMs: number | null = null;
   /** Sandboxes in a row that ended before they were ready. */

@@ -3,7 +3,7 @@ import type { VersionKey } from '../kernel/ids.js';
 import { secondMs } from '../kernel/units.js';
 import { DueList } from './duelist.js';
 import type { CapacityEffect, CapacityInput } from './messages.js';
-import { newPlan, type Plan } from './plan.js';
+import { newPlan, notePool, noteUnchanged, type Plan } from './plan.js';
 import { allotByWorth } from './policies/allot.js';
 import { defaultChoice, forecastOf, keepAliveOf } from './policies/catalog.js';
 import {
@@ -132,6 +132,10 @@ export class CapacityMachine {
 
   #add(pool: PoolSample): void {
     const plan = this.#planOf(pool.version);
+    if (noteUnchanged(plan, pool, this.#sample)) {
+      this.#seen.push(plan);
+      return;
+    }
     if (plan.sample !== this.#sample) {
       if (plan.sample !== this.#sample - 1) {
         plan.inUse = false;
@@ -155,14 +159,7 @@ export class CapacityMachine {
     const unused = Math.min(pool.idle, Math.max(0, pool.busy + pool.idle - used));
     plan.unused += unused;
     if (pool.startMs !== undefined) plan.startMs = pool.startMs;
-    const known = plan.pools.find((one) => one.pool === pool.pool);
-    if (known === undefined) plan.pools.push({ pool: pool.pool, sample: this.#sample, unused, toldMs: null });
-    else {
-      // It was gone in between: a new one is kept as configured.
-      if (known.sample !== this.#sample - 1) known.toldMs = null;
-      known.sample = this.#sample;
-      known.unused = unused;
-    }
+    notePool(plan, pool, this.#sample, unused);
   }
 
   /** Takes up whether it was used since the last sample, and after what gap. */
@@ -249,8 +246,11 @@ export class CapacityMachine {
     for (const plan of this.#inSlot) {
       if (plan.forgotten) continue;
       if (plan.slotPeak > 0) plan.usedPeak = plan.slotPeak;
-      this.#plans.delete(plan.version);
-      this.#plans.set(plan.version, plan);
+      // Who goes first matters when there are many.
+      if (2 * this.#plans.size > this.#options.versionsMax) {
+        this.#plans.delete(plan.version);
+        this.#plans.set(plan.version, plan);
+      }
       this.#decide(plan, pressure);
       if (plan.forecast === null) continue;
       plan.forecastState = plan.forecast.observe(plan.forecastState, plan.slotPeak, this.#slot * slotMs);

@@ -1,3 +1,4 @@
+import type { PoolSample } from '../assignment/messages.js';
 import type { PoolKey, VersionKey } from '../kernel/ids.js';
 import type { AnyForecast, AnyKeepAlive } from './policies/catalog.js';
 import type { KeepDecision } from './policies/policy.js';
@@ -5,6 +6,8 @@ import type { KeepDecision } from './policies/policy.js';
 /** One pool of a version: what was seen in the last sample, and what assignment was told. */
 export interface PlannedPool {
   readonly pool: PoolKey;
+  /** As it was then. */
+  last: PoolSample;
   /** Number of the last sample it was in, and its sandboxes then that nobody used since the one before and that may go. */
   sample: number;
   unused: number;
@@ -87,6 +90,30 @@ export function newPlan(version: VersionKey, keepAlive: AnyKeepAlive | null, for
     listedMs: Number.POSITIVE_INFINITY,
     forgotten: false,
   };
+}
+
+/** True: the only pool of the plan is in sample number `sample` as it was in the one before, as most are, and all sums are right. */
+export function noteUnchanged(plan: Plan, pool: PoolSample, sample: number): boolean {
+  const { pools } = plan;
+  const only = pools[0];
+  if (only?.last !== pool || pools.length > 1 || plan.sample !== sample - 1) return false;
+  plan.sample = sample;
+  only.sample = sample;
+  return true;
+}
+
+/** The pool is in sample number `sample`. */
+export function notePool({ pools }: Plan, last: PoolSample, sample: number, unused: number): void {
+  const known = pools.find(({ pool }) => pool === last.pool);
+  if (known === undefined) {
+    pools.push({ pool: last.pool, last, sample, unused, toldMs: null });
+    return;
+  }
+  // It was gone in between: a new one is kept as configured.
+  if (known.sample !== sample - 1) known.toldMs = null;
+  known.sample = sample;
+  known.last = last;
+  known.unused = unused;
 }
 
 /** Until one was seen. Ours: a boot from a spare and the init of a function of medium size. */

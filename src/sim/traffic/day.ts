@@ -97,6 +97,7 @@ export class TrafficDay {
   #refused = 0;
   #alive = 0;
   #alivePeak = 0;
+  #aliveMib = 0;
   #idleMib = 0;
   #idleSinceMs = 0;
   #idleMibMs = 0;
@@ -259,6 +260,7 @@ export class TrafficDay {
         const readyMs = nowMs - startMs + boxMs + this.#functions[index]!.initMs;
         const slot = this.#slots.start(effect.sandboxId, index, readyMs);
         this.#alive += 1;
+        this.#aliveMib += this.#memoryOf(slot);
         this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
         this.#idle(this.#memoryOf(slot));
         this.#agenda.add(readyMs, kindReady, slot);
@@ -266,7 +268,9 @@ export class TrafficDay {
       }
       case 'stop': {
         const { sandboxId } = effect;
-        this.#idle(-this.#memoryOf(this.#slots.slotOf(sandboxId)));
+        const memoryMib = this.#memoryOf(this.#slots.slotOf(sandboxId));
+        this.#idle(-memoryMib);
+        this.#aliveMib -= memoryMib;
         this.#slots.end(sandboxId);
         this.#alive -= 1;
         this.#forget(sandboxId);
@@ -321,8 +325,7 @@ export class TrafficDay {
     this.#score?.see(pools, nowMs);
     if (this.#capacity === null) return;
     const totalMib = this.#options.workers * this.#options.workerMib;
-    let usedMib = 0;
-    for (const { busy, idle, starting, memoryMib } of pools) usedMib += (busy + idle + starting) * memoryMib;
+    const usedMib = this.#aliveMib;
     this.#inputs += 1;
     for (const effect of this.#capacity.step({ kind: 'sample', nowMs, pools, memory: { totalMib, usedMib } })) {
       if (effect.kind !== 'warm') this.#step({ nowMs, ...effect });
