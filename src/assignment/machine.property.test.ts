@@ -99,7 +99,7 @@ function isReadyNow(sandboxId: SandboxId, input: AssignmentInput): boolean {
 
 test('property: any order of any inputs: one holder, one answer, growing epochs, durable before started, bounds', () => {
   fc.assert(
-    fc.property(commands, (list) => {
+    fc.property(commands, fc.boolean(), (list, eager) => {
       let sandboxes = 0;
       let requests = 0;
       let nowMs = 0;
@@ -107,7 +107,7 @@ test('property: any order of any inputs: one holder, one answer, growing epochs,
         sandboxes += 1;
         return `s${sandboxes}` as SandboxId;
       };
-      const options = { idleMsMax: 5_000, lifetimeMs: 20_000, reportGraceMs: 3_000, checkpointEntriesMin: 1e9 };
+      const options = { idleMsMax: 5_000, lifetimeMs: 20_000, reportGraceMs: 3_000, checkpointEntriesMin: 1e9, eager };
       const machine = new AssignmentMachine({ newSandboxId, waitersMax, startingMax, ...options });
       const observer = new Observer();
       const step = (input: AssignmentInput) => {

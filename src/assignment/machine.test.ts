@@ -35,6 +35,20 @@ test('eager assignment: the freed one wins, the loser is proactive', () => {
   assert.deepEqual(bench.acquire('r3'), ['grant r3 s2/1 proactive(eager-assignment)']);
 });
 
+test('not eager: each waits for the one started for him, newcomers take what is idle; without one on its way he takes that', () => {
+  const bench = new Bench({ eager: false });
+  bench.warm(1);
+  bench.acquire('r1');
+  assert.deepEqual(bench.acquire('r2'), ['place s2']);
+  assert.deepEqual(bench.released('s1', 2), []);
+  assert.deepEqual(bench.acquire('r3'), ['grant r3 s1/3 warm']);
+  assert.deepEqual(bench.bringUp('s2'), ['grant r2 s2/1 cold']);
+  assert.deepEqual(bench.acquire('r4'), ['place s3']);
+  bench.released('s1', 3);
+  assert.deepEqual(bench.refused('s3'), []);
+  assert.deepEqual(bench.tick(1_000), ['grant r4 s1/4 warm']);
+});
+
 test('waiters are served in their order, one new sandbox each', () => {
   const bench = new Bench();
   assert.deepEqual(bench.acquire('r1'), ['place s1']);

@@ -48,6 +48,7 @@ export class AssignmentMachine {
   readonly #starts: Starts;
   readonly #reports: Reports;
   readonly #waitersMax: number;
+  readonly #eager: boolean;
 
   constructor(options: AssignmentOptions) {
     const settled = { ...assignmentDefaults, ...scaling, ...options };
@@ -57,6 +58,7 @@ export class AssignmentMachine {
     this.#waitersMax = settled.waitersMax;
     this.#departures = new Departures(deliberation);
     this.#patience = new Patience(settled);
+    this.#eager = settled.eager;
     this.#ahead = new Ahead(deliberation);
     this.#provision = new Provision(deliberation);
     this.#handovers = new Handovers(deliberation, this.#ahead);
@@ -212,7 +214,7 @@ export class AssignmentMachine {
     const sandbox = pool.nextIdle;
     const isFull = deliberation.waiting >= this.#waitersMax;
     const isPatient = !isFull && this.#patience.suits(pool);
-    if (sandbox !== null && !isPatient && pool.waiters.length === 0) {
+    if (sandbox !== null && !isPatient && (pool.waiters.length === 0 || !this.#eager)) {
       this.#grant(sandbox, requestId);
       pool.noteLoad(nowMs);
       return;
@@ -237,12 +239,17 @@ export class AssignmentMachine {
   #press(pool: Pool, sinceMsMax: number, mayStart: boolean): void {
     pool.press(sinceMsMax);
     pool.noteLoad(this.#deliberation.nowMs);
-    for (let idle = pool.nextIdle; pool.pressing > 0 && idle !== null; idle = pool.nextIdle) {
+    for (let idle = pool.nextIdle; idle !== null && this.#mayTake(pool); idle = pool.nextIdle) {
       this.#grantFirst(pool, idle);
     }
     if (!mayStart) return;
     this.#starts.feed(pool);
     this.#deliberation.dropIfEmpty(pool);
+  }
+
+  /** Somebody wants a sandbox now; one at work may be his, too, unless each has to wait for his own. */
+  #mayTake(pool: Pool): boolean {
+    return this.#eager ? pool.pressing > 0 : pool.isHungry;
   }
 
   #grantFirst(pool: Pool, sandbox: Sandbox): void {
@@ -278,7 +285,8 @@ export class AssignmentMachine {
     const isDrained = nowMs >= sandbox.drainedMs || nowMs >= sandbox.worker!.drainedMs;
     const isSurplus = this.#provision.isSurplus(sandbox);
     const isOver = isDrained || isSurplus || nowMs >= sandbox.expiresMs;
-    if (pool.waiters.length > 0 && !(isOver && sandbox.epoch > 0)) {
+    const isAwaited = this.#eager || sandbox.epoch === 0 || pool.isHungry || pool.waiters.length > pool.pressing;
+    if (pool.waiters.length > 0 && isAwaited && !(isOver && sandbox.epoch > 0)) {
       this.#grantFirst(pool, sandbox);
       return;
     }
@@ -354,6 +362,7 @@ export class AssignmentMachine {
     for (let pool = this.#roster.poolsDue.takeDue(nowMs); pool !== null; pool = this.#roster.poolsDue.takeDue(nowMs)) {
       this.#lookAfter(pool);
     }
+    for (const pool of this.#deliberation.hungry) this.#press(pool, Number.NEGATIVE_INFINITY, false);
     this.#rotation.tick();
     this.#handovers.tick();
     this.#provision.retry();

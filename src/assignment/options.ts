@@ -21,6 +21,11 @@ export interface AssignmentOptions {
    */
   readonly patienceMs?: number;
   readonly busyMin?: number;
+  /**
+   * An invocation that waits takes whichever sandbox of its pool is free first, and the one started for it stays as one
+   * initialized ahead. False: it waits for the one that was started for it, as long as that is on its way.
+   */
+  readonly eager?: boolean;
   /** Sandboxes on their way to ready at once, over all pools: more would only make each of them slower. */
   readonly startingMax?: number;
   /** Of them, those that nobody waited for when they were asked for. */
@@ -53,6 +58,7 @@ export const assignmentDefaults = {
   patienceMs: 5,
   /** Two for each core of the smallest machine. */
   busyMin: 4,
+  eager: true,
   /** A boot is bound by CPU: a few per core keep them busy. */
   startingMax: 64,
   /** Two boots a core on the smallest machine: what nobody waits for must not slow down what somebody waits for. */

@@ -84,7 +84,7 @@ export interface PlatformOptions {
   readonly accountConcurrency?: number;
   /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
   readonly streamMbps?: number;
-  /** Start sandboxes before somebody waits for them: deploys, rotation, forecasts. Default: true. */
+  /** Start sandboxes before somebody waits for them: deploys, rotation, forecasts; and assign eagerly. Default: true. */
   readonly proactive?: boolean;
   /** Of functions that say nothing themselves. Default: those that the simulator recommends. */
   readonly policies?: Partial<PolicyChoice>;
@@ -242,6 +242,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     newSandboxId: () => random.uuid() as SandboxId,
     ...(sandboxLifetime && { lifetimeMs: sandboxLifetime.ms, lifetimeSpread: sandboxLifetime.spread }),
     busyMin: 2 * availableParallelism(),
+    eager: proactive,
     replacedAhead: proactive,
     aheadStartingMax: 2 * availableParallelism(),
   });

@@ -16,7 +16,8 @@ export function policyOptions<Options>(command: Argv<Options>) {
     .option('proactive', {
       choices: ['on', 'off'] as const,
       default: 'on' as const,
-      describe: 'start sandboxes before somebody waits for them: deploys, rotation, forecasts',
+      describe:
+        'start sandboxes before somebody waits for them (deploys, rotation, forecasts), and give who waits whichever is free first',
     })
     .option('keep-alive', {
       type: 'string',
