@@ -6,10 +6,13 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../src/adapters/projectroot.js';
 import { type Figure, met, type Scenario } from './scenario.js';
+import { async } from './scenarios/async.js';
 import { cachereplay } from './scenarios/cachereplay.js';
 import { cold } from './scenarios/cold.js';
 import { deploy } from './scenarios/deploy.js';
+import { deployload } from './scenarios/deployload.js';
 import { policies } from './scenarios/policies.js';
+import { proactive } from './scenarios/proactive.js';
 import { scale } from './scenarios/scale.js';
 import { simulator } from './scenarios/simulator.js';
 import { snapshot } from './scenarios/snapshot.js';
@@ -26,6 +29,9 @@ const scenarios: readonly Scenario[] = [
   cachereplay,
   snapshot,
   policies,
+  proactive,
+  deployload,
+  async,
 ];
 
 function progress(text: string): void {
