@@ -7,6 +7,7 @@ import type { AccountId, Region, RequestId, SandboxId, WorkerId } from '../kerne
 import type { InvocationRecord } from '../observe/invocations/record.js';
 import { starts, testRun } from '../observe/invocations/testrecord.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
+import type { InvocationTrace } from '../wire/invocationtrace.js';
 import { InvocationDispatcher, type StartDiagnosis } from './dispatcher.js';
 import { fakeResolved } from './fakedoor.js';
 
@@ -18,7 +19,7 @@ const refused: InvocationOutcome = {
   failure: apiFailure('ServiceUnavailableException', 'The sandbox is busy.'),
 };
 
-function makeInvocation(): Invocation {
+function makeInvocation(trace?: InvocationTrace): Invocation {
   const account = '123456789012' as AccountId;
   const { spec, invokedFunctionArn } = fakeResolved(account, 'us-east-1' as Region, 'f', null);
   return {
@@ -32,6 +33,7 @@ function makeInvocation(): Invocation {
     tail: false,
     stream: null,
     arrivedMs,
+    trace,
   };
 }
 
@@ -42,6 +44,7 @@ function dispatch(
     readonly refuse?: RefuseReason;
     readonly throttle?: true;
     readonly start?: Grant['start'];
+    readonly trace?: InvocationTrace;
   } = {},
 ) {
   const counted: string[] = [];
@@ -49,6 +52,7 @@ function dispatch(
   const outcomes = [...(world.outcomes ?? [success])];
   const records: InvocationRecord[] = [];
   let began = 0;
+  let asked = 0;
   let ended: InvocationOutcome | null = null;
   const dispatcher = new InvocationDispatcher(
     {
@@ -70,7 +74,7 @@ function dispatch(
     } as unknown as AssignmentService,
     { invoke: (_grant, _invocation, onEnd) => onEnd(outcomes.shift() ?? success) },
     { committed: () => ({ reserved: 0, provisioned: 0 }), provisionedOf: () => 0 },
-    { nowMs: () => arrivedMs, monotonicMs: () => 0, after: () => () => {} },
+    { nowMs: () => arrivedMs + asked++, monotonicMs: () => 0, after: () => () => {} },
     null,
     {
       began: () => {
@@ -79,14 +83,14 @@ function dispatch(
       ended: (record) => records.push(record),
     },
   );
-  dispatcher.invoke(makeInvocation(), (outcome) => {
+  dispatcher.invoke(makeInvocation(world.trace), (outcome) => {
     assert.equal(ended, null, 'an invocation ends once');
     ended = outcome;
   });
   assert.ok(ended !== null);
   assert.equal(records.length, 1, 'each invocation is told of once');
   assert.equal(began, records[0]!.attempts > 0 ? 1 : 0);
-  return { counted, waits, outcome: ended as InvocationOutcome, record: records[0]! };
+  return { counted, waits, outcome: ended as InvocationOutcome, record: records[0]!, asked };
 }
 
 test('an invocation waits 30 seconds from its arrival for a sandbox, and is released whatever happens', () => {
@@ -181,6 +185,15 @@ test('an invocation is told of once: what it met, its attempts, and how it ended
   );
   const full = dispatch({ refuse: 'scaling-rate' }).record;
   assert.deepEqual([full.outcome, full.problem], ['throttled', 'ConcurrentInvocationLimitExceeded']);
+});
+
+test('an invocation in a trace takes it along, with when counting was asked and had answered; all others look at no clock for it', () => {
+  const trace = { traceId: 't', countedMs: null, admittedMs: null } as InvocationTrace;
+  const { record, asked } = dispatch({ trace });
+  assert.equal(record.trace, trace);
+  assert.deepEqual([trace.countedMs, trace.admittedMs, record.grantedMs], [arrivedMs, arrivedMs + 1, arrivedMs + 2]);
+  const other = dispatch();
+  assert.deepEqual([other.record.trace, other.asked, asked], [undefined, 2, 4]);
 });
 
 test('cold is restored where the run tells of a restore; what was ready before stays proactive', () => {

@@ -149,6 +149,22 @@ test('the simulator is used by nobody but its command', () => {
   assertNone(offences, 'production code does not depend on the simulator');
 });
 
+test('OpenTelemetry is loaded only where traces are exported', () => {
+  // What is imported when it is needed looks as if only its tests did.
+  const all = sources.filter(({ path }) => !path.endsWith('.test.ts'));
+  const users = all.filter(({ packages }) => packages.some((name) => name.startsWith('@opentelemetry/')));
+  assertNone(
+    users.map(({ path }) => path).filter((path) => !path.startsWith('src/adapters/otlp/')),
+    'one adapter knows it',
+  );
+  const loading = new Set(users.map(({ path }) => path));
+  assert.ok(loading.has('src/adapters/otlp/exporter.ts'));
+  const offences = all
+    .filter(({ path, imports }) => !loading.has(path) && imports.some((one) => loading.has(one)))
+    .map(({ path }) => path);
+  assertNone(offences, 'its files are imported when they are needed');
+});
+
 test(`no file is longer than ${linesMax} lines`, () => {
   const offences = paths
     .filter((path) => !path.includes('.test.'))

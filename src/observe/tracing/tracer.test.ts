@@ -7,7 +7,7 @@ import type { Random } from '../../kernel/ports/random.js';
 import type { Span } from '../../kernel/ports/spans.js';
 import { testRecord } from '../invocations/testrecord.js';
 import { parseTraceHeader } from './tracecontext.js';
-import { linksMax, Tracer } from './tracer.js';
+import { linksMax, runningMax, Tracer } from './tracer.js';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
@@ -22,7 +22,7 @@ function tracer(records = true) {
   let last = 0;
   const spans: Span[] = [];
   const asked: (boolean | null)[] = [];
-  const random = { hex: (count: number) => (++last).toString(16).padStart(count * 2, 'f') } as Random;
+  const random = { hex: (count: number) => (++last).toString(16).padStart(count * 2, '0') } as Random;
   const sampler = {
     records: (_: string, decided: boolean | null) => {
       asked.push(decided);
@@ -44,6 +44,24 @@ test('where nobody said anything the trace begins here, and the function gets th
   assert.deepEqual(asked, [null]);
   const { tracer: none } = tracer(false);
   assert.deepEqual(none.invocation(none.callerOf(null, []), fresh), { header: fresh, trace: null });
+});
+
+test('what a recorded invocation calls is recorded with it, although its function is told Sampled=0', () => {
+  const { tracer: one, asked } = tracer();
+  const outer = one.invocation(one.callerOf(null, []), fresh);
+  const nested = () => one.invocation(one.callerOf(outer.header, []), outer.header).trace;
+  const inner = nested()!;
+  assert.deepEqual([inner.traceId, inner.parentSpanId], [outer.trace!.traceId, outer.trace!.invokeSpanId]);
+  assert.deepEqual(asked, [null, true]);
+  one.ended(testRecord('a', { trace: outer.trace }), outer.trace!);
+  assert.equal(nested(), null, 'nobody vouches for it any more');
+});
+
+test('invocations under way are remembered up to a bound', () => {
+  const { tracer: one } = tracer();
+  const headers = Array.from({ length: runningMax + 1 }, () => one.invocation(one.callerOf(null, []), fresh).header);
+  const isRecorded = (header: string) => one.acceptance(one.callerOf(header, []), header).trace !== null;
+  assert.deepEqual([headers[0]!, headers[1]!, headers.at(-1)!].map(isRecorded), [false, true, true]);
 });
 
 test('a trace header is continued, and its decision obeyed', () => {

@@ -9,6 +9,8 @@ import { parseTraceHeader, traceHeader, w3cContextOf, withParent } from './trace
 
 /** As many as OpenTelemetry's SDKs keep of a span (specification, span limits). */
 export const linksMax = 128;
+/** Invocations under way that are remembered; beyond, the oldest is forgotten, and what it calls decides anew. */
+export const runningMax = 10_000;
 const lineage = /(?:^|;)\s*(Lineage=[^;]*)/;
 
 /** Gives invocations their places in traces, and makes spans of what is remembered of them. Exists only where traces are exported. */
@@ -17,6 +19,8 @@ export class Tracer {
   readonly #sampler: TraceSampler;
   readonly #random: Random;
   readonly #clock: Clock;
+  /** Invoke spans of invocations under way. */
+  readonly #running = new Set<string>();
   readonly #newSpanId = () => this.#random.hex(8);
 
   constructor(sink: SpanSink, sampler: TraceSampler, random: Random, clock: Clock) {
@@ -55,7 +59,13 @@ export class Tracer {
   /** An invocation that goes to its function now. `header`: what Lambda would give to the function. */
   invocation(caller: TraceCaller, header: string, attributes: SpanAttributes = {}): Traced {
     const trace = this.#begin(caller, header, attributes);
-    return trace === null ? { header, trace } : { header: this.#headed(header, trace, trace.invokeSpanId), trace };
+    if (trace === null) return { header, trace };
+    for (const oldest of this.#running) {
+      if (this.#running.size < runningMax) break;
+      this.#running.delete(oldest);
+    }
+    this.#running.add(trace.invokeSpanId);
+    return { header: this.#headed(header, trace, trace.invokeSpanId), trace };
   }
 
   /** An event that goes to the queue: its attempts are parts of its acceptance. */
@@ -94,6 +104,7 @@ export class Tracer {
   }
 
   ended(record: InvocationRecord, trace: InvocationTrace): void {
+    this.#running.delete(trace.invokeSpanId);
     this.#sink.add(invocationSpans(record, trace, this.#newSpanId));
   }
 
@@ -106,8 +117,12 @@ export class Tracer {
     const own = parseTraceHeader(header);
     const traceId = own?.traceId ?? context?.traceId ?? this.#random.hex(16);
     const isContinued = context !== null && context.traceId === traceId;
+    // Functions are told `Sampled=0` where nobody has decided, as by Lambda, and their SDKs pass it on: what is called
+    // from within a recorded invocation is recorded, too.
+    const isWithin = isContinued && context.spanId !== null && this.#running.has(context.spanId);
+    const decided = isWithin ? true : isContinued ? context.sampled : null;
     // Whoever asked decides. Active tracing samples where nobody has: what the function records has its trace then.
-    const asked = (isContinued ? context.sampled : null) ?? (own?.sampled === true ? true : null);
+    const asked = decided ?? (own?.sampled === true ? true : null);
     if (!this.#sampler.records(traceId, asked)) return null;
     return {
       traceId,
