@@ -274,7 +274,7 @@ describe('what a function can reach', () => {
             let code = null;
             while (children.length < 3_000 && code === null) {
               try {
-                const child = spawn('/bin/sleep', ['60'], { stdio: 'ignore' });
+                const child = spawn('/bin/sleep', ['300'], { stdio: 'ignore' });
                 child.on('error', (error) => { code = error.code; });
                 children.push(child);
               } catch (error) { code = error.code; }

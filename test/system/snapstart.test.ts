@@ -9,6 +9,7 @@ import {
   PublishVersionCommand,
 } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
+import type { WhyReport } from '../../src/observe/invocations/why.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
 import { microVmProblem } from './microvms.js';
 
@@ -117,6 +118,15 @@ describe('SnapStart', { skip, timeout: 600_000 }, () => {
     assert.match(again.log, /Restore Duration/);
     // What was drawn while it loaded is the snapshot's: it is the same init.
     assert.equal(JSON.parse(again.payload).loaded, before.loaded);
+    // The tiers are asked once the machine can serve, which the invocation does not wait for.
+    const requestId = /RequestId: (\S+)/.exec(again.log)![1]!;
+    const report = await eventually(async () => {
+      const told = JSON.parse((await hearth.cli('why', requestId, '--json')).stdout) as WhyReport;
+      return told.phases.some(({ name, detail }) => name === 'restore' && detail !== null) ? told : null;
+    }, 'the tiers that served the restore');
+    assert.equal(report.start?.kind, 'restored');
+    const restore = report.phases.find(({ name }) => name === 'restore');
+    assert.match(restore?.detail ?? '', /^(memory|disk|l2|origin) [1-9]\d* KiB/);
   });
 
   it('an init that fails leaves the version Failed', async () => {
