@@ -1,31 +1,23 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from '../../src/adapters/projectroot.js';
 import { defaultChoice } from '../../src/capacity/policies/catalog.js';
-import { coldShare, compare, csvOf, dominating } from '../../src/sim/traffic/comparison.js';
-import { svgOf } from '../../src/sim/traffic/plot.js';
+import { coldShare, compare, dominating } from '../../src/sim/traffic/comparison.js';
 import type { Scenario } from '../scenario.js';
 
 const functions = 300;
 const workers = 15;
 
-/** A day under each policy; the table and the picture lie beside the figures. */
+/**
+ * A small day under each policy. The table and the picture beside the figures are of the day in full size, which takes
+ * longer: `npm run sim -- --traffic 10000 --compare bench/results/policies`.
+ */
 export const policies: Scenario = {
   name: 'policies',
   title: `a day of traffic for ${functions} functions on ${workers} workers, under each policy of planning ahead`,
   run: async (progress) => {
     const startedMs = performance.now();
-    const world = { seed: 1, functions, workers, workerMib: 65_536, sampleMs: 2_000 };
-    const all = compare(world, ({ policy }) => progress(policy));
+    const world = { seed: 1, functions, workers, workerMib: 65_536, sampleMs: 5_000 };
+    const all = compare(world, progress);
     const seconds = (performance.now() - startedMs) / 1_000;
     const chosen = `${defaultChoice.keepAlive}+${defaultChoice.forecast}`;
-    const results = join(projectRoot, 'bench', 'results');
-    mkdirSync(results, { recursive: true });
-    writeFileSync(join(results, 'policies.csv'), csvOf(all));
-    writeFileSync(
-      join(results, 'policies.svg'),
-      svgOf(all, chosen, `${functions} functions, ${workers} workers, a day`),
-    );
     const inputs = all.reduce((sum, { result }) => sum + result.inputs, 0);
     const own = all.find(({ policy }) => policy === chosen);
     if (own === undefined) throw new Error(`${chosen} is not among those compared`);

@@ -109,41 +109,48 @@ const dailySwing = 0.8;
 
 /** The function's arrivals, one after the other; by its own chance, so that they are the same whatever serves them. */
 export class Arrivals {
-  readonly #of: TrafficFunction;
+  readonly #pattern: Pattern;
+  readonly #perDay: number;
+  readonly #phaseMs: number;
+  readonly #durationMs: number;
   readonly #random: SeededRandom;
   /** Of its own: runs begin in another order under another policy. */
   readonly #runs: SeededRandom;
   #left = 0;
 
   constructor(of: TrafficFunction, seed: number) {
-    this.#of = of;
+    // What is looked at all the time lies in one place.
+    this.#pattern = of.pattern;
+    this.#perDay = of.perDay;
+    this.#phaseMs = of.phaseMs;
+    this.#durationMs = of.durationMs;
     this.#random = new SeededRandom(seed);
     this.#runs = new SeededRandom(seed + 0.5 * 2 ** 32);
   }
 
   /** Milliseconds into the day of the first one. */
   first(): number {
-    const { pattern, perDay, phaseMs } = this.#of;
-    return pattern === 'timer' ? Math.floor(phaseMs % (dayMs / perDay)) : this.#gap(0);
+    return this.#pattern === 'timer' ? Math.floor(this.#phaseMs % (dayMs / this.#perDay)) : this.#gap(0);
   }
 
   /** Of the one after that at `atMs`. */
   next(atMs: number): number {
-    return atMs + (this.#of.pattern === 'timer' ? Math.max(1, Math.round(dayMs / this.#of.perDay)) : this.#gap(atMs));
+    return atMs + (this.#pattern === 'timer' ? Math.max(1, Math.round(dayMs / this.#perDay)) : this.#gap(atMs));
   }
 
   /** How long the run takes that begins now, milliseconds. */
   duration(): number {
     const share = Math.exp(0.3 * normal(this.#runs));
-    return Math.max(1, Math.round(Math.min(durationMsMax, this.#of.durationMs * share)));
+    return Math.max(1, Math.round(Math.min(durationMsMax, this.#durationMs * share)));
   }
 
   #gap(atMs: number): number {
-    const { pattern, perDay, phaseMs } = this.#of;
+    const pattern = this.#pattern;
+    const perDay = this.#perDay;
     const meanMs = dayMs / perDay;
     if (pattern === 'poisson') return this.#random.gap(meanMs);
     if (pattern === 'daily') {
-      const rate = 1 + dailySwing * Math.cos((2 * Math.PI * (atMs - phaseMs)) / dayMs);
+      const rate = 1 + dailySwing * Math.cos((2 * Math.PI * (atMs - this.#phaseMs)) / dayMs);
       // A quiet night must not be jumped over: at most an hour at the rate of now.
       const gapMs = this.#random.gap(meanMs / rate);
       return meanMs < hourMs ? Math.min(gapMs, hourMs + this.#random.gap(meanMs)) : gapMs;

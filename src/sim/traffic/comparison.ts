@@ -17,22 +17,39 @@ export const compared: readonly (readonly [string, PolicyChoice | null])[] = [
 
 export interface Compared {
   readonly policy: string;
-  readonly result: DayResult;
+  readonly result: Summary;
 }
 
-/** The same traffic under every policy. */
+/** What is kept of a day. */
+export type Summary = Pick<
+  DayResult,
+  | 'inputs'
+  | 'invocations'
+  | 'cold'
+  | 'proactive'
+  | 'refused'
+  | 'appColdMedian'
+  | 'appColdUpper'
+  | 'sandboxes'
+  | 'idleGibHours'
+>;
+
+/** The same traffic under every policy, or under those of these labels. */
 export function compare(
   options: Omit<DayOptions, 'choice'>,
-  onResult: (compared: Compared) => void = () => {},
+  onResult: (policy: string, result: DayResult) => void = () => {},
+  labels: readonly string[] = compared.map(([policy]) => policy),
 ): Compared[] {
-  return compared.map(([policy, choice]) => {
-    const one = { policy, result: new TrafficDay({ ...options, choice }).run() };
-    onResult(one);
-    return one;
-  });
+  return compared
+    .filter(([policy]) => labels.includes(policy))
+    .map(([policy, choice]) => {
+      const result = new TrafficDay({ ...options, choice }).run();
+      onResult(policy, result);
+      return { policy, result };
+    });
 }
 
-export function coldShare({ cold, invocations }: DayResult): number {
+export function coldShare({ cold, invocations }: Summary): number {
   return cold / Math.max(1, invocations);
 }
 
@@ -47,31 +64,4 @@ export function dominating(all: readonly Compared[], policy: string): string[] {
       return lessCold >= 0 && lessIdle >= 0 && lessCold + lessIdle > 0;
     })
     .map((one) => one.policy);
-}
-
-const columns =
-  'policy,invocations,cold,cold_share,proactive,refused,app_cold_median,app_cold_upper_quartile,sandboxes,idle_gib_hours,idle_relative_to_fixed';
-
-export function csvOf(all: readonly Compared[]): string {
-  const fixedGibHours = all.find(({ policy }) => policy === 'fixed')?.result.idleGibHours ?? Number.NaN;
-  const lines = all.map(({ policy, result }) => {
-    const { invocations, cold, proactive, refused, appColdMedian, appColdUpper, sandboxes, idleGibHours } = result;
-    const shares = [
-      coldShare(result).toFixed(6),
-      proactive,
-      refused,
-      appColdMedian.toFixed(4),
-      appColdUpper.toFixed(4),
-    ];
-    return [
-      policy,
-      invocations,
-      cold,
-      ...shares,
-      sandboxes,
-      idleGibHours.toFixed(1),
-      (idleGibHours / fixedGibHours).toFixed(3),
-    ].join(',');
-  });
-  return `${[columns, ...lines].join('\n')}\n`;
 }

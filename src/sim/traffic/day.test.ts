@@ -7,9 +7,10 @@ import { defaultChoice } from '../../capacity/policies/catalog.js';
 import { hourMs } from '../../kernel/units.js';
 import { SeededRandom } from '../random.js';
 import { Agenda } from './agenda.js';
-import { compare, compared, csvOf, dominating } from './comparison.js';
+import { compare, compared, dominating } from './comparison.js';
 import { type DayOptions, TrafficDay } from './day.js';
 import { svgOf } from './plot.js';
+import { comparisonOf, csvOf, merged } from './table.js';
 
 const small: DayOptions = {
   seed: 3,
@@ -67,7 +68,7 @@ test('all policies serve the same traffic; keeping longer is less often cold and
   assert.ok(of('none').idleGibHours < of('fixed-1m').idleGibHours);
   assert.ok(of('fixed-1m').idleGibHours < of('fixed-60m').idleGibHours);
   assert.deepEqual(dominating(all, 'none'), []);
-  assert.equal(csvOf(all).trim().split('\n').length, all.length + 1);
+  assert.equal(csvOf(all, 'test').trim().split('\n').length, all.length + 2);
   const svg = svgOf(all, 'histogram+trend', 'test');
   for (const [policy] of compared) assert.ok(svg.includes(`>${policy}</text>`));
   assert.doesNotMatch(svg, /NaN|Infinity/);
@@ -75,20 +76,21 @@ test('all policies serve the same traffic; keeping longer is less often cold and
 
 test('the default is on the front of the stored comparison: no policy is less often cold and holds less', () => {
   const text = readFileSync(join(projectRoot, 'bench', 'results', 'policies.csv'), 'utf8');
-  const [head = '', ...lines] = text.trim().split('\n');
-  const column = (name: string) => head.split(',').indexOf(name);
-  const points = lines.map((line) => {
-    const cells = line.split(',');
-    const [cold, idle] = [Number(cells[column('cold_share')]), Number(cells[column('idle_gib_hours')])];
-    return { policy: cells[0], cold, idle };
-  });
+  const { title, all } = comparisonOf(text);
+  assert.match(title, /^\d+ functions, \d+ workers of 64 GiB, 24 hours, seed 1$/);
   assert.deepEqual(
-    points.map(({ policy }) => policy),
+    all.map(({ policy }) => policy),
     compared.map(([policy]) => policy),
   );
-  const own = points.find(({ policy }) => policy === `${defaultChoice.keepAlive}+${defaultChoice.forecast}`)!;
-  assert.deepEqual(
-    points.filter((one) => one !== own && one.cold <= own.cold && one.idle <= own.idle),
-    [],
-  );
+  assert.equal(new Set(all.map(({ result }) => result.invocations)).size, 1);
+  assert.deepEqual(dominating(all, `${defaultChoice.keepAlive}+${defaultChoice.forecast}`), []);
+});
+
+test('a comparison can be read again, and some of it run anew', () => {
+  const all = compare({ ...small, untilMs: 60_000 });
+  const { title, all: read } = comparisonOf(csvOf(all, 'a world'));
+  assert.equal(title, 'a world');
+  assert.equal(csvOf(read, title), csvOf(all, title));
+  const anew = compare({ ...small, untilMs: 60_000 }, () => {}, ['fixed', 'none']);
+  assert.deepEqual(merged(all.slice(3), anew), [all[0], ...all.slice(3)]);
 });

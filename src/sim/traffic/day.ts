@@ -37,8 +37,9 @@ export interface DayOptions {
 }
 
 export interface DayResult {
-  /** Inputs of the machines. */
+  /** What the machines took, and what came of it and was performed. Both are events of a machine. */
   readonly inputs: number;
+  readonly effects: number;
   readonly invocations: number;
   /** Invocations that waited for a start. */
   readonly cold: number;
@@ -91,6 +92,7 @@ export class TrafficDay {
   #nowMs = 0;
 
   #inputs = 0;
+  #effects = 0;
   #invocations = 0;
   #cold = 0;
   #proactive = 0;
@@ -101,6 +103,7 @@ export class TrafficDay {
   #idleMib = 0;
   #idleSinceMs = 0;
   #idleMibMs = 0;
+  readonly #memoryMib: Int32Array;
   readonly #coldOf: Int32Array;
   readonly #callsOf: Int32Array;
 
@@ -109,6 +112,7 @@ export class TrafficDay {
     this.#functions = drawTraffic(options.seed, options.functions);
     this.#arrivals = this.#functions.map((one, index) => new Arrivals(one, options.seed * 1_000_003 + index));
     this.#pools = this.#functions.map(({ name }) => poolKey(versionKey(account, region, name, '1'), 1));
+    this.#memoryMib = Int32Array.from(this.#functions, ({ memoryMib }) => memoryMib);
     this.#coldOf = new Int32Array(options.functions);
     this.#callsOf = new Int32Array(options.functions);
     for (const [index, pool] of this.#pools.entries()) {
@@ -174,7 +178,8 @@ export class TrafficDay {
     const number = this.#requests.begin(index);
     const requestId = this.#requests.nameOf(number);
     const nowMs = this.#nowMs;
-    const { name, memoryMib } = this.#functions[index]!;
+    const memoryMib = this.#memoryMib[index]!;
+    const pool = this.#pools[index]!;
     this.#inputs += 1;
     const answers = this.#counting.step({
       kind: 'admit',
@@ -182,18 +187,19 @@ export class TrafficDay {
       requestId,
       account,
       region,
-      functionKey: name,
+      // Of one version each: any name of its own will do.
+      functionKey: pool,
       reserved: null,
       reservedInAccount: 0,
       provisioned: 0,
       provisionedInAccount: 0,
     });
+    this.#effects += answers.length;
     if (answers[0]?.kind !== 'admitted') {
       this.#refused += 1;
       this.#requests.end(number);
       return;
     }
-    const pool = this.#pools[index]!;
     this.#step({ kind: 'acquire', nowMs, requestId, pool, memoryMib, waitUntilMs: nowMs + waitMsMax });
   }
 
@@ -239,7 +245,9 @@ export class TrafficDay {
 
   #take(input: AssignmentInput): void {
     this.#inputs += 1;
-    for (const effect of this.#assignment.step(input)) this.#perform(effect);
+    const effects = this.#assignment.step(input);
+    this.#effects += effects.length;
+    for (let next = 0; next < effects.length; next += 1) this.#perform(effects[next]!);
   }
 
   #perform(effect: AssignmentEffect): void {
@@ -303,6 +311,7 @@ export class TrafficDay {
     const nowMs = this.#nowMs;
     this.#inputs += 1;
     for (const answer of this.#placement.step({ kind: 'place', nowMs, sandboxId, pool, memoryMib })) {
+      this.#effects += 1;
       if (answer.kind === 'placed') this.#queue.push({ kind: 'placed', nowMs, sandboxId, workerId: answer.workerId });
       else {
         this.#slots.end(sandboxId);
@@ -328,10 +337,11 @@ export class TrafficDay {
     const usedMib = this.#aliveMib;
     this.#inputs += 1;
     for (const effect of this.#capacity.step({ kind: 'sample', nowMs, pools, memory: { totalMib, usedMib } })) {
+      this.#effects += 1;
       if (effect.kind !== 'warm') this.#step({ nowMs, ...effect });
       else {
         const index = this.#byVersion.get(effect.version)!;
-        const { memoryMib } = this.#functions[index]!;
+        const memoryMib = this.#memoryMib[index]!;
         const pool = this.#pools[index]!;
         this.#step({ kind: 'warm', nowMs, pool, memoryMib, count: effect.count, trigger: 'forecast' });
       }
@@ -339,7 +349,7 @@ export class TrafficDay {
   }
 
   #memoryOf(slot: number): number {
-    return this.#functions[this.#slots.functions[slot]!]!.memoryMib;
+    return this.#memoryMib[this.#slots.functions[slot]!]!;
   }
 
   #idle(moreMib: number): void {
@@ -362,6 +372,7 @@ export class TrafficDay {
     shares.sort((one, other) => one - other);
     return {
       inputs: this.#inputs,
+      effects: this.#effects,
       invocations: this.#invocations,
       cold: this.#cold,
       proactive: this.#proactive,
