@@ -166,9 +166,8 @@ export class Pool {
 
   /** The idle one that serves next. */
   get nextIdle(): Sandbox | null {
-    return this.idle.newest === null || this.idleProvisioned.newest !== null
-      ? (this.idleProvisioned.newest ?? this.idleRaw.newest)
-      : this.idle.newest;
+    const provisioned = this.provisioned === 0 ? null : this.idleProvisioned.newest;
+    return provisioned ?? this.idle.newest ?? this.idleRaw.newest;
   }
 
   /** Those that are not on their way out. */

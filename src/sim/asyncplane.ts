@@ -117,6 +117,7 @@ export class AsyncPlane {
   }
 
   #stored(id: string, event: AsyncEvent): void {
+    this.#world.checks.events.stored(id);
     if (event.conclusion != null) this.#world.checks.events.concluded(id, event.conclusion);
   }
 

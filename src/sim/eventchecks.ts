@@ -8,8 +8,9 @@ export type Outcome = Extract<AsyncInput, { kind: 'attempt-ended' }>['ended']['o
 interface Entry {
   readonly policy: AsyncPolicy;
   outcome: Outcome | null;
-  /** Attempts that the function failed, and that the poller has heard of. */
+  /** Attempts that the function failed, and that the poller has heard of; and those that the queue knows of. */
   errors: number;
+  errorsStored: number;
   /** On disk: its function is not to run again. */
   concluded: boolean;
   /** Destinations that have been told, or that cannot be. */
@@ -41,7 +42,8 @@ export class EventChecks {
 
   accepted(id: string, policy: AsyncPolicy): void {
     this.#accepted += 1;
-    this.#entries.set(id, { policy, outcome: null, errors: 0, concluded: false, told: new Set(), tries: new Map() });
+    const entry = { policy, outcome: null, errors: 0, errorsStored: 0, concluded: false };
+    this.#entries.set(id, { ...entry, told: new Set(), tries: new Map() });
   }
 
   attemptStarted(id: string, inFlight: number): void {
@@ -58,6 +60,17 @@ export class EventChecks {
     if (entry === undefined) return;
     entry.outcome = outcome;
     if (outcome === 'function-error') entry.errors += 1;
+  }
+
+  /** What has become of it so far is on disk. */
+  stored(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.errorsStored = entry.errors;
+  }
+
+  /** The poller died: of what was not on disk nobody knows, and it may happen again. */
+  forgotten(): void {
+    for (const entry of this.#entries.values()) entry.errors = entry.errorsStored;
   }
 
   /** The conclusion is on disk. */

@@ -61,7 +61,7 @@ export class World {
   readonly #functions: SimFunction[];
   readonly #byName = new Map<string, SimFunction>();
   readonly #byPool = new Map<PoolKey, SimFunction>();
-  readonly #policies = new Map<string, Omit<AsyncPolicy, 'zeroReserved'>>();
+  readonly #policies = new Map<string, AsyncPolicy>();
   #plane: ControlPlane | null = null;
   #loaded = true;
   #requests = 0;
@@ -82,7 +82,7 @@ export class World {
     for (const fn of this.#functions) {
       this.#byName.set(fn.name, fn);
       this.#byPool.set(fn.pool, fn);
-      this.#policies.set(fn.name, drawPolicy(this.eventRandom));
+      this.#policies.set(fn.name, { ...drawPolicy(this.eventRandom), zeroReserved: false });
     }
   }
 
@@ -123,7 +123,12 @@ export class World {
   }
 
   policyOf(name: string): AsyncPolicy {
-    return { ...this.#policies.get(name)!, zeroReserved: this.#byName.get(name)!.reserved === 0 };
+    const zeroReserved = this.#byName.get(name)!.reserved === 0;
+    const known = this.#policies.get(name)!;
+    if (known.zeroReserved === zeroReserved) return known;
+    const policy = { ...known, zeroReserved };
+    this.#policies.set(name, policy);
+    return policy;
   }
 
   isCurrent(pool: PoolKey): boolean {
@@ -246,6 +251,7 @@ export class World {
     this.#plane.die();
     this.#plane = null;
     this.checks.leasesForgotten();
+    this.checks.events.forgotten();
     this.planner.forget();
     if (withWorkers) for (const workerId of [...this.workers.keys()]) this.#removeWorker(workerId);
     this.schedule.after(this.random.between(1, downMsMax), () => {
