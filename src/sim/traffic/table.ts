@@ -9,16 +9,18 @@ type Row = Readonly<Record<(typeof columns)[number], string | number>>;
 
 /** A comparison as a file: one line that says of what (`title`), the names of the columns, one line for each policy. */
 export function csvOf(all: readonly Compared[], title: string): string {
-  const fixedGibHours = all.find(({ policy }) => policy === 'fixed')?.result.idleGibHours ?? Number.NaN;
+  // As it is written: what is read again gives the same.
+  const written = ({ idleGibHours }: Summary) => idleGibHours.toFixed(3);
+  const fixed = all.find(({ policy }) => policy === 'fixed')?.result;
   const lines = all.map(({ policy, result }) => {
-    const { inputs, invocations, cold, proactive, refused, sandboxes, idleGibHours } = result;
+    const { inputs, invocations, cold, proactive, refused, sandboxes } = result;
     const row: Row = {
       ...{ policy, inputs, invocations, cold, proactive, refused, sandboxes },
       cold_share: coldShare(result).toFixed(6),
       app_cold_median: result.appColdMedian.toFixed(4),
       app_cold_upper_quartile: result.appColdUpper.toFixed(4),
-      idle_gib_hours: idleGibHours.toFixed(1),
-      idle_relative_to_fixed: (idleGibHours / fixedGibHours).toFixed(3),
+      idle_gib_hours: written(result),
+      idle_relative_to_fixed: fixed === undefined ? '' : (Number(written(result)) / Number(written(fixed))).toFixed(3),
     };
     return columns.map((column) => row[column]).join(',');
   });
