@@ -58,7 +58,7 @@ export const cachereplay: Scenario = {
           name: 'origin reads after it',
           value: after.origin,
           unit: '',
-          limit: { kind: 'at-most', value: before.origin },
+          limit: { kind: 'at-most', value: 0 },
         },
         { name: 'origin reads of every function’s first start', value: first.origin, unit: '' },
         { name: 'stripes put again elsewhere after the death', value: repaired, unit: '' },
