@@ -106,11 +106,11 @@ describe('extensions', () => {
       assert.deepEqual(JSON.parse(payload), { value });
     }
     await change('custom');
-    await eventually(
-      async () => (await log('custom')).filter((line) => line.includes('SHUTDOWN')).length >= 4,
-      'the end',
-    );
-    const lines = await log('custom');
+    const lines = await eventually(async () => {
+      const now = await log('custom');
+      const ended = (name: string) => now.some((line) => line.startsWith(name) && line.includes('SHUTDOWN'));
+      return ended('monty') && ended('shelly') ? now : null;
+    }, 'the end of both');
     for (const name of ['monty', 'shelly']) {
       assert.equal(
         lines.filter((line) => line.startsWith(name) && line.includes('INVOKE')).length,
