@@ -112,7 +112,7 @@ export class AsyncPlane {
     if (stored) {
       this.#stored(id, event);
       this.#world.queue.update(id, event);
-    }
+    } else this.#world.checks.events.unstored(id);
     this.input({ kind: 'concluded', nowMs: this.#nowMs, id, stored });
   }
 

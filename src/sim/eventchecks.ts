@@ -68,9 +68,15 @@ export class EventChecks {
     if (entry !== undefined) entry.errorsStored = entry.errors;
   }
 
-  /** The poller died: of what was not on disk nobody knows, and it may happen again. */
+  /** There was no room for it on disk: nobody knows of it, and it may happen again. */
+  unstored(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.errors = entry.errorsStored;
+  }
+
+  /** The same of all, for the poller died. */
   forgotten(): void {
-    for (const entry of this.#entries.values()) entry.errors = entry.errorsStored;
+    for (const id of this.#entries.keys()) this.unstored(id);
   }
 
   /** The conclusion is on disk. */
