@@ -6,15 +6,25 @@ import type { Pool } from './sandbox.js';
  */
 const shortMsMax = 1;
 
-/** So many times the patience without a sandbox given back are no hiccup of the machine: the work has become long. */
-const stuckPatiences = 10;
+/**
+ * So many alarms in a row without a sandbox given back are no hiccup of the machine: the work has become long. Alarms, not
+ * time: when this process itself was held up, what was given back meanwhile is heard between the first and the second.
+ */
+const stuckAlarms = 10;
+
+/** What the last alarm saw of a pool. */
+interface Watch {
+  releasedMs: number;
+  /** In a row, with nothing given back since the one before. */
+  quietAlarms: number;
+}
 
 /** Decides which invocations wait for a busy sandbox although an idle or a new one could be had; see `patienceMs`. */
 export class Patience {
   readonly #ms: number;
   readonly #busyMin: number;
   /** Pools that have, or just had, patient waiters. */
-  readonly #pools = new Set<Pool>();
+  readonly #pools = new Map<Pool, Watch>();
   #armed = false;
 
   constructor({ patienceMs, busyMin }: { readonly patienceMs: number; readonly busyMin: number }) {
@@ -33,7 +43,7 @@ export class Patience {
 
   /** The pool's last waiter is patient. */
   hold(pool: Pool): void {
-    this.#pools.add(pool);
+    if (!this.#pools.has(pool)) this.#pools.set(pool, { releasedMs: pool.releasedMs, quietAlarms: 0 });
   }
 
   /** When to call `over`, or null: a call is on its way already, or nobody is patient. */
@@ -50,10 +60,11 @@ export class Patience {
   over(nowMs: number, press: (pool: Pool, sinceMsMax: number, isStuck: boolean) => void): void {
     this.#armed = false;
     const sinceMsMax = nowMs - this.#ms;
-    for (const pool of this.#pools) {
+    for (const [pool, watch] of this.#pools) {
       const first = pool.waiters[0];
-      const isStuck =
-        first !== undefined && first.sinceMs <= sinceMsMax && pool.releasedMs < nowMs - stuckPatiences * this.#ms;
+      watch.quietAlarms = pool.releasedMs === watch.releasedMs ? watch.quietAlarms + 1 : 0;
+      watch.releasedMs = pool.releasedMs;
+      const isStuck = first !== undefined && first.sinceMs <= sinceMsMax && watch.quietAlarms >= stuckAlarms;
       if (isStuck) pool.runMs = null;
       if (isStuck || first === undefined) this.#pools.delete(pool);
       if (first !== undefined) press(pool, isStuck ? nowMs : sinceMsMax, isStuck);
