@@ -305,7 +305,8 @@ export class AssignmentMachine {
   }
 
   #ready(sandbox: Sandbox, initialized: boolean): void {
-    if (sandbox.state === 'recovering') this.#free(sandbox);
+    // It was on its way when another leader was deposed.
+    if (sandbox.state === 'recovering') this.#deliberation.enter(sandbox, 'starting');
     if (sandbox.state !== 'starting') return;
     const { pool } = sandbox;
     const { nowMs, hungry } = this.#deliberation;

@@ -8,7 +8,8 @@ import { secondMs } from '../kernel/units.js';
 import type { InvocationObserver, InvocationRecord } from '../observe/invocations/record.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { Invocation, InvocationOutcome } from '../wire/invocation.js';
-import type { InvocationStart, RunFacts } from '../wire/start.js';
+import { metBy } from '../wire/met.js';
+import type { InvocationStart } from '../wire/start.js';
 import type { Dispatcher } from './ports.js';
 
 interface CountingMachine {
@@ -165,14 +166,6 @@ function recordOf(
     problem: problemOf(outcome),
     trace,
   };
-}
-
-/** Assignment knows neither how a sandbox is made, nor that one which was idle had lost its runtime. */
-function metBy(start: InvocationStart, run: RunFacts | null): InvocationStart {
-  const { kind, first } = start;
-  if (run === null || kind === 'provisioned') return start;
-  if (typeof run.initInsideMs === 'number') return kind === 'cold' ? start : { ...start, kind: 'cold', trigger: null };
-  return run.restoreMs !== null && (kind === 'cold' || !first) ? { ...start, kind: 'restored' } : start;
 }
 
 function refusedAs({ code }: ApiFailure): 'throttled' | 'refused' {

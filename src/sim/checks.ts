@@ -2,7 +2,9 @@ import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { secondMs } from '../kernel/units.js';
 import { EventChecks } from './eventchecks.js';
 import type { SimFunction } from './scenario.js';
+import { StartChecks } from './startchecks.js';
 import { Violation } from './violation.js';
+import { WakeUps } from './wakeups.js';
 
 interface Admitted {
   readonly functionKey: string;
@@ -59,6 +61,8 @@ export class Checks {
   readonly #drains = new Map<PoolKey, number>();
   readonly #perPool = new Map<PoolKey, number>();
   readonly events: EventChecks;
+  readonly starts = new StartChecks();
+  readonly wakeUps = new WakeUps();
   ended = 0;
 
   constructor(checkLimits: CheckLimits) {
@@ -122,6 +126,7 @@ export class Checks {
     const admitted = this.#admitted.get(requestId);
     if (admitted === undefined) throw new Violation(`invocation ${requestId} ended twice`);
     this.#admitted.delete(requestId);
+    this.starts.over(requestId);
     this.#perFunction.set(admitted.functionKey, (this.#perFunction.get(admitted.functionKey) ?? 0) - 1);
     admitted.territory.inFlight -= 1;
     if (!admitted.reserved) admitted.territory.unreserved -= 1;
@@ -148,6 +153,7 @@ export class Checks {
 
   /** A new leader does not know the leases of the old one; there the worker itself is the guard. */
   leasesForgotten(): void {
+    this.wakeUps.forget();
     for (const lease of this.#leases.values()) lease.open = false;
   }
 
@@ -171,6 +177,7 @@ export class Checks {
     if (living === undefined) throw new Violation(`${sandboxId} is gone twice`);
     this.#living.delete(sandboxId);
     this.#leases.delete(sandboxId);
+    this.starts.gone(sandboxId);
     const left = (this.#perPool.get(living.pool) ?? 1) - 1;
     if (left === 0) this.#perPool.delete(living.pool);
     else this.#perPool.set(living.pool, left);
@@ -186,6 +193,7 @@ export class Checks {
       throw new Violation(`${sandboxId} serves ${living.running} and ${requestId} at once`);
     }
     living.running = requestId;
+    this.starts.handled(sandboxId);
   }
 
   handlerEnded(sandboxId: SandboxId): void {

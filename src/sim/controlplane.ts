@@ -118,7 +118,11 @@ export class ControlPlane implements WorkerListener {
 
   assignment(input: AssignmentInput): void {
     this.#world.count('assignment', input);
-    this.#performAll(this.#assignment.step(input));
+    const effects = this.#assignment.step(input);
+    const { starts, wakeUps } = this.#world.checks;
+    wakeUps.observe(input, effects);
+    starts.observe(input, effects);
+    this.#performAll(effects);
   }
 
   async(input: AsyncInput): void {
@@ -256,7 +260,7 @@ export class ControlPlane implements WorkerListener {
         const worker = this.#world.workers.get(effect.workerId);
         if (worker === undefined) return;
         network.tell(worker.partitioned, () => {
-          if (effect.kind === 'start') worker.start(effect.sandboxId, effect.pool);
+          if (effect.kind === 'start') worker.start(effect.sandboxId, effect.pool, effect.origin);
           else worker.stop(effect.sandboxId);
         });
         return;

@@ -5,6 +5,7 @@ import type { AsyncEffect, AsyncPolicy } from '../async/messages.js';
 import type { CountingEffect } from '../counting/messages.js';
 import type { PoolKey, RequestId, WorkerId } from '../kernel/ids.js';
 import type { PlacementEffect } from '../placement/messages.js';
+import type { WorkerEffect } from '../worker/messages.js';
 import { type Parts, realParts } from './parts.js';
 import { SimQueue } from './queue.js';
 import { simulate } from './simulation.js';
@@ -48,7 +49,11 @@ function doubleGrants(otherPool: boolean): Partial<Parts> {
   };
 }
 
-caught('an assignment that grants a busy sandbox', doubleGrants(false), /granted to a second invocation|came twice/);
+caught(
+  'an assignment that grants a busy sandbox',
+  doubleGrants(false),
+  /granted to a second invocation|came twice|is told that it met/,
+);
 caught('an assignment that grants across versions', doubleGrants(true), /granted to an invocation of/);
 
 caught(
@@ -80,7 +85,7 @@ caught(
       };
     },
   },
-  /never ended/,
+  /never ended|lost wake-up/,
 );
 
 caught(
@@ -266,4 +271,135 @@ caught(
     },
   },
   /handover of .* is not answered/,
+);
+
+/** An assignment whose answers are changed. */
+function telling(change: (effect: AssignmentEffect) => AssignmentEffect): Partial<Parts> {
+  return {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      return { recover: (from) => real.recover(from), step: (input) => real.step(input).map(change) };
+    },
+  };
+}
+
+caught(
+  'an assignment that calls all starts warm',
+  telling((effect) =>
+    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'warm', trigger: null } } : effect,
+  ),
+  /is told that it met a warm start/,
+);
+
+caught(
+  'an assignment that calls those proactive who waited for the init',
+  telling((effect) =>
+    effect.kind === 'grant' && effect.start.kind === 'cold'
+      ? { ...effect, start: { ...effect.start, kind: 'proactive', trigger: 'eager-assignment' } }
+      : effect,
+  ),
+  /is told that it met a proactive start/,
+);
+
+caught(
+  'an assignment that names the wrong trigger',
+  telling((effect) =>
+    effect.kind === 'grant' && effect.start.kind === 'proactive'
+      ? { ...effect, start: { ...effect.start, trigger: 'deploy' } }
+      : effect,
+  ),
+  /is told of deploy, but .* was started for/,
+);
+
+caught(
+  'an assignment that calls on-demand sandboxes provisioned',
+  telling((effect) =>
+    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'provisioned', trigger: null } } : effect,
+  ),
+  /is told that it met a provisioned start/,
+);
+
+caught(
+  'a worker that does not tell of an init inside an invocation',
+  {
+    worker: (options) => {
+      const real = realParts.worker(options);
+      const isSaid = (effect: WorkerEffect) =>
+        effect.kind !== 'log' || effect.line.kind !== 'init-report' || effect.line.phase === 'init';
+      return {
+        get phase() {
+          return real.phase;
+        },
+        step: (input) => real.step(input).filter(isSaid),
+      };
+    },
+  },
+  /is told that it met a (warm|proactive) start/,
+);
+
+caught(
+  'a worker that keeps a provisioned sandbox which lost its box',
+  {
+    // It says so to nobody: the machine of a sandbox on demand goes on without.
+    worker: (options) => realParts.worker({ ...options, provisioned: false }),
+  },
+  /is told that it met a provisioned start in .*: it was (cold|restored)/,
+);
+
+caught(
+  'an assignment that does not wake who waits',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      let released = 0;
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => (input.kind === 'released' && ++released % 10 === 0 ? [] : real.step(input)),
+      };
+    },
+  },
+  /lost wake-up/,
+);
+
+caught(
+  'an assignment that starts two sandboxes for one invocation',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) =>
+          real
+            .step(input)
+            .flatMap((effect) =>
+              input.kind === 'acquire' && effect.kind === 'place' && !effect.ahead
+                ? [effect, { ...effect, sandboxId: options.newSandboxId() }]
+                : [effect],
+            ),
+      };
+    },
+  },
+  /are started for \d+ invocations that wait/,
+);
+
+caught(
+  'an assignment that gives one invocation two sandboxes',
+  {
+    assignment: (options) => {
+      const real = realParts.assignment(options);
+      let last: Grant | null = null;
+      return {
+        recover: (from) => real.recover(from),
+        step: (input) => {
+          const effects = real.step(input);
+          const grant = effects.find((effect): effect is Grant => effect.kind === 'grant');
+          if (grant === undefined) return effects;
+          const before = last;
+          last = grant;
+          return before === null ? effects : [...effects, { ...grant, requestId: before.requestId }];
+        },
+      };
+    },
+  },
+  /granted to .*, which waits for none/,
 );

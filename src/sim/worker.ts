@@ -1,5 +1,7 @@
 import type { SandboxReport } from '../assignment/messages.js';
 import type { PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
+import type { StartOrigin } from '../wire/start.js';
+import { Life } from '../worker/life.js';
 import type { WorkerMachine } from '../worker/machine.js';
 import type { WorkerEffect, WorkerInput } from '../worker/messages.js';
 import type { SimFunction } from './scenario.js';
@@ -21,6 +23,7 @@ interface Hosted {
   readonly sandboxId: SandboxId;
   readonly machine: Pick<WorkerMachine, 'step' | 'phase'>;
   readonly fn: SimFunction;
+  readonly life: Life;
   epoch: number;
 }
 
@@ -40,14 +43,20 @@ export class SimWorker {
     this.#world = world;
   }
 
-  start(sandboxId: SandboxId, pool: PoolKey): void {
+  start(sandboxId: SandboxId, pool: PoolKey, origin: StartOrigin): void {
     if (!this.alive || this.#seen.has(sandboxId)) return;
     this.#seen.add(sandboxId);
     const fn = this.#world.functionOf(pool);
-    const machine = this.#world.parts.worker({ sandboxId, timeoutMs: fn.timeoutMs });
-    const hosted: Hosted = { sandboxId, machine, fn, epoch: 0 };
-    this.#hosted.set(sandboxId, hosted);
+    const machine = this.#world.parts.worker({
+      sandboxId,
+      timeoutMs: fn.timeoutMs,
+      provisioned: origin === 'provisioned',
+    });
     const { workerId } = this;
+    const life = new Life(sandboxId, workerId, origin, '', this.#world.clock);
+    const hosted: Hosted = { sandboxId, machine, fn, life, epoch: 0 };
+    this.#hosted.set(sandboxId, hosted);
+    this.#world.checks.starts.started(sandboxId, origin);
     this.#world.checks.sandboxStarted(sandboxId, { pool, workerId, memoryMib: fn.memoryMib });
     this.#step(hosted, { kind: 'start', nowMs: this.#nowMs });
   }
@@ -69,7 +78,11 @@ export class SimWorker {
       return;
     }
     const before = hosted.epoch;
-    if (hosted.machine.phase === 'idle' && epoch > before) hosted.epoch = epoch;
+    if (hosted.machine.phase === 'idle' && epoch > before) {
+      hosted.epoch = epoch;
+      hosted.life.begin();
+      this.#world.checks.starts.invoked(sandboxId);
+    }
     this.#step(hosted, { kind: 'invoke', nowMs: this.#nowMs, requestId, epoch }, epoch);
   }
 
@@ -113,11 +126,15 @@ export class SimWorker {
       case 'boot':
         this.#boot(hosted, effect.boot);
         return;
+      case 'log':
+        hosted.life.line(effect.line);
+        return;
       case 'send-init':
         this.#becomes(hosted, effect.boot, 'init');
         return;
       case 'send-invoke':
         checks.handlerStarted(sandboxId, effect.requestId);
+        hosted.life.sent();
         this.#handle(hosted, effect.boot, effect.requestId);
         return;
       case 'arm': {
@@ -128,12 +145,14 @@ export class SimWorker {
       case 'kill': {
         const { boot } = effect;
         checks.handlerEnded(sandboxId);
+        checks.starts.boxLost(sandboxId);
         this.#later(hosted, random.between(1, 5), (nowMs) => ({ kind: 'cleared', nowMs, boot }));
         return;
       }
       case 'complete':
         checks.handlerEnded(sandboxId);
         checks.leaseOver(sandboxId, epoch);
+        checks.starts.ran(sandboxId, effect.requestId, hosted.life.run(effect.end, null));
         this.#answer(effect.requestId, sandboxId, epoch, effect.end.kind === 'response' ? 'success' : 'function-error');
         return;
       case 'refuse':
@@ -174,10 +193,15 @@ export class SimWorker {
   #becomes(hosted: Hosted, boot: number, how: 'init' | 'restore'): void {
     const { random } = this.#world;
     const faults = this.#world.faults;
+    const { starts } = this.#world.checks;
+    starts.loads(hosted.sandboxId, boot, how);
     if (random.chance(faults.initHangs)) return;
     const delayMs = random.between(1, 100);
     if (!random.chance(faults.initFails)) {
-      this.#later(hosted, delayMs, (nowMs) => ({ kind: `${how}-done`, nowMs, boot }));
+      this.#later(hosted, delayMs, (nowMs) => {
+        starts.loaded(hosted.sandboxId, boot);
+        return { kind: `${how}-done`, nowMs, boot };
+      });
     } else if (random.chance(0.5)) {
       this.#later(hosted, delayMs, (nowMs) => ({ kind: `${how}-error`, nowMs, boot, errorType: 'Simulated' }));
     } else this.#exit(hosted, boot, delayMs);

@@ -1,6 +1,7 @@
 import type { AsyncEvent, AsyncPolicy } from '../async/messages.js';
 import type { AccountId, PoolKey, RequestId, SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
+import type { Clock } from '../kernel/ports/clock.js';
 import { minuteMs, secondMs } from '../kernel/units.js';
 import { bootMsMax } from '../worker/machine.js';
 import { Checks } from './checks.js';
@@ -49,6 +50,11 @@ export class World {
   readonly eventRandom: SeededRandom;
   readonly scenario: Scenario;
   readonly schedule = new Schedule(startMs);
+  readonly clock: Clock = {
+    nowMs: () => this.schedule.nowMs,
+    monotonicMs: () => this.schedule.nowMs,
+    after: () => () => {},
+  };
   readonly trace = new Trace();
   readonly network: Network;
   readonly checks: Checks;

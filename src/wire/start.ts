@@ -66,6 +66,8 @@ export interface RunFacts {
   readonly initMs: number | null;
   /** Restore that this invocation's REPORT tells, or null. */
   readonly restoreMs: number | null;
+  /** That restore was inside the invocation: its sandbox had lost the box before. Absent: no. */
+  readonly restoredInside?: boolean;
   /** Of an init inside the invocation: the one before it had failed, or its box was lost. Null or absent: none. */
   readonly initInsideMs?: number | null;
   /** `error` also where the handler reported one. */

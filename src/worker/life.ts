@@ -13,6 +13,8 @@ export class Life {
   /** Of the invocation in hand: sent to the runtime; null: not yet. Epoch milliseconds. */
   #sentMs: number | null = null;
   #initInsideMs: number | null = null;
+  #inHand = false;
+  #restoredInside = false;
   #figures: InvocationFigures | null = null;
 
   constructor(sandboxId: SandboxId, workerId: WorkerId | null, origin: StartOrigin, logStream: string, clock: Clock) {
@@ -59,6 +61,8 @@ export class Life {
   begin(): void {
     this.#sentMs = null;
     this.#initInsideMs = null;
+    this.#inHand = true;
+    this.#restoredInside = false;
     this.#figures = null;
   }
 
@@ -76,6 +80,7 @@ export class Life {
         this.#initialized(line.status);
         break;
       case 'restore-report':
+        this.#restoredInside = this.#inHand;
         this.#initialized(line.status);
         break;
       case 'runtime-done':
@@ -88,6 +93,7 @@ export class Life {
   /** What there is to tell of the invocation in hand, which ended so; null: it never began. */
   run(end: InvocationEnd, memoryPeakMib: number | null): RunFacts | null {
     const figures = this.#figures;
+    this.#inHand = false;
     if (figures === null || end.kind === 'restore-failed') return null;
     const { durationMs, initMs, restore } = figures;
     const errorType = end.kind === 'response' ? figures.errorType : end.errorType;
@@ -98,6 +104,7 @@ export class Life {
       durationMs,
       initMs,
       restoreMs: restore?.restoreMs ?? null,
+      ...(this.#restoredInside && { restoredInside: true }),
       initInsideMs: this.#initInsideMs,
       status: failed ? 'error' : figures.status,
       errorType,

@@ -135,11 +135,6 @@ test("provisioned: init may take 130 s, or the function's timeout", () => {
       { kind: 'init-start', provisioned: true },
       { kind: 'init-report', provisioned: true, ...ended },
     ]);
-    // What runs inside an invocation has the invocation's time.
-    const failed = new WorkerMachine({ sandboxId, timeoutMs, provisioned: true });
-    run(failed, ...started, { kind: 'init-error', nowMs: 65, boot: 1, errorType: 'Error' });
-    run(failed, { kind: 'cleared', nowMs: 66, boot: 1 }, invoke(14_000, a, 1));
-    assert.ok(run(failed, { kind: 'booted', nowMs: 14_010, boot: 2 }).includes(`arm ${14_010 + timeoutMs}`));
   }
 });
 

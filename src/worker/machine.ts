@@ -210,6 +210,7 @@ export class WorkerMachine extends BoxMachine {
       this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
       this.phaseNow = 'idle';
       this.effects.push({ kind: 'ready', initialized: false });
+      if (this.#provisioned.provisioned) this.stopNow();
     }
   }
 

@@ -11,14 +11,20 @@ const invoke = { kind: 'invoke', requestId: 'a' as RequestId, epoch: 1 } as cons
 type Untimed<T> = T extends unknown ? Omit<T, 'nowMs'> : never;
 
 /** An initialized provisioned sandbox, and what it does with what follows. */
-function ready(): (...inputs: Untimed<WorkerInput>[]) => readonly WorkerEffect[] {
+function ready(
+  init: 'init-done' | 'init-error' = 'init-done',
+): (...inputs: Untimed<WorkerInput>[]) => readonly WorkerEffect[] {
   const machine = new WorkerMachine({ sandboxId: 'sb' as SandboxId, timeoutMs: 3000, provisioned: true });
   let nowMs = 0;
   const step = (input: Untimed<WorkerInput>) => {
     nowMs += 1;
     return machine.step({ ...input, nowMs } as WorkerInput);
   };
-  for (const input of [{ kind: 'start' }, { kind: 'booted', boot: 1 }, { kind: 'init-done', boot: 1 }] as const) {
+  for (const input of [
+    { kind: 'start' },
+    { kind: 'booted', boot: 1 },
+    { kind: init, boot: 1, errorType: 'Error' },
+  ] as const) {
     step(input);
   }
   return (...inputs) => inputs.flatMap(step);
@@ -32,6 +38,8 @@ test('provisioned: without its box it is not what was promised, and leaves', () 
   ]);
   const problem = 'lost while it was idle: Runtime exited with error: signal: killed';
   assert.deepEqual(idle(cleared), [{ kind: 'gone', sandboxId: 'sb', problem }]);
+  const failed = ready('init-error')(cleared);
+  assert.deepEqual(failed, [{ kind: 'gone', sandboxId: 'sb', problem: null }]);
   const effects = ready()(invoke, exited, cleared);
   const kinds = effects.map(({ kind }) => kind);
   assert.ok(kinds.includes('complete') && !kinds.includes('idle'), 'the invocation has its answer');
