@@ -49,6 +49,8 @@ export interface SandboxLife {
   initStatus: 'success' | 'error' | 'timeout' | null;
   /** Bytes that each cache tier served to the restore (`memory`, `disk`, `l2`, `origin`); null: not a restore, or not told. */
   tierBytes: Readonly<Record<string, number>> | null;
+  /** Other sandboxes that were started or restored meanwhile, whose bytes are among these. */
+  tierBesides: number;
   /** Name of its log stream. */
   logStream: string;
   /** That its runtime was given so far. */

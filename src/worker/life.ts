@@ -29,6 +29,7 @@ export class Life {
       initializedMs: null,
       initStatus: null,
       tierBytes: null,
+      tierBesides: 0,
       logStream,
       invocations: 0,
     };
@@ -49,7 +50,11 @@ export class Life {
 
   /** It can serve. `box`: the first one, or none any more. */
   async ready(box: Box | null): Promise<void> {
-    if (this.#told.box === 'restore') this.#told.tierBytes = (await box?.tierBytes?.()) ?? null;
+    if (this.#told.box !== 'restore') return;
+    const share = (await box?.tierBytes?.()) ?? null;
+    if (share === null) return;
+    this.#told.tierBytes = share.bytes;
+    this.#told.tierBesides = share.besides;
   }
 
   /** Of the last invocation; null: there was none. */

@@ -33,6 +33,7 @@ export const testLife: SandboxLife = {
   initializedMs: arrivedMs + 100,
   initStatus: 'success',
   tierBytes: null,
+  tierBesides: 0,
   logStream: 'stream',
   invocations: 1,
 };

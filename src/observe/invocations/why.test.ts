@@ -31,6 +31,8 @@ test('a restore that was waited for names the tiers that its bytes came from', (
   const { because, phases } = whyReport(testRecord('r', { start, run: { ...testRun, life, restoreMs: 9 } }));
   assert.equal(because, 'restored: no sandbox was idle; a new one was restored from a snapshot');
   assert.deepEqual([phases[1]?.name, phases[1]?.detail], ['restore', 'memory 2 KiB, l2 1 KiB']);
+  const shared = testRecord('r', { start, run: { ...testRun, life: { ...life, tierBesides: 2 }, restoreMs: 9 } });
+  assert.equal(whyReport(shared).phases[1]?.detail, 'memory 2 KiB, l2 1 KiB (with 2 other starts)');
 });
 
 test('an init inside the invocation is where it ran', () => {

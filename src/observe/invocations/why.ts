@@ -166,11 +166,11 @@ function started(
   return Math.max(arrivedMs, life.initializedMs);
 }
 
-function tiers({ tierBytes }: SandboxLife): string | null {
+function tiers({ tierBytes, tierBesides }: SandboxLife): string | null {
   if (tierBytes === null) return null;
-  return Object.entries(tierBytes)
-    .map(([tier, bytes]) => `${tier} ${Math.ceil(bytes / 1024)} KiB`)
-    .join(', ');
+  const served = Object.entries(tierBytes).map(([tier, bytes]) => `${tier} ${Math.ceil(bytes / 1024)} KiB`);
+  const shared = tierBesides === 0 ? '' : ` (with ${tierBesides} other ${tierBesides === 1 ? 'start' : 'starts'})`;
+  return `${served.join(', ')}${shared}`;
 }
 
 function rounded(ms: number): number {

@@ -177,7 +177,8 @@ function phaseAttributes({ name, detail }: WhyPhase, { life, errorType }: RunFac
         `hearth.restore.bytes.${tier}`,
         count,
       ]);
-      return { 'hearth.sandbox.origin': life.origin, ...Object.fromEntries(bytes) };
+      const besides = life.tierBesides === 0 ? {} : { 'hearth.restore.bytes.other_starts': life.tierBesides };
+      return { 'hearth.sandbox.origin': life.origin, ...Object.fromEntries(bytes), ...besides };
     }
     // As the Telemetry API names the two places of an init.
     case 'init':

@@ -82,6 +82,14 @@ export interface BoxServer {
   close(): unknown;
 }
 
+/** What cache tiers served while a box was restored. */
+export interface TierShare {
+  /** By tier: `memory`, `disk`, `l2`, `origin`. */
+  readonly bytes: Readonly<Record<string, number>>;
+  /** Other boxes that were started or restored meanwhile: what they were served is among it. */
+  readonly besides: number;
+}
+
 /** One booted isolated environment. All methods may be called after the exit and then do nothing. */
 export interface Box {
   readonly id: string;
@@ -115,10 +123,10 @@ export interface Box {
   /** Some process of it was killed while it was frozen, and cannot end before it thaws. Absent: that cannot be. Up to 200 µs. */
   doomed?(): boolean;
   /**
-   * Of a restored box, as soon as its hooks have run: bytes that each cache tier (`memory`, `disk`, `l2`, `origin`) served
-   * to it. Null where that cannot be told; absent: there are none. Never rejects.
+   * Of a restored box, as soon as its hooks have run: what the cache tiers served. Null where that cannot be told; absent:
+   * there are none. Never rejects.
    */
-  tierBytes?(): Promise<Readonly<Record<string, number>> | null>;
+  tierBytes?(): Promise<TierShare | null>;
   /** The first invocation is over, however it went: what a start needs has been touched. Idempotent. */
   settled?(): void;
   /**

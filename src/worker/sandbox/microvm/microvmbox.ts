@@ -11,10 +11,10 @@ import {
   type BoxSocket,
   type Crew,
   DriverError,
+  type TierShare,
 } from '../driver.js';
 import { alive, type Running } from './running.js';
 import { DriveScratch, type Scratches } from './scratch.js';
-import type { TierBytes } from './tierwatch.js';
 
 /** Mounting three drives takes a guest some milliseconds; emulated and on a busy machine some hundred. */
 const attachMsMax = 30 * secondMs;
@@ -50,7 +50,7 @@ export class MicroVmBox implements Box {
   readonly layersRoot = '/opt';
   readonly environment = {};
   readonly exited: Promise<BoxExit>;
-  tierBytes?: () => Promise<TierBytes | null>;
+  tierBytes?: () => Promise<TierShare | null>;
   #exit: (exit: BoxExit) => void = () => {};
   #over = false;
   #frozen = false;

@@ -22,23 +22,25 @@ test('what each tier served while one machine started', async () => {
   for (const more of [100, 200]) {
     const start = watch.watch();
     bytes.memory += more;
-    assert.deepEqual(await start.tell(), { memory: more, disk: 0 });
+    assert.deepEqual(await start.tell(), { bytes: { memory: more, disk: 0 }, besides: 0 });
   }
 });
 
-test('nothing is told of starts that were not alone, from before or after', async () => {
-  const { watch } = make();
+test('others that were under way, or came meanwhile, are told of, each while it is', async () => {
+  const { watch, bytes } = make();
   const over = watch.begin();
   const second = watch.watch();
-  assert.equal(await second.tell(), null, 'one was under way');
+  bytes.disk += 10;
+  assert.deepEqual(await second.tell(), { bytes: { memory: 0, disk: 10 }, besides: 1 }, 'one was under way');
   over();
   over();
   const third = watch.watch();
   watch.begin()();
-  assert.equal(await third.tell(), null, 'one came and went');
+  watch.begin()();
+  assert.equal((await third.tell())?.besides, 2, 'two came and went');
   const fourth = watch.watch();
   fourth.end();
-  assert.notEqual(await watch.watch().tell(), null, 'each is over once');
+  assert.equal((await watch.watch().tell())?.besides, 0, 'each is over once');
 });
 
 test('nothing is told when the file system ends', async () => {

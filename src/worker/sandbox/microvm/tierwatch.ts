@@ -1,19 +1,20 @@
 import type { SparseFsMetrics } from '../../../sparsefs/sparsefs.js';
+import type { TierShare } from '../driver.js';
 
-export type TierBytes = Readonly<Record<string, number>>;
+type TierBytes = Readonly<Record<string, number>>;
 
 /** One start that somebody will ask about. */
 export interface WatchedStart {
   /**
-   * Bytes that each cache tier served since it began; ends it. Null: another machine was started meanwhile, or the file
-   * system is gone. What running machines read for the first time meanwhile is among them.
+   * Bytes that each cache tier served since it began; ends it. Null: the file system is gone. What running machines read
+   * for the first time meanwhile is among them.
    */
-  tell(): Promise<TierBytes | null>;
+  tell(): Promise<TierShare | null>;
   /** Nobody asks any more. Idempotent. */
   end(): void;
 }
 
-/** The cache tiers count for all machines together: which of it was one start's is known of those that were alone. */
+/** The cache tiers count for all machines together: bytes are one start's alone where no other was under way. */
 export class TierWatch {
   #begun = 0;
   #underWay = 0;
@@ -33,19 +34,20 @@ export class TierWatch {
 
   /** The same of one that somebody will ask about. Never waits. */
   watch(): WatchedStart {
-    const alone = this.#underWay === 0;
+    const others = this.#underWay;
     const end = this.begin();
     const begun = this.#begun;
     // Requests are answered in their order: these are the figures from before what is asked for next.
-    const before = alone ? this.#bytes() : null;
+    const before = this.#bytes();
     return {
       end,
       tell: async () => {
         end();
-        if (before === null || this.#begun !== begun) return null;
+        const besides = others + this.#begun - begun;
         const [from, to] = await Promise.all([before, this.#bytes()]);
         if (from === null || to === null) return null;
-        return Object.fromEntries(Object.entries(to).map(([tier, bytes]) => [tier, bytes - (from[tier] ?? 0)]));
+        const served = Object.entries(to).map(([tier, bytes]) => [tier, bytes - (from[tier] ?? 0)]);
+        return { bytes: Object.fromEntries(served), besides };
       },
     };
   }
