@@ -89,7 +89,7 @@ test('samples: what is there, what asked and waited since the last', () => {
   bench.acquire('b');
   bench.nowMs += 250;
   bench.bringUp('s1');
-  const provisioned = { requested: 0, allocated: 0, available: 0, failed: false };
+  const provisioned = { requested: 0, allocated: 0, available: 0, busy: 0, failed: false };
   const first = { pool: 'p@1', version: 'p', memoryMib: 128, busy: 1, peak: 2, arrivals: 2, idle: 0, starting: 1 };
   assert.deepEqual(sample(), { ...first, provisioned, startMs: 250 });
   bench.released('s1', 1);

@@ -239,6 +239,8 @@ export interface PoolSample {
     readonly requested: number;
     readonly allocated: number;
     readonly available: number;
+    /** At work; at most those available. */
+    readonly busy: number;
     readonly failed: boolean;
   };
   /** From being asked for to ready: the last sandbox of the pool, milliseconds. Absent: none was ready yet. */

@@ -11,17 +11,32 @@ test('provision: started at once, used first, replaced when they go, never idle 
   assert.deepEqual(bench.provision(2), ['place s1', 'place s2']);
   assert.deepEqual(bench.provision(2), [], 'said twice');
   bench.bringUp('s1');
-  assert.deepEqual(bench.machine.provisioned(pool), { requested: 2, allocated: 2, available: 1, failed: false });
+  assert.deepEqual(bench.machine.provisioned(pool), {
+    requested: 2,
+    allocated: 2,
+    available: 1,
+    busy: 0,
+    failed: false,
+  });
   bench.bringUp('s2');
-  assert.deepEqual(bench.machine.provisioned(pool), { requested: 2, allocated: 2, available: 2, failed: false });
+  assert.deepEqual(bench.machine.provisioned(pool), {
+    requested: 2,
+    allocated: 2,
+    available: 2,
+    busy: 0,
+    failed: false,
+  });
   assert.deepEqual(bench.acquire('a'), ['grant a s2/1 provisioned']);
   assert.deepEqual(bench.acquire('b'), ['grant b s1/1 provisioned']);
   assert.deepEqual(bench.acquire('c'), ['place s3']);
   assert.deepEqual(bench.bringUp('s3'), ['grant c s3/1 cold spilled']);
+  assert.equal(bench.machine.provisioned(pool)?.busy, 2, 'and not the one that is not provisioned');
   bench.released('s3', 1);
   bench.released('s1', 1);
   assert.deepEqual(bench.acquire('d'), ['grant d s1/2 provisioned'], 'before the one that was used later');
+  assert.equal(bench.machine.provisioned(pool)?.busy, 2, 's2 and s1 again');
   bench.released('s1', 2);
+  assert.equal(bench.machine.provisioned(pool)?.busy, 1);
   assert.deepEqual(bench.tick(5_000), ['stop s3 idle']);
   const pressure = { kind: 'memory-pressure', workerId: 'w1' as WorkerId, memoryMib: 1_000 } as const;
   assert.deepEqual(bench.step(pressure), []);
@@ -74,7 +89,13 @@ test('provision: a lower number stops idle ones, and busy ones once they answere
   bench.acquire('a');
   assert.deepEqual(bench.provision(1), ['stop s1 unprovisioned', 'stop s2 unprovisioned']);
   assert.deepEqual(bench.provision(0), []);
-  assert.deepEqual(bench.machine.provisioned(pool), { requested: 0, allocated: 0, available: 0, failed: false });
+  assert.deepEqual(bench.machine.provisioned(pool), {
+    requested: 0,
+    allocated: 0,
+    available: 0,
+    busy: 0,
+    failed: false,
+  });
   assert.deepEqual(bench.released('s3', 1), ['stop s3 unprovisioned']);
   assert.deepEqual(bench.acquire('b'), ['place s4']);
 });
@@ -93,7 +114,13 @@ test('provision: without room it is not yet there, and tried again', () => {
   const bench = new Bench();
   bench.provision(1);
   assert.deepEqual(bench.refused('s1'), []);
-  assert.deepEqual(bench.machine.provisioned(pool), { requested: 1, allocated: 0, available: 0, failed: false });
+  assert.deepEqual(bench.machine.provisioned(pool), {
+    requested: 1,
+    allocated: 0,
+    available: 0,
+    busy: 0,
+    failed: false,
+  });
   assert.deepEqual(bench.tick(1_000), ['place s2']);
 });
 
@@ -104,7 +131,13 @@ test('three failed inits end it', () => {
   assert.deepEqual(bench.bringUp('s1', false), ['stop s1 init-failed', 'place s2']);
   bench.bringUp('s2', false);
   assert.deepEqual(bench.bringUp('s3', false), ['stop s3 init-failed']);
-  assert.deepEqual(bench.machine.provisioned(pool), { requested: 1, allocated: 0, available: 0, failed: true });
+  assert.deepEqual(bench.machine.provisioned(pool), {
+    requested: 1,
+    allocated: 0,
+    available: 0,
+    busy: 0,
+    failed: true,
+  });
   assert.deepEqual(bench.provision(1), []);
   assert.deepEqual(bench.tick(1_000), []);
   assert.deepEqual(bench.provision(2), ['place s4', 'place s5']);

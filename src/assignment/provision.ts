@@ -114,6 +114,7 @@ export function provisionedOf(pool: Pool): PoolSample['provisioned'] {
     requested,
     allocated: Math.min(requested, pool.provisioned),
     available: Math.min(requested, pool.provisionedReady),
+    busy: Math.min(requested, pool.provisionedBusy),
     failed: requested > 0 && hasFailed(pool),
   };
 }

@@ -245,6 +245,7 @@ export class Roster {
     if (state === 'stopping') return;
     pool.provisioned += change;
     if (state === 'idle' || state === 'busy') pool.provisionedReady += change;
+    if (state === 'busy') pool.provisionedBusy += change;
     if (retiring) pool.provisionedRetiring += change;
   }
 }

@@ -34,4 +34,4 @@ export function sampleOf(pool: Pool): PoolSample {
   return sample;
 }
 
-const nothingProvisioned = { requested: 0, allocated: 0, available: 0, failed: false };
+const nothingProvisioned = { requested: 0, allocated: 0, available: 0, busy: 0, failed: false };

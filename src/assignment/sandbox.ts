@@ -120,9 +120,13 @@ export class Pool {
   stopping = 0;
   /** How many provisioned ones there shall be; null: nobody has said, and what the journal brought stays. */
   provisionedTarget: number | null = null;
-  /** Provisioned ones that are not on their way out; of them, those that can serve, and those with a replacement asked for. */
+  /**
+   * Provisioned ones that are not on their way out; of them, those that can serve, those of these at work, and those with
+   * a replacement asked for.
+   */
   provisioned = 0;
   provisionedReady = 0;
+  provisionedBusy = 0;
   provisionedRetiring = 0;
   /** Inits of provisioned ones that failed in a row. */
   provisionFailures = 0;

@@ -130,7 +130,7 @@ test('specs are known as long as their pools: provisioned ones without anybody a
   platform.service.provision(specOf('p@1'), 2);
   await platform.settled();
   for (const sandbox of ['s1', 's2']) platform.ready(sandbox);
-  const all = { requested: 2, allocated: 2, available: 2, failed: false };
+  const all = { requested: 2, allocated: 2, available: 2, busy: 0, failed: false };
   assert.deepEqual(platform.service.provisioned('p@1' as PoolKey), all);
   assert.deepEqual(platform.service.samples()[0]?.provisioned, all);
   platform.service.sandboxGone('s1' as SandboxId, null);

@@ -5,6 +5,7 @@ import type { AccountId, PoolKey } from '../kernel/ids.js';
 import type { InvocationObserver } from '../observe/invocations/record.js';
 import { InvocationRing } from '../observe/invocations/ring.js';
 import { whyReport } from '../observe/invocations/why.js';
+import { accountFamilies, type ConcurrencySource } from '../observe/metrics/accountconcurrency.js';
 import { AsyncTally } from '../observe/metrics/asynctally.js';
 import { contentType, exposition, type Family, labels } from '../observe/metrics/exposition.js';
 import { type Provisioned, Tally } from '../observe/metrics/tally.js';
@@ -68,9 +69,10 @@ export class Observation {
     };
   }
 
-  metrics(status: () => PlatformStatus, open: boolean): MetricsSource {
+  metrics(status: () => PlatformStatus, concurrency: ConcurrencySource, open: boolean): MetricsSource {
     const families = () => [
       ...this.#tally.families(),
+      ...accountFamilies(concurrency),
       ...this.#asyncTally.families(),
       ...(this.#tracing?.families() ?? []),
       ...platformFamilies(status()),
@@ -90,6 +92,7 @@ export class Observation {
         requested: now.requested + (before?.requested ?? 0),
         allocated: now.allocated + (before?.allocated ?? 0),
         available: now.available + (before?.available ?? 0),
+        busy: now.busy + (before?.busy ?? 0),
       });
     }
     yield* versions.values();

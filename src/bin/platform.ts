@@ -249,8 +249,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const assignment = new AssignmentService(machine, journal, fleet, clock, crash);
   await assignment.recover();
   fleet.connect(workerId, worker, assignment);
+  const counting = new CountingMachine({ accountConcurrency });
   const dispatcher = new InvocationDispatcher(
-    new CountingMachine({ accountConcurrency }),
+    counting,
     assignment,
     fleet,
     config,
@@ -345,7 +346,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       list: () => fleet.workers(),
       drain: (worker) => fleet.drain(worker),
     },
-    metrics: observation.metrics(status, options.metricsPublic ?? false),
+    metrics: observation.metrics(
+      status,
+      { unreserved: () => counting.unreserved(), commitments: () => config.commitments() },
+      options.metricsPublic ?? false,
+    ),
     ...(snapshots === null ? {} : { snapshots: new SnapshotReports(snapshots) }),
     onError: report,
   });

@@ -35,7 +35,8 @@ class World {
         provision: ({ pool }, count) => this.asked.push(`${pool} ${count}`),
         provisioned: (pool: PoolKey) => {
           const available = this.available.get(pool);
-          return available === undefined ? null : { requested: 0, allocated: available, available, failed: false };
+          const allocated = available ?? 0;
+          return available === undefined ? null : { requested: 0, allocated, available, busy: 0, failed: false };
         },
       },
       {

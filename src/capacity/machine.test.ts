@@ -32,7 +32,7 @@ function sampleOf(name: string, use: Use): PoolSample {
     arrivals: peak,
     idle,
     starting,
-    provisioned: { requested: available, allocated: available, available, failed: false },
+    provisioned: { requested: available, allocated: available, available, busy: 0, failed: false },
     ...(startMs === undefined ? {} : { startMs }),
   };
 }

@@ -49,7 +49,7 @@ const sample: PoolSample = {
   arrivals: 1,
   idle: 0,
   starting: 0,
-  provisioned: { requested: 0, allocated: 0, available: 0, failed: false },
+  provisioned: { requested: 0, allocated: 0, available: 0, busy: 0, failed: false },
 };
 
 function bench(answer: (input: CapacityInput) => readonly CapacityEffect[]) {

@@ -236,6 +236,11 @@ export class ConfigQueries {
     return this.engine.table.committed(account, region);
   }
 
+  /** Of each account and region where there is anything of it. */
+  commitments(): Iterable<Committed & { readonly account: string; readonly region: string }> {
+    return this.engine.table.commitments();
+  }
+
   /** Provisioned concurrency of a function without a reservation; else 0. The hot path of accounts that have any. */
   provisionedOf({ account, region, functionName }: Pick<FunctionSpec, 'account' | 'region' | 'functionName'>): number {
     return this.engine.table.provisioned({ account, region, name: functionName });

@@ -301,6 +301,8 @@ describe('configuration service', () => {
         const resolved = value(resolve(service, 'f', 'live'));
         assert.equal(resolved.spec.reservedConcurrency, 5);
         assert.equal(service.committed(caller.account, caller.region).reserved, 5);
+        const { account, region } = caller;
+        assert.deepEqual([...service.commitments()], [{ account, region, reserved: 5, provisioned: 0 }]);
         const tree = await service.codeFolder(spec.codeSha256Hex);
         assert.equal(readFileSync(join(tree, 'index.js'), 'utf8'), '1');
       });

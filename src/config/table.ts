@@ -205,6 +205,14 @@ export class FunctionTable {
     return this.#committed.get(`${account}/${region}`) ?? nothingCommitted;
   }
 
+  /** Of each account and region where there is anything of it. */
+  *commitments(): Iterable<Committed & { readonly account: string; readonly region: string }> {
+    for (const [scope, committed] of this.#committed) {
+      const [account = '', region = ''] = scope.split('/');
+      yield { account, region, ...committed };
+    }
+  }
+
   /** Reserved or provisioned by all other functions of the one's account and region. */
   committedElsewhere(id: FunctionId): number {
     const all = this.committed(id.account, id.region);

@@ -34,6 +34,27 @@ function answer(machine: CountingMachine, input: CountingInput): string {
   return effect === undefined ? 'nothing' : effect.kind === 'throttled' ? effect.reason : effect.kind;
 }
 
+test('tells by account and region what took from the unreserved pool, and nothing else', () => {
+  const machine = new CountingMachine({ accountConcurrency: 10 });
+  assert.deepEqual([...machine.unreserved()], []);
+  const commitments = { reservedInAccount: 2, provisionedInAccount: 1 };
+  machine.step(admit('a', commitments));
+  machine.step(admit('b', commitments));
+  machine.step(admit('r', { ...commitments, functionKey: 'reserved', reserved: 2 }));
+  machine.step(admit('p', { ...commitments, functionKey: 'provisioned', provisioned: 1 }));
+  machine.step(admit('spilled', { ...commitments, functionKey: 'provisioned', provisioned: 1 }));
+  machine.step(admit('w', { region: 'eu-west-1' as Region, functionKey: 'elsewhere' }));
+  machine.step(release('a'));
+  machine.step(release('w'));
+  assert.deepEqual(
+    [...machine.unreserved()],
+    [
+      { account: '111111111111', region: 'us-east-1', inFlight: 2 },
+      { account: '111111111111', region: 'eu-west-1', inFlight: 0 },
+    ],
+  );
+});
+
 test('golden trace: the unreserved pool is the account less all reservations', () => {
   const machine = new CountingMachine({ accountConcurrency: 3 });
   const trace = [

@@ -91,6 +91,14 @@ export class CountingMachine {
     return this.#holdings.size;
   }
 
+  /** Of each account and region that was ever invoked in: invocations in flight that took from its unreserved pool. */
+  *unreserved(): Iterable<{ readonly account: string; readonly region: string; readonly inFlight: number }> {
+    for (const [key, { unreservedInFlight }] of this.#territories) {
+      const [account = '', region = ''] = key.split('/');
+      yield { account, region, inFlight: unreservedInFlight };
+    }
+  }
+
   step(input: CountingInput): readonly CountingEffect[] {
     if (input.kind === 'release') {
       this.#release(input.requestId);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import {
   GetFunctionConfigurationCommand,
   GetProvisionedConcurrencyConfigCommand,
@@ -17,8 +18,9 @@ const code = (text: string) => ({
   'index.mjs': `
   const fromMs = Date.now();
   while (Date.now() - fromMs < 50);
-  export const handler = async ({ fail = false }, { awsRequestId }) => {
+  export const handler = async ({ fail = false, ms = 0 }, { awsRequestId }) => {
     if (fail) throw new TypeError('as told');
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
     return '${text} ' + awsRequestId;
   };`,
 });
@@ -117,6 +119,32 @@ describe('what is seen of invocations', () => {
     }
     assert.equal(series.get(`hearth_lambda_provisioned_concurrency_invocations_total{${one}}`), 2);
     assert.equal(series.get(`hearth_lambda_environment_starts_total{${one},origin="provisioned"}`), 1);
+    const inAccount = one.replace(/,function=.*/, '');
+    const concurrency = (now: ReadonlyMap<string, number>) => [
+      now.get(`hearth_lambda_provisioned_concurrent_executions{${one}}`),
+      now.get(`hearth_lambda_provisioned_concurrency_utilization_ratio{${one}}`),
+      now.get(`hearth_lambda_unreserved_concurrent_executions{${inAccount}}`),
+      now.get(`hearth_lambda_claimed_account_concurrency{${inAccount}}`),
+    ];
+    await eventually(async () => String(concurrency(await metrics())) === '0,0,0,1', 'nothing to be at work');
+    await eventually(
+      async () => {
+        const inFlight = Promise.all([
+          hearth.invoke('f', { ms: 2_000 }, { Qualifier: '1' }),
+          hearth.invoke('f', { ms: 2_000 }),
+        ]).then(() => 'over');
+        let seen = false;
+        // On a machine that is too slow to look meanwhile, again.
+        while (!seen && (await Promise.race([inFlight, setTimeout(50)])) !== 'over') {
+          seen = String(concurrency(await metrics())) === '1,1,1,2';
+        }
+        await inFlight;
+        return seen;
+      },
+      'both invocations to be seen at work',
+      60_000,
+    );
+    await eventually(async () => String(concurrency(await metrics())) === '0,0,0,1', 'nothing to be at work again');
   });
 
   const labelsOf = (name: string, version = '$LATEST') =>

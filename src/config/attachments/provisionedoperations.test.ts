@@ -104,7 +104,7 @@ async function standings(service: ConfigService, pools: Map<PoolKey, Provisioned
   assert.deepEqual(await get(), started, 'nothing is known of its pool');
   const { pool } = value(resolve(service, 'f', '1')).spec;
   const has = (allocated: number, available: number, failed = false): void => {
-    pools.set(pool, { requested: 5, allocated, available, failed });
+    pools.set(pool, { requested: 5, allocated, available, busy: 0, failed });
   };
   has(5, 4);
   assert.deepEqual([...statusOf(await get()), ...countsOf(await get())], ['IN_PROGRESS', undefined, 5, 5, 4]);

@@ -39,7 +39,7 @@ describe('provisioned targets', () => {
 
   it('aliases of one version are told their part, in order of name', () => {
     const state = functionWith({ a: ['1'], b: ['1'] }, { a: 3, b: 2 }).state()!;
-    const pool = { requested: 5, allocated: 4, available: 1, failed: false };
+    const pool = { requested: 5, allocated: 4, available: 1, busy: 0, failed: false };
     assert.deepEqual(
       provisionedStanding(state, 'a', () => pool),
       { allocated: 3, available: 1, failure: null },
@@ -73,6 +73,7 @@ describe('provisioned targets', () => {
             requested: countOf(version),
             allocated: Math.min(n, countOf(version)),
             available: 0,
+            busy: 0,
             failed: false,
           })),
         );

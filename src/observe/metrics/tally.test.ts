@@ -53,13 +53,23 @@ test('invocations are counted as CloudWatch counts them', () => {
 
 test('what is provisioned is asked for when somebody looks', () => {
   const spec = testSpec('f', '1');
-  const tally = new Tally(() => [{ spec, requested: 3, allocated: 2, available: 1 }]);
+  const tally = new Tally(() => [
+    { spec, requested: 4, allocated: 4, available: 3, busy: 1 },
+    { spec: testSpec('g', '1'), requested: 1, allocated: 0, available: 0, busy: 0 },
+  ]);
   const series = read(tally);
   const one = of.replace('$LATEST', '1');
-  const counts = ['requested', 'allocated', 'available'].map((what) =>
-    series.get(`hearth_lambda_provisioned_concurrency_${what}{${one}}`),
-  );
-  assert.deepEqual(counts, [3, 2, 1]);
+  const counts = [
+    'concurrency_requested',
+    'concurrency_allocated',
+    'concurrency_available',
+    'concurrent_executions',
+    'concurrency_utilization_ratio',
+  ].map((what) => series.get(`hearth_lambda_provisioned_${what}{${one}}`));
+  assert.deepEqual(counts, [4, 4, 3, 1, 0.25]);
+  const other = one.replace('"f"', '"g"');
+  assert.equal(series.get(`hearth_lambda_provisioned_concurrent_executions{${other}}`), 0);
+  assert.equal(series.has(`hearth_lambda_provisioned_concurrency_utilization_ratio{${other}}`), false, '0 of 0');
 });
 
 test('five thousand versions have series of their own, what comes later counts as other', () => {

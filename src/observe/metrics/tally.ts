@@ -16,6 +16,7 @@ export interface Provisioned {
   readonly requested: number;
   readonly allocated: number;
   readonly available: number;
+  readonly busy: number;
 }
 
 /** Of one version. */
@@ -123,9 +124,27 @@ export class Tally implements InvocationObserver {
         'Invocations beyond provisioned concurrency (AWS: ProvisionedConcurrencySpilloverInvocations).',
         'spilled',
       ),
-      this.#provisioning('requested', 'Provisioned concurrency asked for.'),
-      this.#provisioning('allocated', 'Provisioned environments that there are, or are on their way.'),
-      this.#provisioning('available', 'Provisioned environments that are initialized.'),
+      this.#provisioning('concurrency_requested', 'Provisioned concurrency asked for.', (of) => of.requested),
+      this.#provisioning(
+        'concurrency_allocated',
+        'Provisioned environments that there are, or are on their way.',
+        (of) => of.allocated,
+      ),
+      this.#provisioning(
+        'concurrency_available',
+        'Provisioned environments that are initialized.',
+        (of) => of.available,
+      ),
+      this.#provisioning(
+        'concurrent_executions',
+        'Provisioned environments at work (AWS: ProvisionedConcurrentExecutions).',
+        (of) => of.busy,
+      ),
+      this.#provisioning(
+        'concurrency_utilization_ratio',
+        'Of the allocated provisioned environments, those at work, 0 to 1 (AWS: ProvisionedConcurrencyUtilization).',
+        ({ busy, allocated }) => (allocated === 0 ? null : busy / allocated),
+      ),
       this.#parted('environment_starts_total', 'Execution environments started, by why.', 'origin', 'starts'),
       {
         name: 'hearth_lambda_environments_ready_total',
@@ -171,15 +190,17 @@ export class Tally implements InvocationObserver {
     return { name: `hearth_lambda_${name}`, type: 'counter', help, samples: () => this.#parts(label, what) };
   }
 
-  #provisioning(what: 'requested' | 'allocated' | 'available', help: string): Family {
+  /** `numberOf` null: there is no such number now. */
+  #provisioning(name: string, help: string, numberOf: (of: Provisioned) => number | null): Family {
     const { provisioned } = this;
     function* samples(): Iterable<Sample> {
-      for (const { spec, ...counts } of provisioned()) {
-        const { account, region, functionName, version } = spec;
-        yield { labels: labels({ account, region, function: functionName, version }), value: counts[what] };
+      for (const of of provisioned()) {
+        const { account, region, functionName, version } = of.spec;
+        const value = numberOf(of);
+        if (value !== null) yield { labels: labels({ account, region, function: functionName, version }), value };
       }
     }
-    return { name: `hearth_lambda_provisioned_concurrency_${what}`, type: 'gauge', help, samples };
+    return { name: `hearth_lambda_provisioned_${name}`, type: 'gauge', help, samples };
   }
 }
 
