@@ -41,6 +41,8 @@ const invocationMsMax = waitMsMax + attemptsMax * attemptMsMax + 2 * secondMs;
 const drainMsMax = waitMsMax + 2 * attemptMsMax + partitionMsMax + 2 * downMsMax + 60 * secondMs;
 /** Everything ends within this after load and faults have stopped: an event grows too old at the latest. */
 const settleMsMax = limits.asyncEventAgeMsMax + 20 * minuteMs;
+/** What becomes of an event is told to a destination or two; with a single place for that, one event after the other. */
+const tellingMsMax = secondMs;
 
 /** Everything around the machines: functions, clients, faults, virtual time; and the checks. */
 export class World {
@@ -285,8 +287,8 @@ export class World {
     // A small reservation throttles a backlog for hours; that is right, and not what is to be seen here.
     for (const fn of this.#functions) fn.reserved = null;
     this.planner.settle(this.#plane);
-    const byMs = this.schedule.nowMs + settleMsMax;
     const { checks } = this;
+    const byMs = this.schedule.nowMs + settleMsMax + checks.openEvents * tellingMsMax;
     while (checks.openInvocations > 0 || checks.openEvents > 0 || checks.livingSandboxes > 0 || this.#plane === null) {
       this.#next();
       if (this.schedule.nowMs <= byMs) continue;
