@@ -43,7 +43,7 @@ export class Departures {
     const { roster, nowMs } = this.#deliberation;
     const keepMs = this.#deliberation.keepMs(pool);
     let sandbox = oldest;
-    for (; sandbox !== null && nowMs - sandbox.stateMs >= keepMs; ) {
+    while (sandbox !== null && nowMs - sandbox.stateMs >= keepMs) {
       const { idleAfter } = sandbox;
       this.#deliberation.stop(sandbox, 'idle');
       sandbox = idleAfter;

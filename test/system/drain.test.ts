@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { GetProvisionedConcurrencyConfigCommand, PutProvisionedConcurrencyConfigCommand } from '@aws-sdk/client-lambda';
 import type { DrainReport } from '../../src/bin/cli/drain.js';
-import type { WhyReport } from '../../src/observe/invocations/why.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
 
 const code = {
@@ -31,11 +30,6 @@ describe('hearth drain', () => {
     assert.equal(functionError, undefined, payload);
     return JSON.parse(payload);
   }
-  async function why(requestId: string): Promise<WhyReport> {
-    const { status, stdout, stderr } = await hearth.cli('why', requestId, '--json');
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout);
-  }
   async function drain(...args: string[]): Promise<DrainReport> {
     const { status, stdout, stderr } = await hearth.cli('drain', '--json', ...args);
     assert.equal(status, 0, stderr);
@@ -63,19 +57,19 @@ describe('hearth drain', () => {
     await invoking;
     assert.ok(report.drained >= 2, `${report.drained} were drained`);
     assert.deepEqual([report.worker, report.left], ['local', 0]);
-    for (const requestId of requests) assert.notEqual((await why(requestId)).start?.kind, 'cold');
+    for (const requestId of requests) assert.notEqual((await hearth.why(requestId)).start?.kind, 'cold');
     const now = await told();
     assert.notEqual(now.born, before.born);
-    assert.equal((await why(now.requestId)).sandbox?.origin, 'drain');
-    const starts = await Promise.all(requests.map(async (requestId) => (await why(requestId)).start));
+    assert.equal((await hearth.why(now.requestId)).sandbox?.origin, 'drain');
+    const starts = await Promise.all(requests.map(async (requestId) => (await hearth.why(requestId)).start));
     assert.ok(
-      [...starts, (await why(now.requestId)).start].some((start) => start?.trigger === 'drain'),
+      [...starts, (await hearth.why(now.requestId)).start].some((start) => start?.trigger === 'drain'),
       'the first one in a new sandbox is told why that was there',
     );
     assert.ok(await isReady());
     const other = await told('1');
     assert.notEqual(other.born, provisioned.born);
-    assert.equal((await why(other.requestId)).start?.kind, 'provisioned');
+    assert.equal((await hearth.why(other.requestId)).start?.kind, 'provisioned');
   });
 
   it('one at work goes after it', { timeout: 120_000 }, async () => {
@@ -87,7 +81,7 @@ describe('hearth drain', () => {
     const begun = await drain('--wait', '0');
     assert.ok(begun.left > 0);
     const { requestId } = await working;
-    assert.equal((await why(requestId)).outcome, 'success');
+    assert.equal((await hearth.why(requestId)).outcome, 'success');
     await eventually(async () => (await drain('--wait', '60')).left === 0, 'all to be gone');
   });
 

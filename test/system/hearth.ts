@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ import {
 import { SignatureV4 } from '@smithy/signature-v4';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { type Credential, CredentialStore } from '../../src/frontend/signature/credentials.js';
+import type { WhyReport } from '../../src/observe/invocations/why.js';
 import { cleanEnvironment, stop } from './childprocess.js';
 import { keepSnapshots, seedSnapshots } from './snapshotseed.js';
 import { zip } from './zip.js';
@@ -164,6 +166,13 @@ export class Hearth {
   /** Our own CLI against this platform. */
   cli(command: string, ...args: string[]): Promise<Ran> {
     return run(join(projectRoot, 'bin', 'hearth'), [command, '--data', this.folder, ...args], this.environment);
+  }
+
+  /** What `hearth why` tells of an invocation. */
+  async why(requestId: string): Promise<WhyReport> {
+    const { status, stdout, stderr } = await this.cli('why', requestId, '--json');
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as WhyReport;
   }
 
   /** Creates a function from files given as text and waits until it is active. */

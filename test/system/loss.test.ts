@@ -72,9 +72,7 @@ describe('sandboxes that are lost', () => {
     const { payload, functionError } = await hearth.invoke(name, {}, Qualifier === undefined ? {} : { Qualifier });
     assert.equal(functionError, undefined, payload);
     const { requestId, ...rest } = JSON.parse(payload);
-    const { stdout, stderr, status } = await hearth.cli('why', requestId, '--json');
-    assert.equal(status, 0, stderr);
-    return { ...rest, report: JSON.parse(stdout) };
+    return { ...rest, report: await hearth.why(requestId) };
   }
   const of = { FunctionName: 'kept', Qualifier: '1' };
   const provisioned = () => hearth.lambda().send(new GetProvisionedConcurrencyConfigCommand(of));

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ReceivingServer, received } from './receivingserver.js';
 
 /** Something that arrived. `to`: name of the queue or topic, or path of the URL. */
 export interface Arrived {
@@ -25,40 +25,26 @@ const signature = (service: string) =>
  * SQS (its JSON protocol), SNS (its Query protocol) and plain HTTP at one address, as far as senders need them, kept in
  * memory. What is no proper request is refused as the services would.
  */
-export class MessageServer {
+export class MessageServer extends ReceivingServer {
   readonly arrived: Arrived[] = [];
   manner: Manner = () => 'take';
-  readonly #server: Server;
 
   private constructor() {
-    this.#server = createServer((req, res) => {
-      this.#handle(req, res).catch((error: Error) => res.writeHead(500).end(error.message));
-    });
+    super((error, res) => res.writeHead(500).end(error.message));
   }
 
   static async start(): Promise<MessageServer> {
     const one = new MessageServer();
-    await new Promise<void>((resolve) => one.#server.listen(0, '127.0.0.1', resolve));
+    await one.listen();
     return one;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   to(name: string): Arrived[] {
     return this.arrived.filter(({ to }) => to === name);
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of req) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString('utf8');
+  protected async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const text = (await received(req)).toString('utf8');
     const target = String(req.headers['x-amz-target'] ?? '');
     if (target.startsWith('AmazonSQS.')) await this.#sqs(target.slice(10), req, text, res);
     else if (req.headers['content-type']?.startsWith('application/x-www-form-urlencoded'))

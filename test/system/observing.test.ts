@@ -38,25 +38,21 @@ describe('what is seen of invocations', () => {
     assert.equal(functionError, undefined, payload);
     return (JSON.parse(payload) as string).split(' ')[1]!;
   }
-  async function why(...args: string[]): Promise<unknown> {
-    const { status, stdout, stderr } = await hearth.cli('why', ...args, '--json');
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout);
-  }
-  const reportOf = async (requestId: string) => (await why(requestId)) as WhyReport;
   const names = ({ phases }: WhyReport) => phases.map(({ name }) => name);
 
   it('a cold start and a warm invocation are told as such', { timeout: 120_000 }, async () => {
     const [first, second] = [await invoked('f'), await invoked('f')];
-    const cold = await reportOf(first);
+    const cold = await hearth.why(first);
     assert.deepEqual(cold.start, { kind: 'cold', trigger: null, first: true, spilled: false });
     assert.ok(names(cold).includes('init') && names(cold).includes('placement'), cold.because);
     const init = cold.phases.find(({ name }) => name === 'init')!;
     assert.ok(init.durationMs >= 50 && init.startMs >= 0 && init.durationMs <= cold.totalMs);
-    const warm = await reportOf(second);
+    const warm = await hearth.why(second);
     assert.deepEqual([warm.start?.kind, warm.sandbox?.id], ['warm', cold.sandbox?.id]);
     assert.deepEqual(names(warm), ['waiting', 'invoke', 'response']);
-    const listed = (await why()) as WhyReport[];
+    const all = await hearth.cli('why', '--json');
+    assert.equal(all.status, 0, all.stderr);
+    const listed = JSON.parse(all.stdout) as WhyReport[];
     assert.deepEqual(
       listed.map(({ requestId }) => requestId),
       [first],
@@ -79,7 +75,7 @@ describe('what is seen of invocations', () => {
     const { why: report, requestId: id, functionError } = JSON.parse(stdout);
     assert.equal(functionError, 'Unhandled');
     assert.deepEqual([report.requestId, report.outcome, report.start.kind], [id, 'function-error', 'warm']);
-    assert.deepEqual(await reportOf(id), report);
+    assert.deepEqual(await hearth.why(id), report);
     assert.equal((await hearth.cli('invoke', 'f', '--why', '--event')).status, 64);
     const plain = JSON.parse((await hearth.cli('invoke', 'f', '--json')).stdout);
     assert.equal('why' in plain, false);
@@ -93,7 +89,7 @@ describe('what is seen of invocations', () => {
       const answer = await hearth.lambda().send(new GetFunctionConfigurationCommand({ FunctionName: 'f' }));
       return answer.LastUpdateStatus === 'Successful';
     }, 'the update');
-    const report = await reportOf(await invoked('f'));
+    const report = await hearth.why(await invoked('f'));
     assert.deepEqual(report.start, { kind: 'proactive', trigger: 'deploy', first: true, spilled: false });
     const init = report.phases.find(({ name }) => name === 'init')!;
     assert.ok(init.startMs + init.durationMs <= 0, 'it was over before the invocation arrived');
@@ -109,7 +105,7 @@ describe('what is seen of invocations', () => {
       'the sandbox',
       120_000,
     );
-    const [first, second] = [await reportOf(await invoked('f', '1')), await reportOf(await invoked('f', '1'))];
+    const [first, second] = [await hearth.why(await invoked('f', '1')), await hearth.why(await invoked('f', '1'))];
     assert.deepEqual([first.start?.kind, first.start?.first], ['provisioned', true]);
     assert.deepEqual([second.start?.kind, second.start?.first], ['provisioned', false]);
     const series = await metrics();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { Message } from './protobuf.js';
+import { ReceivingServer, received } from './receivingserver.js';
 
 export type Value = string | number | boolean;
 
@@ -29,31 +29,19 @@ export interface ArrivedSpan {
 }
 
 /** An OpenTelemetry collector as far as exporters of traces need one: OTLP over HTTP, both encodings, kept in memory. */
-export class OtlpCollector {
+export class OtlpCollector extends ReceivingServer {
   readonly spans: ArrivedSpan[] = [];
   /** `POST /v1/traces application/json gzip` of each request. */
   readonly requests: string[] = [];
-  readonly #server: Server;
 
   private constructor() {
-    this.#server = createServer((req, res) => {
-      this.#handle(req, res).catch((error: Error) => res.writeHead(400).end(error.stack));
-    });
+    super((error, res) => res.writeHead(400).end(error.stack));
   }
 
   static async start(): Promise<OtlpCollector> {
     const one = new OtlpCollector();
-    await new Promise<void>((resolve) => one.#server.listen(0, '127.0.0.1', resolve));
+    await one.listen();
     return one;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   /** Of one trace, as they began; those that began together in the order in which they came. */
@@ -62,11 +50,9 @@ export class OtlpCollector {
     return found.sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  protected async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { 'content-type': type = '', 'content-encoding': encoding = '' } = req.headers;
-    const chunks: Buffer[] = [];
-    for await (const chunk of req) chunks.push(chunk);
-    const sent = Buffer.concat(chunks);
+    const sent = await received(req);
     const body = encoding === 'gzip' ? gunzipSync(sent) : sent;
     assert.equal(`${req.method} ${req.url}`, 'POST /v1/traces');
     this.spans.push(...(type === 'application/json' ? readJson(body) : readProtobuf(body)));

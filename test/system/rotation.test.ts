@@ -23,9 +23,7 @@ describe('sandboxes with short lives', () => {
   async function report(): Promise<WhyReport> {
     const { payload, functionError } = await hearth.invoke('f');
     assert.equal(functionError, undefined, payload);
-    const { status, stdout, stderr } = await hearth.cli('why', JSON.parse(payload), '--json');
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout);
+    return hearth.why(JSON.parse(payload));
   }
 
   async function metric(series: string): Promise<number> {

@@ -9,7 +9,6 @@ import {
   PublishVersionCommand,
 } from '@aws-sdk/client-lambda';
 import { projectRoot } from '../../src/adapters/projectroot.js';
-import type { WhyReport } from '../../src/observe/invocations/why.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
 import { microVmProblem } from './microvms.js';
 
@@ -121,7 +120,7 @@ describe('SnapStart', { skip, timeout: 600_000 }, () => {
     // The tiers are asked once the machine can serve, which the invocation does not wait for.
     const requestId = /RequestId: (\S+)/.exec(again.log)![1]!;
     const report = await eventually(async () => {
-      const told = JSON.parse((await hearth.cli('why', requestId, '--json')).stdout) as WhyReport;
+      const told = await hearth.why(requestId);
       return told.phases.some(({ name, detail }) => name === 'restore' && detail !== null) ? told : null;
     }, 'the tiers that served the restore');
     assert.equal(report.start?.kind, 'restored');
