@@ -1,26 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AccountId, Region, RequestId } from '../kernel/ids.js';
 import type { DestinationMessage } from '../kernel/ports/destinations.js';
 import { type Delivery, type Queue, QueueFullError } from '../kernel/ports/queue.js';
 import { AsyncMachine } from './machine.js';
 import type { AsyncEvent, AsyncPolicy, AttemptEnd } from './messages.js';
 import { AsyncCounts } from './observer.js';
 import { type AsyncPorts, AsyncService } from './service.js';
+import { testEvent } from './testevent.js';
 
-const event: AsyncEvent = {
-  requestId: 'r' as RequestId,
-  account: '123456789012' as AccountId,
-  region: 'us-east-1' as Region,
-  functionName: 'f',
-  qualifier: null,
-  invokedFunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
-  clientContext: null,
-  traceHeader: 't',
-  acceptedMs: 0,
-  attempts: 0,
-  setbacks: 0,
-};
+const event = testEvent;
 const policy: AsyncPolicy = {
   retriesMax: 0,
   eventAgeMsMax: 60_000,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AsyncEvent } from '../../async/messages.js';
-import type { AccountId, Region, RequestId } from '../../kernel/ids.js';
+import { testEvent } from '../../async/testevent.js';
 import type { Clock } from '../../kernel/ports/clock.js';
 import type { Random } from '../../kernel/ports/random.js';
 import type { Span } from '../../kernel/ports/spans.js';
@@ -129,19 +129,7 @@ test('what is no trace header is replaced where the invocation is recorded', () 
   assert.ok(header.endsWith(chain));
 });
 
-const event: AsyncEvent = {
-  requestId: 'r' as RequestId,
-  account: '123456789012' as AccountId,
-  region: 'us-east-1' as Region,
-  functionName: 'f',
-  qualifier: null,
-  invokedFunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:f',
-  clientContext: null,
-  traceHeader: fresh,
-  acceptedMs: 40,
-  attempts: 1,
-  setbacks: 0,
-};
+const event: AsyncEvent = { ...testEvent, traceHeader: fresh, acceptedMs: 40, attempts: 1 };
 
 test('attempts at an event are parts of its acceptance, and recorded when it was', () => {
   const { tracer: one, spans } = tracer();
