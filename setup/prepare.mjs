@@ -111,10 +111,7 @@ function stampOf(files) {
   return hash.digest('hex');
 }
 
-/**
- * Installs when the lock file changed since the last time. Not `npm ci`: that insists on the lock naming the optional
- * packages of every platform, and registries that mirror only what is used do not have them all.
- */
+/** Installs when the lock file changed since the last time. Not `npm ci`, which would first remove what is there already. */
 export function ensureDependencies() {
   const stampFile = join(root, 'node_modules', '.hearth-stamp');
   const stamp = stampOf(['package.json', 'package-lock.json']);
