@@ -110,6 +110,18 @@ function platformFamilies({ version, worker, queuedEvents, residentBytes }: Plat
   return [
     gauge('hearth_build_info', 'The version that serves.', 1, labels({ version })),
     gauge('hearth_sandboxes', 'Sandboxes that there are.', worker.sandboxes),
+    {
+      name: 'hearth_spares',
+      type: 'gauge',
+      help: 'What waits booted or restored, by runtime or function.',
+      samples: () => Object.entries(worker.spares).map(([of, value]) => ({ labels: labels({ of }), value })),
+    },
+    {
+      name: 'hearth_spares_lost_total',
+      type: 'counter',
+      help: 'What ended while it waited, killed by somebody else.',
+      samples: () => Object.entries(worker.lost).map(([of, value]) => ({ labels: labels({ of }), value })),
+    },
     gauge('hearth_sandboxes_max', 'Sandboxes that there may be.', worker.sandboxesMax),
     gauge('hearth_sandbox_memory_bytes', 'Memory given to sandboxes.', worker.memoryUsedMib * mib),
     gauge('hearth_sandbox_memory_max_bytes', 'Memory that there is for sandboxes.', worker.memoryMib * mib),

@@ -2,6 +2,7 @@ import type { SandboxId } from '../kernel/ids.js';
 import type { FunctionSpec } from '../wire/functionspec.js';
 import type { StartOrigin } from '../wire/start.js';
 import { LiveSandbox } from './livesandbox.js';
+import type { Patrolled } from './patrol.js';
 import { Standby, type StandbyItem } from './sandbox/standby.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -47,6 +48,15 @@ export class Clones {
       if (item !== null) counts[name] = (counts[name] ?? 0) + 1;
     }
     return counts;
+  }
+
+  /** Those that ended while they waited, since the start. */
+  get lost(): number {
+    return this.#standby.lost;
+  }
+
+  patrolled(): Iterable<Patrolled> {
+    return this.#standby.patrolled();
   }
 
   /**
@@ -114,7 +124,15 @@ export class Clones {
       sandbox.order('abort');
       return left;
     };
-    const clone: Clone = { sandbox, taken: false, ended: left, dispose };
+    const clone: Clone = {
+      sandbox,
+      taken: false,
+      ended: left,
+      get doomed() {
+        return sandbox.doomed;
+      },
+      dispose,
+    };
     sandbox.order('start');
     await Promise.race([ready, left]);
     // One whose hooks failed has no box any more: the next start finds out by itself.

@@ -23,6 +23,7 @@ import { WorkerMachine } from './machine.js';
 import { MemoryPeak } from './memorypeak.js';
 import type { AnswerInput, CaptureEnd, WorkerEffect, WorkerInput } from './messages.js';
 import { outcomeOf, refusal } from './outcome.js';
+import type { Patrolled } from './patrol.js';
 import { type BoundBox, Premises } from './premises.js';
 import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
 import { type Flow, StreamedResponse, type StreamResult } from './runtimeapi/streamedresponse.js';
@@ -32,7 +33,7 @@ import type { Surroundings } from './surroundings.js';
 const nothing = Buffer.alloc(0);
 
 /** Performs the effects of one sandbox's machine. */
-export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
+export class LiveSandbox implements Resident, Alarmed, FrameMeaning, Patrolled {
   #id: SandboxId;
   readonly spec: FunctionSpec;
   alarmAtMs = Number.POSITIVE_INFINITY;
@@ -122,6 +123,16 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning {
 
   get #link(): BoxLink | null {
     return this.#boxes.link;
+  }
+
+  get doomed(): boolean {
+    return this.#link?.doomed === true;
+  }
+
+  /** It runs for a moment, and what was killed in it ends. */
+  letDie(): void {
+    this.#link?.thaw();
+    this.#rest();
   }
 
   get #host(): ExtensionHost | null {

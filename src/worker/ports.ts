@@ -109,7 +109,10 @@ export interface WorkerCapacity {
   readonly sandboxOwnMib: number;
   readonly sandboxesMax: number;
   readonly sandboxes: number;
+  /** What waits, by runtime or function. */
   readonly spares: Readonly<Record<string, number>>;
+  /** Since the start: what ended while it waited, though nobody here wanted that. */
+  readonly lost: { readonly spares: number; readonly clones: number };
 }
 
 export interface WorkerService {

@@ -11,7 +11,7 @@ import { Clones, clonesMax } from './clones.js';
 import { LiveSandbox } from './livesandbox.js';
 import type { CaptureEnd } from './messages.js';
 import { refusal } from './outcome.js';
-import { Patrol } from './patrol.js';
+import { Patrol, type Patrolled } from './patrol.js';
 import type { WorkerCapacity, WorkerOptions, WorkerService } from './ports.js';
 import { Spares } from './spares.js';
 import type { Surroundings } from './surroundings.js';
@@ -44,7 +44,7 @@ class Worker implements WorkerService {
   readonly #spares: Spares;
   readonly #around: Surroundings;
   readonly #freezeAfterMs: number;
-  readonly #patrol: Patrol<LiveSandbox>;
+  readonly #patrol: Patrol;
   #sandboxMib = 0;
   #turnScheduled = false;
   #settling: (() => void)[] = [];
@@ -64,10 +64,7 @@ class Worker implements WorkerService {
       () => this.#live(),
       () => clock.monotonicMs(),
     );
-    this.#patrol = new Patrol(
-      () => this.#sandboxes.values(),
-      (sandbox) => this.#letDie(sandbox),
-    );
+    this.#patrol = new Patrol(() => this.#patrolled());
     const run = random.hex(4);
     const boxId = () => {
       this.#boxes += 1;
@@ -176,6 +173,7 @@ class Worker implements WorkerService {
       sandboxesMax,
       sandboxes: this.#sandboxes.size,
       spares: { ...this.#spares.counts(), ...this.#clones.counts() },
+      lost: { spares: this.#spares.lost, clones: this.#clones.lost },
     };
   }
 
@@ -205,6 +203,12 @@ class Worker implements WorkerService {
     yield* this.#sandboxes.values();
     yield* this.#captures.sandboxes;
     yield* this.#clones.sandboxes;
+  }
+
+  *#patrolled(): Iterable<Patrolled> {
+    yield* this.#sandboxes.values();
+    yield* this.#spares.patrolled();
+    yield* this.#clones.patrolled();
   }
 
   get #waiting() {
@@ -273,13 +277,6 @@ class Worker implements WorkerService {
       }
     }
     if (waiting) this.#freezeLater();
-  }
-
-  /** It runs for a moment, and what was killed in it ends. */
-  #letDie(sandbox: LiveSandbox): void {
-    sandbox.link?.thaw();
-    sandbox.idleSinceMs = this.#options.clock.monotonicMs();
-    this.#freezeLater();
   }
 
   #gone(sandbox: LiveSandbox, problem: string | null): void {

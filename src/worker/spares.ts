@@ -1,11 +1,12 @@
 import { secondMs } from '../kernel/units.js';
 import type { RuntimeName } from '../wire/functionspec.js';
 import { BoxLink } from './boxlink.js';
+import type { Patrolled } from './patrol.js';
 import type { RuntimeLaunch, SandboxDriver } from './sandbox/driver.js';
 
 /** What a waiting box is counted as, beside the driver's `boxOwnMib`: a booted Node without code holds 40 to 50 MiB. */
 export const spareMemoryMib = 64;
-/** After a boot that failed, the next is tried no sooner. */
+/** After a boot that failed, or the loss of a spare, the next is tried no sooner. */
 const retryMs = 5 * secondMs;
 /**
  * A spare taken is replaced this much later: a boot takes a whole core for some 25 ms, and the cold start that took the
@@ -50,6 +51,7 @@ export class Spares {
   readonly #resting = new Map<string, NodeJS.Timeout>();
   #settled: (() => void)[] = [];
   #filling = false;
+  #lost = 0;
   #later: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -77,10 +79,28 @@ export class Spares {
   counts(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const [key, { runtime }] of this.#wanted) {
-      const alive = this.#waiting.get(key)!.filter((link) => link.alive).length;
+      const alive = this.#waiting.get(key)?.filter((link) => link.alive).length ?? 0;
       counts[runtime] = (counts[runtime] ?? 0) + alive;
     }
     return counts;
+  }
+
+  /** Spares that ended while they waited, since the start. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  *patrolled(): Iterable<Patrolled> {
+    for (const [key, links] of this.#waiting) {
+      for (const link of links) {
+        yield {
+          get doomed() {
+            return link.doomed;
+          },
+          letDie: () => this.#lose(key, link),
+        };
+      }
+    }
   }
 
   want(runtime: RuntimeName, account: string): void {
@@ -95,15 +115,15 @@ export class Spares {
   /** A waiting box that serves this function, running again, or null. */
   take(runtime: RuntimeName, { account, memoryMib }: SpareUse): BoxLink | null {
     if (memoryMib > this.#options.driver.spareMemoryMibMax) return null;
-    const links = this.#waiting.get(keyOf(this.#kind(runtime, account)));
-    for (let link = links?.shift(); link !== undefined; link = links!.shift()) {
-      if (!link.alive) continue;
-      link.thaw();
-      this.#refillLater();
-      return link;
-    }
+    const key = keyOf(this.#kind(runtime, account));
+    const links = this.#waiting.get(key);
+    // What was killed in the last second is unknown to the patrol.
+    for (let link = links?.[0]; link !== undefined && (!link.alive || link.doomed); link = links![0])
+      this.#lose(key, link);
+    const link = links?.shift() ?? null;
+    link?.thaw();
     this.#refillLater();
-    return null;
+    return link;
   }
 
   /**
@@ -157,8 +177,8 @@ export class Spares {
   #missing(): Kind | null {
     if (this.#closed || !this.#options.fits(this.#oneMib)) return null;
     for (const [key, kind] of this.#wanted) {
-      const links = this.#waiting.get(key)!.filter((link) => link.alive);
-      this.#waiting.set(key, links);
+      const links = this.#waiting.get(key)!;
+      for (const link of links.filter(({ alive }) => !alive)) this.#lose(key, link);
       if (links.length < this.#options.perRuntime && !this.#resting.has(key)) return kind;
     }
     return null;
@@ -196,6 +216,7 @@ export class Spares {
       else {
         links.push(link);
         link.freeze();
+        void link.box.exited.then(() => this.#lose(key, link));
       }
     } catch {
       // Reported when a function needs the runtime: its own boot fails with the same reason.
@@ -214,7 +235,19 @@ export class Spares {
     throw new Error(`${runtime} did not start`);
   }
 
+  /** One that waited has ended, or is to. Does nothing for any other. */
+  #lose(key: string, link: BoxLink): void {
+    const links = this.#waiting.get(key);
+    if (this.#closed || links?.includes(link) !== true) return;
+    links.splice(links.indexOf(link), 1);
+    this.#lost += 1;
+    void link.kill();
+    this.#rest(key);
+  }
+
+  /** None of this kind is made for a while. */
   #rest(key: string): void {
+    if (this.#resting.has(key)) return;
     const timer = setTimeout(() => {
       this.#resting.delete(key);
       this.#refill();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { GetProvisionedConcurrencyConfigCommand, PutProvisionedConcurrencyConfigCommand } from '@aws-sdk/client-lambda';
 import type { WhyReport } from '../../src/observe/invocations/why.js';
 import { readExposition } from '../../src/observe/metrics/testexposition.js';
+import { boxProcesses, isThere, killBoxes } from './boxprocesses.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
 
 /** Longer than anybody needs to see that one is missing. */
@@ -20,38 +20,6 @@ const code = {
   };`,
 };
 
-/** Processes of boxes: runtimes, or the monitors of virtual machines. */
-function boxProcesses(platform: number): readonly number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? [];
-      parents.set(Number(name), Number(parent));
-    } catch {
-      // Ended in between.
-    }
-  }
-  const isOurs = (pid: number): boolean => pid === platform || (pid > 1 && isOurs(parents.get(pid) ?? 0));
-  return [...parents.keys()].filter((pid) => {
-    if (!isOurs(pid)) return false;
-    try {
-      return /\/bootstrap\.|^[^\0]*qemu-system/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
-    } catch {
-      return false;
-    }
-  });
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 describe('sandboxes that are lost', () => {
   let hearth: Hearth;
   before(async () => {
@@ -59,13 +27,6 @@ describe('sandboxes that are lost', () => {
   });
   after(() => hearth.remove());
 
-  /** Kills what runs of sandboxes, as an operator or a machine short of memory would. */
-  function killBoxes(): readonly number[] {
-    const pids = boxProcesses(hearth.pid);
-    assert.ok(pids.length > 0, 'there are some');
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    return pids;
-  }
   /** Where frozen processes cannot die, the platform has to find out. */
   const ended = (pids: readonly number[]) => eventually(async () => !pids.some(isThere), 'the processes to end');
   async function told(name: string, Qualifier?: string): Promise<{ born: number; type: string; report: WhyReport }> {
@@ -87,7 +48,7 @@ describe('sandboxes that are lost', () => {
     await eventually(isReady, 'the sandbox', 120_000);
     const before = await told('kept', '1');
     assert.equal(before.type, 'provisioned-concurrency');
-    killBoxes();
+    killBoxes(hearth.pid);
     const missing = await eventually(async () => {
       const now = await provisioned();
       return now.AvailableProvisionedConcurrentExecutions === 0 ? now : null;
@@ -122,7 +83,7 @@ describe('sandboxes that are lost', () => {
     await hearth.create('idle', ownNode, 'index.handler', code);
     const before = await told('idle');
     assert.equal((await told('idle')).report.start?.kind, 'warm');
-    await ended(killBoxes());
+    await ended(killBoxes(hearth.pid));
     const now = await told('idle');
     assert.notEqual(now.born, before.born);
     assert.deepEqual([now.report.start?.kind, now.report.start?.first], ['cold', false]);

@@ -56,6 +56,8 @@ export class FakeBox implements Box {
   started: { command: readonly string[]; environment: Readonly<Record<string, string>> } | null = null;
   frozen = false;
   killed = false;
+  /** Somebody killed it while it was frozen, and it cannot end. */
+  killedFrozen = false;
   freezes = 0;
   onStart: (box: FakeBox) => void = () => {};
   #exit: (exit: BoxExit) => void = () => {};
@@ -82,6 +84,10 @@ export class FakeBox implements Box {
   }
   thaw(): void {
     this.frozen = false;
+    if (this.killedFrozen) this.exit({ signal: 'SIGKILL' });
+  }
+  doomed(): boolean {
+    return this.frozen && this.killedFrozen;
   }
   memoryPeakMib(): number | null {
     return this.killed ? null : 36;

@@ -1,4 +1,5 @@
 import { secondMs } from '../../kernel/units.js';
+import type { Patrolled } from '../patrol.js';
 import { StandbyPlan } from './standbyplan.js';
 
 /**
@@ -6,11 +7,18 @@ import { StandbyPlan } from './standbyplan.js';
  * and handler need most of a second.
  */
 const restMs = 2 * secondMs;
+/**
+ * What was lost so often while nobody used anything like it is not made again before somebody does. As many as wait
+ * (`clonesMax`, `preparedMax`), twice: who kills them all gets others, and what cannot stay is not made for ever.
+ */
+export const lossesMax = 4;
 
 /** Something that waits. */
 export interface StandbyItem {
   /** It has ended by itself. */
   readonly ended: Promise<unknown>;
+  /** It was killed, and ends when it runs on. Absent: it would have ended. Up to 200 µs. */
+  readonly doomed?: boolean;
   /** Resolves when nothing of it is left. */
   dispose(): Promise<void>;
 }
@@ -41,12 +49,15 @@ export class Standby<Wish, Item extends StandbyItem> {
   readonly #plan: StandbyPlan;
   /** By key, of what the plan wants. */
   readonly #wishes = new Map<string, Wish>();
+  /** By key: how many were lost since the last use. */
+  readonly #losses = new Map<string, number>();
   #held: Held<Wish, Item>[] = [];
   #timer: NodeJS.Timeout | null = null;
   #making: Promise<void> | null = null;
   readonly #going = new Set<Promise<void>>();
   #settled: (() => void)[] = [];
   #made = 0;
+  #lost = 0;
   #uses = 0;
   /** Uses under way; whichever ends last wakes us. */
   #using = 0;
@@ -71,12 +82,29 @@ export class Standby<Wish, Item extends StandbyItem> {
     return this.#held.filter(({ dropped }) => !dropped);
   }
 
+  /** How many ended while they waited. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  *patrolled(): Iterable<Patrolled> {
+    for (const held of this.#held) {
+      yield {
+        get doomed() {
+          return held.item?.doomed === true;
+        },
+        letDie: () => this.#lose(held),
+      };
+    }
+  }
+
   /** Something of this key is used from now on until the function that is returned is called. */
   used(key: string, wish: Wish): () => void {
     if (this.#closed) return () => {};
     this.#uses += 1;
     this.#using += 1;
     this.#plan.used(key, this.world.nowMs());
+    this.#losses.delete(key);
     this.#wishes.set(key, wish);
     return () => {
       this.#using -= 1;
@@ -87,10 +115,16 @@ export class Standby<Wish, Item extends StandbyItem> {
 
   /** One that waits: the caller's from now on. Null: there is none. */
   take(key: string): Item | null {
-    const held = this.#held.find((one) => one.key === key && one.item !== null && !one.dropped);
-    if (held === undefined) return null;
-    this.#held = this.#held.filter((one) => one !== held);
-    return held.item;
+    for (const held of [...this.#held]) {
+      const { item } = held;
+      if (held.key !== key || item === null || held.dropped) continue;
+      if (item.doomed) this.#lose(held);
+      else {
+        this.#held = this.#held.filter((one) => one !== held);
+        return item;
+      }
+    }
+    return null;
   }
 
   /** What is alike is gone, or was replaced: it is not wanted before it is used again. */
@@ -147,7 +181,7 @@ export class Standby<Wish, Item extends StandbyItem> {
     const keys = this.#held.map(({ key }) => key);
     const { drop, prepare } = this.#plan.next(keys, this.world.nowMs());
     const going = drop.map((index) => this.#held[index]!).map((held) => this.#drop(held));
-    for (const key of this.#wishes.keys()) if (!this.#plan.wants(key)) this.#wishes.delete(key);
+    for (const key of this.#wishes.keys()) if (!this.#plan.wants(key)) this.#forgetKey(key);
     const wish = prepare === null ? undefined : this.#wishes.get(prepare);
     if (wish !== undefined) this.#making = this.#make(prepare!, wish);
     else if (going.length === 0) {
@@ -183,12 +217,17 @@ export class Standby<Wish, Item extends StandbyItem> {
   #forgetKey(key: string): void {
     this.#plan.forget(key);
     this.#wishes.delete(key);
+    this.#losses.delete(key);
   }
 
-  /** It ended by itself: it is not made again and again while nobody needs it. */
+  /** It ended, or was killed, while it waited: another is made, after a while. */
   #lose(held: Held<Wish, Item>): void {
     if (held.dropped || !this.#held.includes(held)) return;
-    if (held.uses === this.#uses) this.#forgetKey(held.key);
+    this.#lost += 1;
+    const losses = (this.#losses.get(held.key) ?? 0) + 1;
+    this.#losses.set(held.key, losses);
+    if (losses >= lossesMax) this.#forgetKey(held.key);
+    this.#restedMs = Math.max(this.#restedMs, this.world.nowMs() + restMs);
     void this.#drop(held);
   }
 

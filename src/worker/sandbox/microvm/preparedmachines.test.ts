@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { mock, type TestContext } from 'node:test';
 import type { SnapshotRecord } from '../../../snapshot/record.js';
 import { DriverError } from '../driver.js';
+import { lossesMax } from '../standby.js';
 import { type Preparation, type PreparationParts, PreparedMachines, preparedMax } from './preparedmachines.js';
 import type { PreparedRunning, Running } from './running.js';
 
@@ -175,12 +176,21 @@ test('a machine that ended while it waited costs its start nothing but time', de
   await world.machines.start('box2', preparation('a'));
   assert.equal(world.started.at(-1), 'box2');
   world.end('prepared.2');
-  await world.pass(restMs);
   await world.pass(0);
+  await world.pass(restMs);
   assert.deepEqual(world.snapshots, ['a', 'a'], 'there was a start since it was made');
-  for (const id of [...world.waiting.keys()]) world.end(id);
+  for (let lost = 2; lost < lossesMax; lost++) {
+    world.end([...world.waiting.keys()][0]!);
+    await world.pass(0);
+    await world.pass(restMs - 1);
+    assert.equal(world.machines.count, 1, 'not made again and again without a pause');
+    await world.pass(1);
+    assert.deepEqual(world.snapshots, ['a', 'a']);
+  }
+  world.end([...world.waiting.keys()][0]!);
+  await world.pass(0);
   await world.pass(2 * restMs);
-  assert.equal(world.machines.count, 0, 'one that ended by itself is not replaced before the snapshot is used again');
+  assert.equal(world.machines.count, 0, 'what cannot stay is not made again before the snapshot is used again');
   await world.machines.start('box3', preparation('a'));
   await world.pass(restMs);
   assert.deepEqual(world.snapshots, ['a', 'a']);
