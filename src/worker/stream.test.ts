@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
+import type { Clock } from '../kernel/ports/clock.js';
 import { frameType } from '../wire/channel/frames.js';
 import type { ResponseSink } from '../wire/responsesink.js';
 import { type FakeBox, FakeDriver } from './fake/driver.js';
-import { makeInvocation, makeSpec, World } from './fake/world.js';
+import { makeInvocation, makeSpec, realClock, World } from './fake/world.js';
 import { WorkerMachine } from './machine.js';
 
 const code = mkdtempSync(join(tmpdir(), 'hearth-stream-'));
@@ -52,7 +53,10 @@ interface Runtime {
 }
 
 /** A worker whose custom runtime does as `run` says with one invocation. */
-async function custom(run: (runtime: Runtime, requestId: string) => void, timeoutMs = 60_000) {
+async function custom(
+  run: (runtime: Runtime, requestId: string) => void,
+  { timeoutMs, clock }: { readonly timeoutMs: number; readonly clock: Clock } = { timeoutMs: 60_000, clock: realClock },
+) {
   const driver = new FakeDriver({
     onStart(box) {
       const base = `http://${box.runtimeApiAddress}/2018-06-01/runtime/invocation`;
@@ -74,7 +78,7 @@ async function custom(run: (runtime: Runtime, requestId: string) => void, timeou
     },
   });
   const spec = makeSpec({ runtime: 'provided.al2023', timeoutMs });
-  const world = new World(driver, {}, code);
+  const world = new World(driver, { clock }, code);
   return { world, spec, id: await world.start(spec) };
 }
 
@@ -112,11 +116,18 @@ test('a stream that its runtime cuts off, and lives on, is truncated', async () 
 });
 
 test('the process ends, or time is over, inside a stream', async () => {
-  const { world, spec, id } = await custom((runtime, requestId) => {
-    runtime.respond(requestId).write('part');
-  }, 100);
+  // Time stands still until the client has something, however long that takes; then all of it is over at once.
+  const timeoutMs = 100;
+  const startedMs = performance.now();
+  let heard = false;
+  const clock = { ...realClock, monotonicMs: () => (heard ? performance.now() + timeoutMs : startedMs) };
+  const run = (runtime: Runtime, requestId: string) => void runtime.respond(requestId).write('part');
+  const { world, spec, id } = await custom(run, { timeoutMs, clock });
   const stream = new TextSink();
-  const late = await world.invoke(id, makeInvocation(spec, { stream }));
+  const outcome = world.invoke(id, makeInvocation(spec, { stream }));
+  await stream.until('part');
+  heard = true;
+  const late = await outcome;
   assert.ok(late.kind === 'function-error');
   assert.equal(late.errorType, 'Sandbox.Timedout');
   assert.equal(stream.text, 'text/x: part');
