@@ -210,8 +210,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning, Patrolled {
     if (link === null || !isForExtensions(request)) return false;
     if (this.#host === null) {
       this.#boxes.admit(!this.#machine.initializing);
-      const provisioned = this.#boxes.initializationType === 'provisioned-concurrency';
-      this.#log.repeat({ kind: 'init-start', ...(provisioned && { provisioned }) });
+      this.#log.repeatFirst();
     }
     return this.#host!.serve(request, connection);
   }

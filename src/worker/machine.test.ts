@@ -132,7 +132,7 @@ test("provisioned: init may take 130 s, or the function's timeout", () => {
     const lines = effects.flatMap((effect) => (effect.kind === 'log' ? [effect.line] : []));
     const ended = { initMs: 12_000, phase: 'init', status: 'success', errorType: null };
     assert.deepEqual(lines, [
-      { kind: 'init-start', provisioned: true },
+      { kind: 'init-start', provisioned: true, phase: 'init' },
       { kind: 'init-report', provisioned: true, ...ended },
     ]);
   }
@@ -157,6 +157,7 @@ test('a failed init runs again inside the first invocation, and its failure is t
     [
       'boot 2',
       `arm ${100 + bootMsMax}`,
+      'log init-start',
       'arm 3110',
       'send-init 2',
       'log INIT_REPORT 40 invoke error Runtime.ImportModuleError',
@@ -188,7 +189,7 @@ test('init beyond 10 s is cut off; init and invocation then share the function t
       { kind: 'booted', nowMs: 20_010, boot: 2 },
       { kind: 'init-done', nowMs: 21_010, boot: 2 },
       { kind: 'response', nowMs: 21_020, boot: 2, requestId: a, bytes: 1 },
-    ).slice(4),
+    ).slice(5),
     [
       'log init-done',
       'send-invoke a until 23010',

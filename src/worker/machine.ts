@@ -1,8 +1,9 @@
 import type { RequestId, SandboxId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
 import { type BoxInput, BoxMachine, bootMsMax } from './boxmachine.js';
+import { BoxStart } from './boxstart.js';
 import { exitMessage } from './exitmessage.js';
-import type { AnswerInput, InvocationEnd, InvocationFigures, RestoreFigures, WorkerInput } from './messages.js';
+import type { AnswerInput, InvocationEnd, InvocationFigures, WorkerInput } from './messages.js';
 import type { Running } from './running.js';
 
 export { bootMsMax } from './boxmachine.js';
@@ -20,16 +21,10 @@ export interface WorkerMachineOptions {
 export class WorkerMachine extends BoxMachine {
   readonly #timeoutMs: number;
   readonly #initMsMax: number;
-  readonly #provisioned: { readonly provisioned?: true };
+  readonly #provisioned: boolean;
   readonly #responseBytesMax: number;
+  readonly #start: BoxStart;
   #epoch = 0;
-  /** When the latest box was asked for, and when it was there. */
-  #boxAskedMs = 0;
-  #bootedMs = 0;
-  /** Length of a completed init phase that no REPORT has told yet. */
-  #initMs: number | null = null;
-  /** Of a restore that no REPORT has told yet. */
-  #restore: RestoreFigures | null = null;
   /** A restore failed before the invocation that it was for came here. */
   #restoreFailed: 'error' | 'timeout' | null = null;
   #running: Running | null = null;
@@ -39,7 +34,8 @@ export class WorkerMachine extends BoxMachine {
     super(options.sandboxId);
     this.#timeoutMs = options.timeoutMs;
     const provisioned = options.provisioned === true;
-    this.#provisioned = provisioned ? { provisioned } : {};
+    this.#provisioned = provisioned;
+    this.#start = new BoxStart({ ...(provisioned && { provisioned }) });
     const provisionedMs = Math.max(limits.provisionedInitMsMin, options.timeoutMs);
     this.#initMsMax = options.initMsMax ?? (provisioned ? provisionedMs : limits.initMsMax);
     this.#responseBytesMax = options.responseBytesMax ?? limits.syncResponseBytesMax;
@@ -91,7 +87,7 @@ export class WorkerMachine extends BoxMachine {
   }
 
   protected override startBox(nowMs: number): void {
-    this.#boxAskedMs = nowMs;
+    this.#start.asked(nowMs);
     super.startBox(nowMs);
   }
 
@@ -99,7 +95,7 @@ export class WorkerMachine extends BoxMachine {
     const running = this.#running;
     const inside = running?.step === 'booting';
     if (!inside && this.phase !== 'booting') return;
-    this.#bootedMs = nowMs;
+    this.#start.booted(nowMs, inside);
     const next = restored ? 'restoring' : 'initializing';
     if (inside) running.step = next;
     else this.phaseNow = next;
@@ -109,7 +105,7 @@ export class WorkerMachine extends BoxMachine {
       return;
     }
     if (inside) running.startedMs = nowMs;
-    else this.effects.push({ kind: 'log', line: { kind: 'init-start', ...this.#provisioned } });
+    this.effects.push({ kind: 'log', line: this.#start.initLine });
     this.arm(nowMs + (inside ? this.#timeoutMs : this.#initMsMax));
     this.effects.push({ kind: 'send-init', boot: this.boot });
   }
@@ -121,9 +117,7 @@ export class WorkerMachine extends BoxMachine {
   #restored(nowMs: number): void {
     if (!this.#restoring) return;
     const running = this.#running;
-    const restoreMs = nowMs - this.#boxAskedMs;
-    this.#restore = { restoreMs, billedMs: Math.ceil(nowMs - this.#bootedMs) };
-    this.effects.push({ kind: 'log', line: { kind: 'restore-report', restoreMs, status: 'success', errorType: null } });
+    this.effects.push({ kind: 'log', line: this.#start.restoreReport(nowMs, 'success', null) });
     if (running !== null) {
       running.step = 'running';
       running.startedMs = nowMs;
@@ -139,8 +133,7 @@ export class WorkerMachine extends BoxMachine {
   /** The box is lost. Its invocation never began: it has no START, and no REPORT. */
   #unrestored(nowMs: number, status: 'error' | 'timeout', errorType: string | null): void {
     const running = this.#running;
-    const restoreMs = nowMs - this.#boxAskedMs;
-    this.effects.push({ kind: 'log', line: { kind: 'restore-report', restoreMs, status, errorType } });
+    this.effects.push({ kind: 'log', line: this.#start.restoreReport(nowMs, status, errorType) });
     this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
     if (running !== null) {
       this.#running = null;
@@ -173,28 +166,14 @@ export class WorkerMachine extends BoxMachine {
     const running = this.#running;
     if (running?.step === 'initializing') {
       running.step = 'running';
-      this.#initReport(nowMs, 'invoke', 'success', null);
+      this.effects.push({ kind: 'log', line: this.#start.initReport(nowMs, 'success', null) });
       this.#sendInvoke(running);
     } else if (this.phase === 'initializing') {
-      this.#initMs = nowMs - this.#bootedMs;
-      this.#initReport(nowMs, 'init', 'success', null);
+      this.effects.push({ kind: 'log', line: this.#start.initReport(nowMs, 'success', null) });
       this.phaseNow = 'idle';
       this.disarm();
       this.effects.push({ kind: 'ready', initialized: true });
     }
-  }
-
-  #initReport(
-    nowMs: number,
-    phase: 'init' | 'invoke',
-    status: InvocationFigures['status'],
-    errorType: string | null,
-  ): void {
-    const initMs = nowMs - this.#bootedMs;
-    this.effects.push({
-      kind: 'log',
-      line: { kind: 'init-report', initMs, ...this.#provisioned, phase, status, errorType },
-    });
   }
 
   /** `end`: what the client gets when this init ran inside an invocation. */
@@ -202,7 +181,7 @@ export class WorkerMachine extends BoxMachine {
     const running = this.#running;
     const inside = running?.step === 'initializing';
     if (!inside && this.phase !== 'initializing') return;
-    this.#initReport(nowMs, inside ? 'invoke' : 'init', status, errorType);
+    this.effects.push({ kind: 'log', line: this.#start.initReport(nowMs, status, errorType) });
     if (inside) {
       this.effects.push({ kind: 'log', line: { kind: 'start', requestId: running.requestId } });
       this.#fail(nowMs, running, status, errorType, end);
@@ -210,7 +189,7 @@ export class WorkerMachine extends BoxMachine {
       this.discardBox(status === 'timeout' ? 'TIMEOUT' : 'FAILURE');
       this.phaseNow = 'idle';
       this.effects.push({ kind: 'ready', initialized: false });
-      if (this.#provisioned.provisioned) this.stopNow();
+      if (this.#provisioned) this.stopNow();
     }
   }
 
@@ -302,7 +281,7 @@ export class WorkerMachine extends BoxMachine {
       this.#fail(input.nowMs, running, 'error', errorType, this.#platformEnd(errorType, message));
     } else if (this.phase === 'idle') {
       this.discardBox('FAILURE');
-      if (this.#provisioned.provisioned) this.#unbootable(`lost while it was idle: ${message}`);
+      if (this.#provisioned) this.#unbootable(`lost while it was idle: ${message}`);
     }
   }
 
@@ -361,8 +340,7 @@ export class WorkerMachine extends BoxMachine {
     // The right to run ends exactly at the timeout, however late the timer fired.
     const durationMs = status === 'timeout' ? this.#timeoutMs : nowMs - running.startedMs;
     const figures = this.#figures(durationMs, status, errorType, producedBytes);
-    this.#initMs = null;
-    this.#restore = null;
+    this.#start.told();
     this.#running = null;
     this.disarm();
     this.effects.push(
@@ -378,14 +356,13 @@ export class WorkerMachine extends BoxMachine {
     errorType: string | null,
     producedBytes: number,
   ): InvocationFigures {
-    const restore = this.#restore === null ? {} : { restore: this.#restore };
-    return { durationMs, initMs: this.#initMs, ...restore, status, errorType, producedBytes };
+    return { durationMs, ...this.#start.untold, status, errorType, producedBytes };
   }
 
   /** `end`: null where the client has its answer. */
   #complete({ requestId, epoch }: Pick<Running, 'requestId' | 'epoch'>, end: InvocationEnd | null): void {
     if (end !== null) this.effects.push({ kind: 'complete', requestId, end });
-    if (this.#stopWanted || (this.#provisioned.provisioned && !this.boxed)) {
+    if (this.#stopWanted || (this.#provisioned && !this.boxed)) {
       this.stopNow();
       return;
     }

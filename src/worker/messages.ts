@@ -178,7 +178,13 @@ export type WorkerEffect =
 /** Platform lines of the function's log, as data; `loglines.ts` formats them as Lambda does. */
 export type PlatformLine =
   /** `snapStart`: the init of a publication, whose figures no later REPORT has. `provisioned`: of a provisioned sandbox. */
-  | { readonly kind: 'init-start'; readonly snapStart?: boolean; readonly provisioned?: boolean }
+  | {
+      readonly kind: 'init-start';
+      readonly snapStart?: boolean;
+      readonly provisioned?: boolean;
+      /** `invoke`: inside an invocation, after an init that failed or a box that was lost. No line of the text format. */
+      readonly phase: 'init' | 'invoke';
+    }
   /** In the text format a line for a failure, or with `snapStart`. */
   | {
       readonly kind: 'init-report';

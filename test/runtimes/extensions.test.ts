@@ -25,14 +25,24 @@ describe('extensions on Lambda’s official libraries', () => {
     const program = readFileSync(join(made.folder, 'target', 'debug', 'rustextension'));
     const Content = { ZipFile: await zip({ 'extensions/rustextension': program }) };
     const layer = await hearth.lambda().send(new PublishLayerVersionCommand({ LayerName: 'rust', Content }));
-    const code = { 'index.js': `exports.handler = async () => { process.stdout.write('said\\n'); };` };
+    const code = {
+      'index.js': `
+        const fs = require('node:fs');
+        if (!fs.existsSync('/tmp/failed')) {
+          fs.writeFileSync('/tmp/failed', '');
+          throw new Error('the first time');
+        }
+        exports.handler = async () => { process.stdout.write('said\\n'); };`,
+    };
     await hearth.create('rusty', ownNode, 'index.handler', code, { Layers: [layer.LayerVersionArn!] });
     for (let count = 0; count < 2; count += 1) assert.equal((await hearth.invoke('rusty')).functionError, undefined);
     await change('rusty');
     const log = await logged(hearth, 'rusty', /rust SHUTDOWN spindown/);
     assert.equal(log.match(/rust INVOKE/g)?.length, 2, log);
     for (const record of [
-      'PlatformInitStart',
+      'PlatformInitStart .*phase: Init,',
+      'PlatformInitStart .*phase: Invoke,',
+      'PlatformInitReport .*phase: Invoke,',
       'PlatformInitRuntimeDone',
       'PlatformStart',
       'PlatformRuntimeDone',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { PublishLayerVersionCommand } from '@aws-sdk/client-lambda';
+import { type SchemaVersion, schemaFaults } from '../../src/worker/telemetry/testschema.js';
 import { nodeExtension } from './extensionprograms.js';
 import { eventually, Hearth, ownNode } from './hearth.js';
 import { zip } from './zip.js';
@@ -20,7 +21,10 @@ interface Told {
   readonly metrics: { readonly producedBytes: number; readonly memorySizeMB: number };
 }
 
-/** Puts every event it is sent into /tmp/got, one a line; `waits`: asks for the next event when the last one is there. */
+/**
+ * Puts every event it is sent into /tmp/got, one a line; asks for the next event when the last one of this one is there,
+ * and ends when it has been told how the box ended.
+ */
 const collects = (subscription: string, server: string) =>
   nodeExtension({
     ready: `
@@ -29,6 +33,8 @@ const collects = (subscription: string, server: string) =>
       ${server}
       ${subscription}`,
     on: `if (event.eventType === 'INVOKE') while (!got.some(({ type }) => type === 'platform.runtimeDone' || type === 'platform.end'))
+      await new Promise((wake) => setTimeout(wake, 5));
+    if (event.shutdownReason === 'failure') while (!/initReport|report/.test(got.at(-1)?.type))
       await new Promise((wake) => setTimeout(wake, 5));`,
   });
 
@@ -58,13 +64,15 @@ describe('telemetry', () => {
   });
   after(() => hearth.remove());
 
-  async function create(name: string, extension: string, more = {}): Promise<void> {
+  async function create(name: string, extension: string, more = {}, init = ''): Promise<void> {
     const Content = { ZipFile: await zip({ [`extensions/${name}`]: extension }) };
     const published = await hearth.lambda().send(new PublishLayerVersionCommand({ LayerName: name, Content }));
     const code = {
       'index.js': `
         const fs = require('node:fs');
+        ${init}
         exports.handler = async (event) => {
+          if (event.exit) process.exit(3);
           if (event.read) return fs.readFileSync('/tmp/got', 'utf8').trim().split('\\n').map((line) => JSON.parse(line));
           process.stdout.write('from the function\\n');
           return null;
@@ -74,14 +82,25 @@ describe('telemetry', () => {
   }
 
   /** Invokes until the subscriber has the report of the first invocation, and returns what it got. */
-  async function got(name: string): Promise<Delivered[]> {
+  async function got(name: string, version: SchemaVersion): Promise<Delivered[]> {
     const first = await hearth.invoke(name, {});
     assert.equal(first.functionError, undefined, first.payload + first.log);
-    return eventually(async () => {
+    return until(name, version, (events) => events.some(({ type }) => type === 'platform.report'));
+  }
+
+  /** Invokes until the subscriber has got what is asked for: all of it is as published. */
+  async function until(
+    name: string,
+    version: SchemaVersion,
+    isThere: (events: readonly Delivered[]) => boolean,
+  ): Promise<Delivered[]> {
+    const events = await eventually(async () => {
       const { payload } = await hearth.invoke(name, { read: true });
-      const events: Delivered[] = JSON.parse(payload);
-      return events.some(({ type }) => type === 'platform.report') ? events : null;
-    }, 'the report');
+      const soFar: Delivered[] = JSON.parse(payload);
+      return isThere(soFar) ? soFar : null;
+    }, 'the events');
+    for (const event of events) assert.deepEqual(schemaFaults(event, version), [], JSON.stringify(event));
+    return events;
   }
 
   async function log(name: string): Promise<string[]> {
@@ -100,7 +119,7 @@ describe('telemetry', () => {
         httpServer,
       ),
     );
-    const events = await got('posted');
+    const events = await got('posted', '2022-12-13');
     const of = (type: string) => events.find((event) => event.type === type)!;
     for (const { time } of events) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     const start = of('platform.initStart').record;
@@ -150,10 +169,54 @@ describe('telemetry', () => {
         tcpServer,
       ),
     );
-    const types = new Set((await got('streamed')).map(({ type }) => type));
+    const types = new Set((await got('streamed', '2025-01-29')).map(({ type }) => type));
     for (const type of ['platform.initStart', 'platform.start', 'function', 'platform.runtimeDone', 'platform.report'])
       assert.ok(types.has(type), type);
     assert.ok(!types.has('extension'));
+  });
+
+  it('of an init that is run again inside an invocation, after its failure and after a crash', async () => {
+    await create(
+      'again',
+      collects(
+        `await subscribe('/2022-07-01/telemetry', { schemaVersion: '2022-12-13', types: ['platform', 'function', 'extension'],
+          buffering: { timeoutMs: 25 }, destination: { protocol: 'TCP', port: 4243 } });`,
+        tcpServer,
+      ),
+      { LoggingConfig: { LogFormat: 'JSON', SystemLogLevel: 'DEBUG' } },
+      `if (!fs.existsSync('/tmp/failed')) {
+         fs.writeFileSync('/tmp/failed', '');
+         throw new RangeError('the first time');
+       }`,
+    );
+    assert.equal((await hearth.invoke('again', {})).functionError, undefined);
+    assert.equal((await hearth.invoke('again', { exit: true })).functionError, 'Unhandled');
+    const isReported = ({ type, record }: Delivered) => type === 'platform.initReport' && record.phase === 'invoke';
+    const events = await until('again', '2022-12-13', (soFar) => soFar.filter(isReported).length > 1);
+    const told = (all: readonly Delivered[]) =>
+      all
+        .filter(({ type }) => type.startsWith('platform.init'))
+        .map(({ type, record }) => {
+          assert.equal(record.initializationType, 'on-demand');
+          return `${type.slice('platform.'.length)} ${record.phase} ${record.status ?? ''}${record.errorType ?? ''}`.trim();
+        });
+    const inits = [
+      ...['initStart init', 'initRuntimeDone init errorRangeError', 'initReport init errorRangeError'],
+      ...['initStart invoke', 'initRuntimeDone invoke success', 'initReport invoke success'],
+      ...['initStart invoke', 'initRuntimeDone invoke success', 'initReport invoke success'],
+    ];
+    assert.deepEqual(told(events), inits);
+    // What runs inside an invocation comes before the START of it.
+    const order = events.map(({ type }) => type).filter((type) => /initReport|start$|report$/.test(type));
+    const [report, start] = ['platform.initReport', 'platform.start'];
+    assert.deepEqual(order.slice(0, 6), [report, report, start, 'platform.report', start, 'platform.report']);
+    const crashed = events.find(({ type, record }) => type === 'platform.runtimeDone' && record.status !== 'success')!;
+    assert.deepEqual([crashed.record.status, crashed.record.errorType], ['error', 'Runtime.ExitError']);
+    // The log has the same.
+    const lines = (await log('again')).filter((line) => line.startsWith('{"time":'));
+    const logged = lines.map((line) => JSON.parse(line) as Delivered);
+    for (const event of logged) assert.deepEqual(schemaFaults(event), [], JSON.stringify(event));
+    assert.deepEqual(told(logged), inits);
   });
 
   it('by the Logs API of before', async () => {
@@ -165,7 +228,7 @@ describe('telemetry', () => {
         httpServer,
       ),
     );
-    const events = await got('older');
+    const events = await got('older', '2021-03-18');
     const types = new Set(events.map(({ type }) => type));
     for (const type of ['platform.start', 'platform.end', 'platform.runtimeDone', 'platform.report', 'function'])
       assert.ok(types.has(type), `${type} of ${[...types]}`);

@@ -2,6 +2,7 @@ import type { SandboxId } from '../../kernel/ids.js';
 import { limits } from '../../kernel/limits.js';
 import { minuteMs } from '../../kernel/units.js';
 import { type BoxInput, BoxMachine, bootMsMax } from '../boxmachine.js';
+import { BoxStart } from '../boxstart.js';
 import type { CaptureEnd, WorkerInput } from '../messages.js';
 
 /**
@@ -23,7 +24,7 @@ export interface CaptureMachineOptions {
  */
 export class CaptureMachine extends BoxMachine {
   readonly #initMsMax: number;
-  #initStartedMs = 0;
+  readonly #start = new BoxStart({ snapStart: true });
   #published = false;
 
   constructor(options: CaptureMachineOptions) {
@@ -50,11 +51,8 @@ export class CaptureMachine extends BoxMachine {
       case 'booted':
         if (this.phase !== 'booting') return;
         this.phaseNow = 'initializing';
-        this.#initStartedMs = input.nowMs;
-        this.effects.push(
-          { kind: 'log', line: { kind: 'init-start', snapStart: true } },
-          { kind: 'send-init', boot: this.boot },
-        );
+        this.#start.booted(input.nowMs, false);
+        this.effects.push({ kind: 'log', line: this.#start.initLine }, { kind: 'send-init', boot: this.boot });
         this.arm(input.nowMs + this.#initMsMax);
         break;
       case 'boot-failed':
@@ -62,7 +60,7 @@ export class CaptureMachine extends BoxMachine {
         break;
       case 'init-done':
         if (this.phase !== 'initializing') return;
-        this.#report(input.nowMs, 'success', null);
+        this.effects.push({ kind: 'log', line: this.#start.initReport(input.nowMs, 'success', null) });
         this.phaseNow = 'capturing';
         this.effects.push({ kind: 'capture', boot: this.boot });
         this.arm(input.nowMs + captureMsMax);
@@ -103,16 +101,8 @@ export class CaptureMachine extends BoxMachine {
 
   #initFailed(nowMs: number, status: 'error' | 'timeout', errorType: string | null): void {
     if (this.phase !== 'initializing') return;
-    this.#report(nowMs, status, errorType);
+    this.effects.push({ kind: 'log', line: this.#start.initReport(nowMs, status, errorType) });
     this.#publish({ kind: 'init-failed', status, errorType });
-  }
-
-  #report(nowMs: number, status: 'success' | 'error' | 'timeout', errorType: string | null): void {
-    const initMs = nowMs - this.#initStartedMs;
-    this.effects.push({
-      kind: 'log',
-      line: { kind: 'init-report', initMs, snapStart: true, phase: 'init', status, errorType },
-    });
   }
 
   #publish(end: CaptureEnd): void {

@@ -8,6 +8,7 @@ const requestId = '3604cbc1-2bb9-4fb8-9e4c-2a1f4b9c5a11' as RequestId;
 const facts = {
   functionName: 'f',
   version: '$LATEST',
+  logStream: '2024/01/01/[$LATEST]ab',
   memoryMib: 128,
   runtimeVersion: { name: 'python:3.13.v11', arn: 'arn:aws:lambda:us-east-1::runtime:ab' },
   memoryPeakMib: () => 36,
@@ -31,9 +32,10 @@ const report = (over: Partial<InvocationFigures>) =>
 
 test('platform lines, as recorded from the service', () => {
   assert.equal(
-    format({ kind: 'init-start' }),
+    format({ kind: 'init-start', phase: 'init' }),
     'INIT_START Runtime Version: python:3.13.v11\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:ab\n',
   );
+  assert.equal(format({ kind: 'init-start', phase: 'invoke' }), null);
   assert.equal(format({ kind: 'start', requestId }), `START RequestId: ${requestId} Version: $LATEST\n`);
   assert.equal(format({ kind: 'end', requestId, figures, lingered: false }), `END RequestId: ${requestId}\n`);
   assert.equal(
@@ -81,6 +83,10 @@ test('platform lines, as recorded from the service', () => {
   assert.equal(
     format({ ...init, initMs: 150.79, status: 'error', errorType: 'Runtime.ExitError' }),
     'INIT_REPORT Init Duration: 150.79 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError\n',
+  );
+  assert.equal(
+    format({ ...init, phase: 'invoke', initMs: 5031.95, status: 'error', errorType: 'Runtime.ImportModuleError' }),
+    'INIT_REPORT Init Duration: 5031.95 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ImportModuleError\n',
   );
   assert.equal(
     format({ ...init, initMs: 9999.79, status: 'timeout', errorType: null }),

@@ -6,6 +6,7 @@ import { billedMs } from './platformevents.js';
 export interface LineFacts {
   readonly functionName: string;
   readonly version: string;
+  readonly logStream: string;
   readonly memoryMib: number;
   readonly runtimeVersion: { readonly name: string; readonly arn: string };
   /** High-water mark, or null where the machine cannot tell: REPORT then has no `Max Memory Used`. */
@@ -23,6 +24,7 @@ export interface LineFacts {
 export function formatLine(line: PlatformLine, facts: LineFacts): string | null {
   switch (line.kind) {
     case 'init-start':
+      if (line.phase === 'invoke') return null;
       return `INIT_START Runtime Version: ${facts.runtimeVersion.name}\tRuntime Version ARN: ${facts.runtimeVersion.arn}\n`;
     case 'init-report': {
       if (line.status === 'success' && line.snapStart !== true) return null;

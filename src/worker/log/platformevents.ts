@@ -1,3 +1,4 @@
+import { mib } from '../../kernel/units.js';
 import type { LoggingSpec } from '../../wire/functionspec.js';
 import type { InitializationType } from '../../wire/start.js';
 import type { InvocationFigures, PlatformLine } from '../messages.js';
@@ -46,11 +47,8 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
       return [
         made('INFO', 'initStart', {
           initializationType: initializationType(line),
-          phase: 'init',
-          runtimeVersion: facts.runtimeVersion.name,
-          runtimeVersionArn: facts.runtimeVersion.arn,
-          functionName: facts.functionName,
-          functionVersion: facts.version,
+          phase: line.phase,
+          ...environment(facts),
         }),
       ];
     case 'init-report': {
@@ -61,14 +59,7 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
       return [made(level, 'initRuntimeDone', record), made(level, 'initReport', { ...record, metrics })];
     }
     case 'restore-start':
-      return [
-        made('INFO', 'restoreStart', {
-          runtimeVersion: facts.runtimeVersion.name,
-          runtimeVersionArn: facts.runtimeVersion.arn,
-          functionName: facts.functionName,
-          functionVersion: facts.version,
-        }),
-      ];
+      return [made('INFO', 'restoreStart', environment(facts))];
     case 'restore-report': {
       const { status, errorType } = line;
       const level = status === 'success' ? 'DEBUG' : 'WARN';
@@ -94,12 +85,12 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
     case 'report': {
       const { durationMs, initMs, restore } = line.figures;
       const status = statusOf(line.figures);
-      const peakMib = facts.memoryPeakMib();
       const metrics = {
         durationMs: toThousandths(durationMs),
         billedDurationMs: billedMs(line.figures),
         memorySizeMB: facts.memoryMib,
-        ...(peakMib === null ? {} : { maxMemoryUsedMB: peakMib }),
+        // Never left out: AWS's own library for extensions takes no batch that has a report without it.
+        maxMemoryUsedMB: facts.memoryPeakMib() ?? 0,
         ...(initMs === null ? {} : { initDurationMs: toThousandths(initMs) }),
         ...(restore === undefined
           ? {}
@@ -128,6 +119,24 @@ export function platformEvents(line: PlatformLine, facts: LineFacts): readonly L
  */
 export function billedMs({ durationMs, initMs, restore }: InvocationFigures): number {
   return Math.ceil(durationMs + (initMs ?? 0)) + (restore?.billedMs ?? 0);
+}
+
+/** As the service records it: the instance is named by its log stream, its memory is in bytes. */
+function environment({
+  runtimeVersion,
+  functionName,
+  version,
+  logStream,
+  memoryMib,
+}: LineFacts): PlatformEvent['record'] {
+  return {
+    runtimeVersion: runtimeVersion.name,
+    runtimeVersionArn: runtimeVersion.arn,
+    functionName,
+    functionVersion: version,
+    instanceId: logStream,
+    instanceMaxMemory: memoryMib * mib,
+  };
 }
 
 function initializationType(line: {

@@ -40,7 +40,7 @@ function open(logging: Partial<LoggingSpec>, over: Partial<FunctionSpec> = {}) {
 }
 
 const life: readonly PlatformLine[] = [
-  { kind: 'init-start' },
+  { kind: 'init-start', phase: 'init' },
   { kind: 'init-report', initMs: 397.684_4, phase: 'init', status: 'success', errorType: null },
   { kind: 'start', requestId },
   { kind: 'end', requestId, figures: { ...figures, initMs: 397.6844 }, lingered: false },
@@ -72,6 +72,8 @@ test('JSON: platform events have the documented members, one line each', () => {
           runtimeVersionArn: 'arn:aws:lambda:us-east-1::runtime:da57',
           functionName: 'f',
           functionVersion: '$LATEST',
+          instanceId: `2024/03/13/[$LATEST]${'ab'.repeat(16)}`,
+          instanceMaxMemory: 134_217_728,
         },
       },
       {

@@ -27,6 +27,8 @@ export class SandboxLog {
   observer: LineObserver | null = null;
   readonly #spec: FunctionSpec;
   readonly #clock: Clock;
+  /** The first line of the box there is, and when it was written. */
+  #first: { readonly line: PlatformLine; readonly nowMs: number } | null = null;
   readonly #facts: { -readonly [K in keyof LineFacts]: LineFacts[K] };
 
   constructor(spec: FunctionSpec, around: LogSurroundings, memoryPeakMib: () => number | null) {
@@ -40,6 +42,7 @@ export class SandboxLog {
     this.#facts = {
       functionName: spec.functionName,
       version: spec.version,
+      logStream: this.stream,
       memoryMib: spec.memoryMib,
       runtimeVersion: { name: '', arn: '' },
       memoryPeakMib,
@@ -62,8 +65,8 @@ export class SandboxLog {
   /** One of the platform's lines. What the function printed without a newline becomes an event before it. */
   line(line: PlatformLine): void {
     const nowMs = this.#clock.nowMs();
-    const first = line.kind === 'start' || line.kind === 'init-start' || line.kind === 'restore-start';
-    if (!first) this.capture.finish(nowMs);
+    if (line.kind === 'init-start' || line.kind === 'restore-start') this.#first = { line, nowMs };
+    else if (line.kind !== 'start') this.capture.finish(nowMs);
     const facts = this.#facts;
     facts.nowMs = nowMs;
     if (this.#spec.logging.format === 'Text') {
@@ -73,9 +76,11 @@ export class SandboxLog {
     this.observer?.(line, facts);
   }
 
-  /** Tells the observer, who was not there yet, of a line that is in the log. */
-  repeat(line: PlatformLine): void {
-    this.observer?.(line, this.#facts);
+  /** Tells the observer, who was not there yet, how the box began. */
+  repeatFirst(): void {
+    if (this.#first === null) return;
+    const { line, nowMs } = this.#first;
+    this.observer?.(line, { ...this.#facts, nowMs });
   }
 
   #json(line: PlatformLine): void {

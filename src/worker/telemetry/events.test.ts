@@ -10,6 +10,7 @@ const requestId = '3f1c' as RequestId;
 const factsAt = (nowMs: number): LineFacts => ({
   functionName: 'f',
   version: '$LATEST',
+  logStream: '2024/01/01/[$LATEST]ab',
   memoryMib: 128,
   runtimeVersion: { name: 'nodejs:22.v1', arn: 'arn' },
   memoryPeakMib: () => 60,
@@ -86,7 +87,7 @@ test('the Logs API: end, report and faults; runtimeDone since 2021-03-18', () =>
     { time: '1970-01-01T00:00:00.001Z', type: 'platform.fault', record: `${message}\nRuntime.ExitError` },
   ]);
   assert.deepEqual(told(spelling.platform(failure, factsAt(1))), []);
-  assert.deepEqual(told(spelling.platform({ kind: 'init-start' }, factsAt(1)), logs), []);
+  assert.deepEqual(told(spelling.platform({ kind: 'init-start', phase: 'init' }, factsAt(1)), logs), []);
 });
 
 test('init: its report names the status since 2022-12-13', () => {
@@ -121,7 +122,14 @@ test('a restore: three events, and its figures in the first report', () => {
     [start.type, start.record],
     [
       'platform.restoreStart',
-      { runtimeVersion: 'nodejs:22.v1', runtimeVersionArn: 'arn', functionName: 'f', functionVersion: '$LATEST' },
+      {
+        runtimeVersion: 'nodejs:22.v1',
+        runtimeVersionArn: 'arn',
+        functionName: 'f',
+        functionVersion: '$LATEST',
+        instanceId: '2024/01/01/[$LATEST]ab',
+        instanceMaxMemory: 134_217_728,
+      },
     ],
   );
   const failed = { kind: 'restore-report', restoreMs: 15.19, status: 'error', errorType: 'Runtime.ExitError' } as const;
@@ -148,7 +156,7 @@ test('an init names its type: of a publication, of a provisioned sandbox', () =>
     [{}, 'on-demand'],
   ] as const) {
     const lines: PlatformLine[] = [
-      { kind: 'init-start', ...of },
+      { kind: 'init-start', phase: 'init', ...of },
       { ...ended, ...of },
     ];
     const types = lines.flatMap((line) =>

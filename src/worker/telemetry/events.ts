@@ -19,6 +19,12 @@ const logsEvents: readonly string[] = [
   'platform.logsDropped',
 ];
 
+/** Of a report; the Logs API knew nothing of restores. */
+type Metrics = Readonly<Record<string, number>>;
+
+/** Events that the schema of the Telemetry API does not have. */
+const logsOnly: readonly string[] = ['platform.fault', 'platform.end', 'platform.logsSubscription'];
+
 /** Follows one sandbox's lines, and adds to their events what one line alone does not tell. */
 export class EventSpelling {
   #startedMs = 0;
@@ -85,14 +91,14 @@ export function spell(event: TelemetryEvent, { api, schemaVersion, types }: Subs
 function parsed(line: string): unknown {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? value : line;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : line;
   } catch {
     return line;
   }
 }
 
 function forTelemetry(event: PlatformEvent, schemaVersion: string): object | null {
-  if (event.type === 'platform.fault' || event.type === 'platform.end') return null;
+  if (logsOnly.includes(event.type)) return null;
   // Before 2022-12-13, how init went was in initRuntimeDone only.
   if (event.type === 'platform.initReport' && schemaVersion === '2022-07-01') {
     const { status: _status, errorType: _errorType, ...record } = event.record;
@@ -112,7 +118,9 @@ function forLogs(event: PlatformEvent, schemaVersion: string): object | null {
     return { time, type, record: { requestId: record.requestId, status } };
   }
   if (!logsEvents.includes(type)) return null;
-  if (type === 'platform.report')
-    return { time, type, record: { requestId: record.requestId, metrics: record.metrics } };
+  if (type === 'platform.report') {
+    const { restoreDurationMs: _, billedRestoreDurationMs: _billed, ...metrics } = record.metrics as Metrics;
+    return { time, type, record: { requestId: record.requestId, metrics } };
+  }
   return event;
 }
