@@ -54,15 +54,20 @@ export function cgroupFolders(pid: number): readonly string[] {
   return folders.filter((folder) => existsSync(folder));
 }
 
-/** What a process holds: its sockets and pipes, and what it has mounted. */
+/** What a process holds: sockets and pipes, but for connections of its clients, and what it has mounted. */
 export function holdings(pid: number): { readonly sockets: number; readonly mounts: number } {
-  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+  const connections = ['tcp', 'tcp6'].flatMap((kind) => {
+    const [, ...lines] = readFileSync(`/proc/${pid}/net/${kind}`, 'utf8').trim().split('\n');
+    return lines.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`);
+  });
+  const sockets = readdirSync(`/proc/${pid}/fd`).filter((fd) => {
     try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      return /^(socket|pipe):/.test(link) && !connections.includes(link);
     } catch {
-      return ''; // Closed in between.
+      return false; // Closed in between.
     }
   });
   const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trim().split('\n');
-  return { sockets: links.filter((link) => /^(socket|pipe):/.test(link)).length, mounts: mounts.length };
+  return { sockets: sockets.length, mounts: mounts.length };
 }

@@ -21,6 +21,17 @@ async function series(hearth: Hearth): Promise<ReadonlyMap<string, number>> {
 const waiting = async (hearth: Hearth, of: string) => (await series(hearth)).get(`hearth_spares{of="${of}"}`) ?? 0;
 const lost = async (hearth: Hearth, of: string) => (await series(hearth)).get(`hearth_spares_lost_total{of="${of}"}`);
 
+/** What a process holds once it makes nothing more for the next boot: the same twice, half a second apart. */
+async function atRest(pid: number): Promise<ReturnType<typeof holdings>> {
+  let last = holdings(pid);
+  return eventually(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const before = last;
+    last = holdings(pid);
+    return last.sockets === before.sockets && last.mounts === before.mounts ? last : null;
+  }, 'it to come to rest');
+}
+
 describe('spares that are killed while they wait', () => {
   let hearth: Hearth;
   before(async () => {
@@ -32,7 +43,7 @@ describe('spares that are killed while they wait', () => {
     await hearth.create('f', ownNode, 'index.handler', code, { Environment: { Variables: { NODE_OPTIONS: '' } } });
     const two = async () => (await waiting(hearth, ownNode)) === 2;
     await eventually(two, 'two spares', madeMsMax);
-    const before = holdings(hearth.pid);
+    const before = await atRest(hearth.pid);
     const folders = boxProcesses(hearth.pid).flatMap(cgroupFolders);
     const killed = killBoxes(hearth.pid);
     await eventually(async () => (await lost(hearth, 'spares')) === 2, 'both to be missed');
