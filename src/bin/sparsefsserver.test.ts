@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
 import { type Manifest, pageBytes, pagesPerChunk } from '../chunks/layout.js';
 import { Origin } from '../chunks/origin.js';
@@ -24,7 +13,7 @@ import { Packer } from '../chunks/packer.js';
 import { bufferSource } from '../chunks/source.js';
 import { mib } from '../kernel/units.js';
 import { SparseFsClient } from '../sparsefs/client.js';
-import { insideMountNamespace } from '../worker/sandbox/namespace.js';
+import { mountObstacle, readPage, run, until, withFile } from '../sparsefs/testmount.js';
 import { reexecInMountNamespace } from '../worker/sandbox/reexec.js';
 import type { SparseFsComposition } from './sparsefsserver.js';
 
@@ -32,19 +21,6 @@ reexecInMountNamespace();
 
 const program = fileURLToPath(new URL('./sparsefsserver.js', import.meta.url));
 const deadline = { timeout: 120_000 };
-const run = promisify(execFile);
-const limits = { timeout: 30_000, killSignal: 'SIGKILL' } as const;
-
-/** Why nothing can be mounted here, or null. */
-function obstacle(): string | null {
-  if (!insideMountNamespace()) return 'no mount namespace can be had here';
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-    return null;
-  } catch (error) {
-    return `FUSE cannot be used here: ${(error as Error).message}`;
-  }
-}
 
 /** 24 chunks that do not compress, with a zero chunk's worth of pages and some pages twice. */
 function contents(): Buffer {
@@ -54,7 +30,7 @@ function contents(): Buffer {
   return bytes;
 }
 
-describe('the sparse file system over chunk tiers', { skip: obstacle() ?? false, ...deadline }, () => {
+describe('the sparse file system over chunk tiers', { skip: mountObstacle() ?? false, ...deadline }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-sparse-'));
   const originFolder = join(folder, 'origin');
   const expected = contents();
@@ -145,26 +121,21 @@ describe('the sparse file system over chunk tiers', { skip: obstacle() ?? false,
 
   it('a vanished origin is an error for what is not cached, and heals', deadline, async () => {
     await served({}, async (_, path) => {
-      const file = await open(path);
-      try {
-        const page = Buffer.alloc(pageBytes);
-        const last = expected.length - pageBytes;
-        await file.read(page, 0, pageBytes, 0);
+      await withFile(path, async (file) => {
+        const last = expected.length / pageBytes - 1;
+        await readPage(file, 0);
         await rename(originFolder, `${originFolder}-gone`);
-        await assert.rejects(file.read(page, 0, pageBytes, last), ioError);
+        await assert.rejects(readPage(file, last), ioError);
         await rename(`${originFolder}-gone`, originFolder);
-        await file.read(page, 0, pageBytes, last);
-        assert.ok(page.equals(expected.subarray(last)));
-      } finally {
-        await file.close();
-      }
+        assert.ok((await readPage(file, last)).equals(expected.subarray(last * pageBytes)));
+      });
     });
   });
 
   it('a full disk under L1 costs its help, nothing else', deadline, async () => {
     const small = join(folder, 'full');
     mkdirSync(small);
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'full', small], limits);
+    await run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'full', small);
     try {
       writeFileSync(join(small, 'filler'), Buffer.alloc(200 * 1024));
       await served({ disk: { folder: join(small, 'l1'), bytesMax: 64 * mib } }, async (fs, path) => {
@@ -172,24 +143,19 @@ describe('the sparse file system over chunk tiers', { skip: obstacle() ?? false,
         assert.equal((await fs.metrics()).reads.misses, 0);
       });
     } finally {
-      await run('umount', ['-l', small], limits);
+      await run('umount', '-l', small);
     }
   });
 
   it('prefetches pages into the page cache and the rest into L1', deadline, async () => {
     await served({}, async (fs, path) => {
       fs.prefetch('image', Uint32Array.from([700, 3, 4, 5, 1]));
-      const file = await open(path);
-      try {
+      await withFile(path, async (file) => {
         await until(async () => (await fs.metrics()).prefetchedPages === 5);
         await until(async () => (await fs.metrics()).tiers.origin?.hits === manifest.chunks.length);
-        const page = Buffer.alloc(pageBytes);
-        await file.read(page, 0, pageBytes, 700 * pageBytes);
-        assert.ok(page.equals(expected.subarray(700 * pageBytes, 701 * pageBytes)));
+        assert.ok((await readPage(file, 700)).equals(expected.subarray(700 * pageBytes, 701 * pageBytes)));
         assert.equal((await fs.metrics()).reads.hits, 0);
-      } finally {
-        await file.close();
-      }
+      });
     });
   });
 });
@@ -199,12 +165,4 @@ function flip(path: string): void {
   const bytes = readFileSync(path);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(path, bytes);
-}
-
-/** Waits for what comes by itself; the deadline only ends a failing test. */
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + 20_000; !(await done()); ) {
-    assert.ok(Date.now() < endMs, 'it never came');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -1,27 +1,9 @@
-import assert from 'node:assert/strict';
-import test from 'node:test';
 import type { AssignmentEffect } from '../assignment/messages.js';
-import type { AsyncEffect, AsyncPolicy } from '../async/messages.js';
 import type { CountingEffect } from '../counting/messages.js';
 import type { PoolKey, RequestId, WorkerId } from '../kernel/ids.js';
 import type { PlacementEffect } from '../placement/messages.js';
-import type { WorkerEffect } from '../worker/messages.js';
 import { type Parts, realParts } from './parts.js';
-import { SimQueue } from './queue.js';
-import { simulate } from './simulation.js';
-
-/** The checks are worth something only if they can fail: each mutant must be noticed, and for the right reason. */
-function caught(name: string, mutant: Partial<Parts>, expected: RegExp): void {
-  test(`the checks notice ${name}`, () => {
-    for (let seed = 1; seed <= 30; seed += 1) {
-      const { violation } = simulate(seed, 10_000, { ...realParts, ...mutant });
-      if (violation === null) continue;
-      assert.match(violation.message, expected);
-      return;
-    }
-    assert.fail('30 seeds went through');
-  });
-}
+import { caught } from './testmutant.js';
 
 type Grant = Extract<AssignmentEffect, { kind: 'grant' }>;
 
@@ -86,115 +68,6 @@ caught(
     },
   },
   /never ended|lost wake-up/,
-);
-
-caught(
-  'a queue that drops what is given back',
-  {
-    queue: () =>
-      new (class extends SimQueue {
-        override nak(id: string): void {
-          this.ack(id);
-        }
-      })(),
-  },
-  /accepted events lost/,
-);
-
-caught(
-  'a poller that gives up throttled events',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) =>
-          real
-            .step(input)
-            .map(
-              (effect): AsyncEffect =>
-                effect.kind === 'nak' && effect.event.conclusion == null
-                  ? { kind: 'ack', id: effect.id, reason: 'success' }
-                  : effect,
-            ),
-      };
-    },
-  },
-  /accepted event .* lost/,
-);
-
-caught(
-  'a poller that forgets what was concluded',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) => {
-          if (input.kind !== 'pulled') return real.step(input);
-          const deliveries = input.deliveries.map((one) => ({ ...one, event: { ...one.event, conclusion: null } }));
-          return real.step({ ...input, deliveries });
-        },
-      };
-    },
-  },
-  /attempted after its conclusion/,
-);
-
-caught(
-  'a poller that tells before it has stored',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) =>
-          real
-            .step(input)
-            .map(
-              (effect): AsyncEffect =>
-                effect.kind === 'conclude'
-                  ? { ...effect, kind: 'deliver', conclusion: effect.event.conclusion! }
-                  : effect,
-            ),
-      };
-    },
-  },
-  /told before it is on disk/,
-);
-
-caught(
-  'a poller that tells nobody',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) =>
-          real
-            .step(input)
-            .map(
-              (effect): AsyncEffect =>
-                effect.kind === 'deliver' ? { kind: 'ack', id: effect.id, reason: 'told' } : effect,
-            ),
-      };
-    },
-  },
-  /accepted event .* lost: acknowledged as told/,
-);
-
-caught(
-  'a poller that tries errors once more than it may',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) => {
-          if (input.kind !== 'pulled') return real.step(input);
-          const more = ({ policy }: { policy: AsyncPolicy }) => ({ ...policy, retriesMax: policy.retriesMax + 1 });
-          const deliveries = input.deliveries.map((one) => ({ ...one, policy: more(one) }));
-          return real.step({ ...input, deliveries });
-        },
-      };
-    },
-  },
-  /attempted again after/,
 );
 
 caught(
@@ -271,79 +144,6 @@ caught(
     },
   },
   /handover of .* is not answered/,
-);
-
-/** An assignment whose answers are changed. */
-function telling(change: (effect: AssignmentEffect) => AssignmentEffect): Partial<Parts> {
-  return {
-    assignment: (options) => {
-      const real = realParts.assignment(options);
-      return { recover: (from) => real.recover(from), step: (input) => real.step(input).map(change) };
-    },
-  };
-}
-
-caught(
-  'an assignment that calls all starts warm',
-  telling((effect) =>
-    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'warm', trigger: null } } : effect,
-  ),
-  /is told that it met a warm start/,
-);
-
-caught(
-  'an assignment that calls those proactive who waited for the init',
-  telling((effect) =>
-    effect.kind === 'grant' && effect.start.kind === 'cold'
-      ? { ...effect, start: { ...effect.start, kind: 'proactive', trigger: 'eager-assignment' } }
-      : effect,
-  ),
-  /is told that it met a proactive start/,
-);
-
-caught(
-  'an assignment that names the wrong trigger',
-  telling((effect) =>
-    effect.kind === 'grant' && effect.start.kind === 'proactive'
-      ? { ...effect, start: { ...effect.start, trigger: 'deploy' } }
-      : effect,
-  ),
-  /is told of deploy, but .* was started for/,
-);
-
-caught(
-  'an assignment that calls on-demand sandboxes provisioned',
-  telling((effect) =>
-    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'provisioned', trigger: null } } : effect,
-  ),
-  /is told that it met a provisioned start/,
-);
-
-caught(
-  'a worker that does not tell of an init inside an invocation',
-  {
-    worker: (options) => {
-      const real = realParts.worker(options);
-      const isSaid = (effect: WorkerEffect) =>
-        effect.kind !== 'log' || effect.line.kind !== 'init-report' || effect.line.phase === 'init';
-      return {
-        get phase() {
-          return real.phase;
-        },
-        step: (input) => real.step(input).filter(isSaid),
-      };
-    },
-  },
-  /is told that it met a (warm|proactive) start/,
-);
-
-caught(
-  'a worker that keeps a provisioned sandbox which lost its box',
-  {
-    // It says so to nobody: the machine of a sandbox on demand goes on without.
-    worker: (options) => realParts.worker({ ...options, provisioned: false }),
-  },
-  /is told that it met a provisioned start in .*: it was (cold|restored)/,
 );
 
 caught(

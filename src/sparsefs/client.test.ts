@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { constants, mkdtempSync, rmSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { pageBytes } from '../chunks/layout.js';
 import { kib } from '../kernel/units.js';
 import { DriverError } from '../worker/sandbox/driver.js';
-import { insideMountNamespace, inUserNamespace } from '../worker/sandbox/namespace.js';
+import { inUserNamespace } from '../worker/sandbox/namespace.js';
 import { findProgram } from '../worker/sandbox/programs.js';
 import { reexecInMountNamespace } from '../worker/sandbox/reexec.js';
 import { SparseFsClient } from './client.js';
 import { expectedBytes, testChunk, testManifest, testPage } from './testchunks.js';
+import { mapProgram, mountObstacle, mountsBelow, readPage, run, until, withFile } from './testmount.js';
 
 /** Readers block threads of this process's pool; 64 at once need as many. */
 process.env.UV_THREADPOOL_SIZE = '72';
@@ -26,79 +25,7 @@ const readMsMax = 1_500;
 const program = fileURLToPath(new URL('./client.child.js', import.meta.url));
 const deadline = { timeout: 60_000 };
 
-/** Why nothing can be mounted here, or null. */
-function obstacle(): string | null {
-  if (!insideMountNamespace()) return 'no mount namespace can be had here';
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-    return null;
-  } catch (error) {
-    return `FUSE cannot be used here: ${(error as Error).message}`;
-  }
-}
-
-const skip = obstacle() ?? false;
-
-/** Mounts of this process's namespace below a folder. */
-function mountsBelow(folder: string, pid: number | 'self' = 'self'): string[] {
-  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    .filter((path) => path.startsWith(`${folder}/`));
-}
-
-/** Processes, of any namespace, that have a mount below a folder. */
-function processesThatSee(folder: string): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return mountsBelow(folder, Number(pid)).length > 0;
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** `R`, `S`, `D`, …; null when there is no such process. */
-function stateOf(pid: number): string | null {
-  try {
-    return /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? null;
-  } catch {
-    return null;
-  }
-}
-
-/** What the kernel says of a file whose server has gone. */
-const connectionEnded = ({ code = '' }: NodeJS.ErrnoException) => ['EIO', 'ENOTCONN', 'ECONNABORTED'].includes(code);
-
-/** Waits for what comes by itself; the deadline only ends a failing test. */
-async function until(done: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const endMs = Date.now() + 20_000; Date.now() < endMs; ) {
-    if (await done()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return false;
-}
-
-async function withFile<T>(
-  path: string,
-  use: (file: FileHandle) => Promise<T>,
-  flags: string | number = 'r',
-): Promise<T> {
-  const file = await open(path, flags);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function readPage(file: FileHandle, page: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(pageBytes), 0, pageBytes, page * pageBytes);
-  assert.equal(bytesRead, pageBytes);
-  return buffer;
-}
+const skip = mountObstacle() ?? false;
 
 /** 1,024 pages: chunk 0 moved and torn apart, zero pages between, chunk 1 from its middle. */
 const manifest = testManifest(
@@ -118,26 +45,6 @@ const pageOf = (page: number) => expected.subarray(page * pageBytes, (page + 1) 
 
 const sum = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** Runs a program to its end; standard output. */
-async function run(command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(command, args, { timeout: 30_000, killSignal: 'SIGKILL' });
-  return stdout;
-}
-
-/** Touches pages of a private writable mapping, as a monitor does, and prints the first byte of each. */
-const mapProgram = `
-import mmap, os, signal, sys
-signal.signal(signal.SIGUSR1, lambda *_: None)
-fd = os.open(sys.argv[1], os.O_RDWR)
-size = os.fstat(fd).st_size
-memory = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-if sys.argv[2] == 'huge':
-    memory.madvise(mmap.MADV_HUGEPAGE)
-for page in sys.argv[3:]:
-    at = int(page) * 4096
-    print(memory[at:at + 4].hex())
-    memory[at:at + 1] = b'x'
-`;
 const python = findProgram('python3');
 
 describe('the sparse file system', { skip, ...deadline }, () => {
@@ -328,10 +235,7 @@ describe('the sparse file system', { skip, ...deadline }, () => {
     const { prefetchedPages } = await fs.metrics();
     fs.prefetch('pushed', pages);
     await withFile(path, async (file) => {
-      assert.ok(
-        await until(async () => (await fs.metrics()).prefetchedPages === prefetchedPages + pages.length),
-        String((await fs.metrics()).prefetchedPages - prefetchedPages),
-      );
+      await until(async () => (await fs.metrics()).prefetchedPages === prefetchedPages + pages.length);
       const before = await readsOf();
       for (const page of pages) assert.ok((await readPage(file, page)).equals(pageOf(page)));
       // Unless the kernel dropped some again.
@@ -378,117 +282,6 @@ describe('the sparse file system', { skip, ...deadline }, () => {
         ),
       );
       await fs.withdraw(`race-${round}`);
-    }
-  });
-});
-
-describe('when the server or its owner dies', { skip, ...deadline }, () => {
-  let folder: string;
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'hearth-sparse-'));
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
-  const silent = testManifest(
-    2,
-    [testChunk(1, 'silent'), testChunk(2)],
-    [
-      { page: 0, count: 1, chunk: 0, slot: 0 },
-      { page: 1, count: 1, chunk: 1, slot: 0 },
-    ],
-  );
-
-  for (const [how, signal] of [
-    ['is killed', 'SIGKILL'],
-    ['hangs', 'SIGSTOP'],
-  ] as const) {
-    it(`the server ${how}: reads fail, nothing stays mounted, another can be started`, deadline, async () => {
-      const options = { directory: join(folder, 'fs'), program, composition: {}, answerMsMax: 2_000 };
-      const fs = await SparseFsClient.open(options);
-      const path = await fs.expose('memory', silent.bytes, silent);
-      await withFile(path, async (file) => {
-        await readPage(file, 1);
-        const waiting = assert.rejects(readPage(file, 0), connectionEnded);
-        process.kill(fs.pid!, signal);
-        assert.match(await fs.ended, signal === 'SIGKILL' ? /SIGKILL/ : /did not answer/);
-        await waiting;
-        await assert.rejects(readPage(file, 0), connectionEnded);
-      });
-      await assert.rejects(fs.expose('more', pageBytes, null), DriverError);
-      await assert.rejects(fs.metrics(), DriverError);
-      assert.deepEqual(mountsBelow(folder), []);
-      const next = await SparseFsClient.open(options);
-      assert.ok((await readFile(await next.expose('memory', pageBytes, null))).equals(Buffer.alloc(pageBytes)));
-      await next.close();
-      await fs.close();
-    });
-  }
-
-  it('a page that somebody waits for is not pushed: the server does not wait for itself', deadline, async () => {
-    const fs = await SparseFsClient.open({ directory: join(folder, 'stuck'), program, composition: {} });
-    const stuck = testManifest(2, [testChunk(1, 'stuck')], [{ page: 0, count: 2, chunk: 0, slot: 0 }]);
-    const path = await fs.expose('memory', stuck.bytes, stuck);
-    const server = fs.pid!;
-    await withFile(path, async (file) => {
-      const waiting = assert.rejects(readPage(file, 0), connectionEnded);
-      assert.ok(await until(async () => (await fs.metrics()).tiers.memory!.hits > 0), 'it asked for nothing');
-      fs.prefetch('memory', Uint32Array.of(0, 1));
-      assert.ok(await until(async () => (await fs.metrics()).prefetchedPages === 1));
-      assert.ok((await readPage(file, 1)).equals(testPage(1, 1)));
-      process.kill(server, 'SIGKILL');
-      assert.match(await fs.ended, /SIGKILL/);
-      await waiting;
-    });
-    assert.equal(stateOf(server), null);
-    assert.deepEqual(mountsBelow(folder), []);
-    await fs.close();
-  });
-
-  it('who waits for a chunk can be killed, and is not disturbed by other signals', deadline, async (context) => {
-    if (python === null) return context.skip('no python3 to map a file with');
-    const composition = { readMsMax: 300_000 };
-    const fs = await SparseFsClient.open({ directory: join(folder, 'killed'), program, composition });
-    const path = await fs.expose('memory', silent.bytes, silent);
-    // A page fault: the kernel lets nobody leave it before the answer, not even when killed.
-    const reader = spawn(python, ['-c', mapProgram, path, 'plain', '0'], { stdio: 'ignore' });
-    try {
-      const ended = new Promise<string | null>((resolve) => reader.once('exit', (_, signal) => resolve(signal)));
-      assert.ok(await until(async () => (await fs.metrics()).tiers.memory!.hits > 0), 'it asked for nothing');
-      reader.kill('SIGUSR1');
-      assert.ok(await until(() => stateOf(reader.pid!) === 'D'), 'it does not wait as in a page fault');
-      reader.kill('SIGKILL');
-      assert.equal(await ended, 'SIGKILL');
-    } finally {
-      reader.kill('SIGKILL');
-      await fs.close();
-    }
-  });
-
-  it('a server that cannot start is an error, and nothing is left', deadline, async () => {
-    const directory = join(folder, 'none');
-    await assert.rejects(SparseFsClient.open({ directory, program: '/nonexistent.js', composition: {} }), DriverError);
-    assert.deepEqual(mountsBelow(folder), []);
-    assert.ok(!existsSync(directory));
-  });
-
-  it('kill -9 of the owner leaves no process and no mount', deadline, async () => {
-    const directory = join(folder, 'owned');
-    const child = fileURLToPath(new URL('./client.owner.js', import.meta.url));
-    const owner = spawn('unshare', ['--mount', process.execPath, child, directory, program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      const said = await new Promise<string>((resolve) => {
-        owner.stdout.once('data', (text) => resolve(String(text)));
-        owner.once('exit', () => resolve(''));
-      });
-      const server = Number(said);
-      assert.ok(server > 0, 'the owner did not start');
-      assert.equal(mountsBelow(directory, owner.pid!).length, 2);
-      owner.kill('SIGKILL');
-      assert.ok(await until(() => !existsSync(`/proc/${server}`)), 'the server lives on');
-      assert.deepEqual(processesThatSee(directory), []);
-    } finally {
-      owner.kill('SIGKILL');
     }
   });
 });

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { constants, mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { type PageRun, pageBytes } from '../chunks/layout.js';
 import { packManifest } from '../chunks/packedmanifest.js';
-import { insideMountNamespace } from '../worker/sandbox/namespace.js';
 import { findProgram } from '../worker/sandbox/programs.js';
 import { reexecInMountNamespace } from '../worker/sandbox/reexec.js';
 import { SparseFsClient } from './client.js';
@@ -19,6 +16,7 @@ import { PageMap } from './pagemap.js';
 import { AccessLog, PageSet } from './pageset.js';
 import { type PageRange, StoringThread } from './storing.js';
 import { expectedBytes, testChunk, testManifest } from './testchunks.js';
+import { mountObstacle, readPage, run, until, withFile } from './testmount.js';
 
 reexecInMountNamespace();
 
@@ -188,17 +186,6 @@ describe('the storing thread', () => {
   });
 });
 
-/** Why nothing can be mounted here, or null. */
-function obstacle(): string | null {
-  if (!insideMountNamespace()) return 'no mount namespace can be had here';
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-    return null;
-  } catch (error) {
-    return `FUSE cannot be used here: ${(error as Error).message}`;
-  }
-}
-
 /** Writes to every page of a private mapping, as a guest does; prints what was there, and whether all of it is kept. */
 const writeProgram = `
 import mmap, os, sys
@@ -214,7 +201,7 @@ print(' '.join(found))
 `;
 const python = findProgram('python3');
 
-describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, ...deadline }, () => {
+describe('fresh memory in the sparse file system', { skip: mountObstacle() ?? false, ...deadline }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-lookahead-'));
   /** Three stretches of zeros with data between, of which the windows know the ends only from the manifest. */
   const manifest = testManifest(
@@ -243,24 +230,8 @@ describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, 
   const expose = (name: string) => fs.expose(name, manifest.bytes, manifest);
   const pushed = async () => (await fs.metrics()).prefetchedPages;
   async function read(file: FileHandle, page: number): Promise<void> {
-    const { buffer } = await file.read(Buffer.alloc(pageBytes), 0, pageBytes, page * pageBytes);
-    assert.ok(buffer.equals(pageOf(page)), `page ${page}`);
+    assert.ok((await readPage(file, page)).equals(pageOf(page)), `page ${page}`);
   }
-  async function withFile(path: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
-    const file = await open(path);
-    try {
-      await use(file);
-    } finally {
-      await file.close();
-    }
-  }
-  async function until(done: () => Promise<boolean>): Promise<void> {
-    for (const endMs = Date.now() + 20_000; !(await done()); ) {
-      assert.ok(Date.now() < endMs, 'it did not come to it');
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
   it('is in the page cache when it is touched, and counted', deadline, async () => {
     await withFile(await expose('steps'), async (file) => {
       const before = await pushed();
@@ -292,10 +263,7 @@ describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, 
     if (python === null) return context.skip('python3 is missing');
     const path = await expose('written');
     const before = await pushed();
-    const { stdout } = await promisify(execFile)(python, ['-c', writeProgram, path], {
-      timeout: 30_000,
-      killSignal: 'SIGKILL',
-    });
+    const stdout = await run(python, '-c', writeProgram, path);
     const [kept, found] = stdout.trim().split('\n');
     assert.equal(kept, 'True');
     assert.deepEqual(
@@ -320,8 +288,7 @@ describe('fresh memory in the sparse file system', { skip: obstacle() ?? false, 
   it('never outlives the filling of a file that was empty', deadline, async () => {
     const path = await fs.expose('late', manifest.bytes, null);
     await withFile(path, async (file) => {
-      for (let page = 0; page < 400; page += 1)
-        await file.read(Buffer.alloc(pageBytes), 0, pageBytes, page * pageBytes);
+      for (let page = 0; page < 400; page += 1) await readPage(file, page);
       await fs.fill('late', manifest);
       for (let page = 0; page < 2_048; page += 1) await read(file, page);
     });
