@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DuckDbAnalytics } from '../adapters/duckdb/analytics.js';
 import { EmbeddedBlob } from '../adapters/embedded/blob.js';
@@ -9,14 +9,11 @@ import { EmbeddedJournal } from '../adapters/embedded/journal.js';
 import { EmbeddedKv } from '../adapters/embedded/kv.js';
 import { EmbeddedQueue } from '../adapters/embedded/queue.js';
 import { RealRandom } from '../adapters/embedded/random.js';
-import type { OtlpSettings } from '../adapters/otlp/settings.js';
 import { projectRoot } from '../adapters/projectroot.js';
-import type { SqsClient } from '../adapters/sqs/client.js';
 import { AssignmentMachine } from '../assignment/machine.js';
 import type { AssignmentEntry } from '../assignment/messages.js';
 import { AssignmentService } from '../assignment/service.js';
 import type { AsyncEvent } from '../async/messages.js';
-import type { PolicyChoice } from '../capacity/policies/policy.js';
 import { MappingTags } from '../config/mappings/tags.js';
 import { openConfigService } from '../config/service.js';
 import { CountingMachine } from '../counting/machine.js';
@@ -28,73 +25,32 @@ import { SessionCredentials } from '../frontend/signature/sessions.js';
 import { createIamApi } from '../iam/operations.js';
 import type { SandboxId, WorkerId } from '../kernel/ids.js';
 import { limits } from '../kernel/limits.js';
-import type { ObjectStore } from '../kernel/ports/objects.js';
 import { mib, minuteMs } from '../kernel/units.js';
 import { InsightsQueries } from '../observe/insights/queries.js';
 import { createLogsApi } from '../observe/logsoperations.js';
 import { LogStore } from '../observe/logstore.js';
 import { PlacementMachine } from '../placement/machine.js';
 import { LayerTrees } from '../worker/layers/layertrees.js';
-import { SharedLibraries } from '../worker/layers/sharedlibraries.js';
 import { MachineRuntimes } from '../worker/runtimes/catalog.js';
 import type { IsolationGrade } from '../worker/sandbox/driver.js';
 import { createWorker } from '../worker/service.js';
 import { openAsync } from './asyncinvocation.js';
 import { openCapacity } from './capacity.js';
-import type { SandboxLifetime } from './cli/policies.js';
-import type { DataFolder } from './datafolder.js';
-import type { DestinationPlaces } from './destinations.js';
+import { codeSource } from './codesource.js';
 import { openEventSources } from './eventsources.js';
 import { openDriver } from './isolation.js';
 import { LocalFleet } from './localfleet.js';
 import { Observation } from './observation.js';
+import { type PlatformOptions, sandboxesMax, sandboxMemoryMib } from './platformoptions.js';
 import type { PlatformStatus } from './platformstatus.js';
 import { keepSpares, prepareImages } from './preparation.js';
 import { keepProvisioned } from './provisioning.js';
 import { progressOf } from './runtimeprogress.js';
 import { WorkerSnapshots } from './snapshotkeeper.js';
-import type { SnapshotPlaces } from './snapshotplane.js';
 import { SnapshotReports } from './snapshotreports.js';
 import { SnapshotUpkeep } from './snapshotupkeep.js';
 import { startDiagnosis } from './startdiagnosis.js';
 import { openTracing } from './tracing.js';
-
-export interface PlatformOptions {
-  readonly folder: DataFolder;
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-  readonly isolation: IsolationGrade;
-  readonly sparesPerRuntime: number;
-  /** For all sandboxes together. Default: three quarters of the machine's. */
-  readonly memoryMib?: number;
-  /** Where code named by bucket and key comes from. Default: nowhere. */
-  readonly objects?: ObjectStore;
-  /** The organization (`o-…`) of all accounts, for layers shared with one. Default: none. */
-  readonly organizationId?: string;
-  /** The queues that event source mappings read. Default: none. */
-  readonly queues?: SqsClient;
-  /** Where records of asynchronous invocations can go, besides `queues`, functions and files. Default: nowhere. */
-  readonly destinations?: DestinationPlaces;
-  /** Before the first retry of an asynchronous invocation; before the second twice as long. Default: Lambda's minute. */
-  readonly retryMs?: number;
-  /** The snapshot cache of the zone (L2), and a bucket for snapshots, for microVMs. Default: none. */
-  readonly snapshotPlaces?: SnapshotPlaces;
-  /** Concurrent invocations per account and region. Default: Lambda's 1,000. */
-  readonly accountConcurrency?: number;
-  /** MB a second of a streamed response after its first 6 MB. Default: as fast as its client reads. */
-  readonly streamMbps?: number;
-  /** Start sandboxes before somebody waits for them: deploys, rotation, forecasts; and assign eagerly. Default: true. */
-  readonly proactive?: boolean;
-  /** Of functions that say nothing themselves. Default: those that the simulator recommends. */
-  readonly policies?: Partial<PolicyChoice>;
-  /** Default: 1 h to 4 h. */
-  readonly sandboxLifetime?: SandboxLifetime;
-  /** `GET /metrics` answers everybody who can connect. Default: this machine only. */
-  readonly metricsPublic?: boolean;
-  /** Where traces of invocations go. Default: nowhere. */
-  readonly otlp?: OtlpSettings;
-}
 
 export interface Platform {
   readonly endpoint: string;
@@ -103,14 +59,6 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-/** Sandboxes that may exist at once: each costs a handful of processes and descriptors. */
-export const sandboxesMax = 1_000;
-/** Part of the machine's memory for sandboxes: the rest is for the platform, the file cache and everybody else. */
-export const sandboxMemoryShare = 0.75;
-/** Memory for sandboxes unless told otherwise. */
-export function sandboxMemoryMib(): number {
-  return Math.floor((totalmem() / 2 ** 20) * sandboxMemoryShare);
-}
 /** `close` waits this long for work in flight; `hearth down` waits longer before it kills. */
 const drainMs = 10_000;
 
@@ -206,7 +154,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   config.onVersionActive((spec) => layers.prepare(spec.layers));
   if (snapshots !== null) prepareImages(config, layers, snapshots.images);
   const upkeep = snapshots === null ? null : new SnapshotUpkeep({ parts: snapshots, config, clock, onProblem: report });
-  const sharedLibraries = new SharedLibraries();
   const tracing =
     options.otlp === undefined ? null : await openTracing(options.otlp, { version, random, clock, onProblem: report });
   const observation = new Observation(tracing);
@@ -215,15 +162,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     workerId,
     driver,
     runtimes,
-    code: {
-      acquire: async (spec) => {
-        // Superseded trees stay longer than any invocation that may still read them (see config/codestore.ts).
-        const codeDirectory = await config.codeFolder(spec.codeSha256Hex);
-        const { directory: layersDirectory, release } = await layers.acquire(spec.layers);
-        const libraries = await sharedLibraries.among(codeDirectory, layersDirectory);
-        return { codeDirectory, layersDirectory, libraries, release };
-      },
-    },
+    code: codeSource(config, layers),
     logs,
     clock,
     random,

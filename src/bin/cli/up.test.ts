@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { totalmem } from 'node:os';
 import { test } from 'node:test';
 import yargs from 'yargs';
-import { sandboxMemoryMib } from '../platform.js';
+import { sandboxMemoryMib } from '../platformoptions.js';
 import { up } from './up.js';
 
 test('without options: 127.0.0.1:4566, isolated, two spares', async () => {
