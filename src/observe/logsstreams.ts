@@ -1,8 +1,9 @@
-import { ok } from '../kernel/result.js';
+import { ok, type Result } from '../kernel/result.js';
 import { dayMs, hourMs, mib } from '../kernel/units.js';
 import { finishLine, lineStart, streamPart } from './eventline.js';
 import { groupStreams, type StreamSummary } from './eventquery.js';
-import type { LogsApi } from './logsapi.js';
+import type { LogGroup } from './loggroup.js';
+import type { LogsApi, LogsCaller, LogsFailure } from './logsapi.js';
 import { LogsInput } from './logsinput.js';
 import {
   badToken,
@@ -35,35 +36,23 @@ type StreamOperations = Pick<LogsApi, 'CreateLogStream' | 'DeleteLogStream' | 'D
 export function streamOperations(store: LogStore): StreamOperations {
   return {
     async CreateLogStream(caller, body) {
-      const input = new LogsInput(body);
-      const named = readGroup(input, false);
-      const stream = input.text('logStreamName', { ...streamNameRule, required: true });
-      const failure = input.failure();
-      if (failure !== null) return { ok: false, failure };
-      const group = findGroup(store, caller, named);
-      if (!group.ok) return group;
-      store.flush();
-      const exists = (await groupStreams(group.value)).has(stream!);
+      const found = await findStream(store, caller, body);
+      if (!found.ok) return found;
+      const { group, stream, exists } = found.value;
       if (exists) {
         return logsFailure('ResourceAlreadyExistsException', 'The specified log stream already exists');
       }
-      store.mark(group.value, stream!, 'created');
+      store.mark(group, stream, 'created');
       return ok({});
     },
 
     async DeleteLogStream(caller, body) {
-      const input = new LogsInput(body);
-      const named = readGroup(input, false);
-      const stream = input.text('logStreamName', { ...streamNameRule, required: true });
-      const failure = input.failure();
-      if (failure !== null) return { ok: false, failure };
-      const group = findGroup(store, caller, named);
-      if (!group.ok) return group;
-      store.flush();
-      const exists = (await groupStreams(group.value)).has(stream!);
+      const found = await findStream(store, caller, body);
+      if (!found.ok) return found;
+      const { group, stream, exists } = found.value;
       if (!exists) return streamMissing;
-      if (group.value.record.protected === true) return deletionProtected;
-      store.mark(group.value, stream!, 'deleted');
+      if (group.record.protected === true) return deletionProtected;
+      store.mark(group, stream, 'deleted');
       return ok({});
     },
 
@@ -167,6 +156,24 @@ export function streamOperations(store: LogStore): StreamOperations {
       });
     },
   };
+}
+
+/** The stream that a request names, in a group that is there. */
+async function findStream(
+  store: LogStore,
+  caller: LogsCaller,
+  body: unknown,
+): Promise<Result<{ readonly group: LogGroup; readonly stream: string; readonly exists: boolean }, LogsFailure>> {
+  const input = new LogsInput(body);
+  const named = readGroup(input, false);
+  const stream = input.text('logStreamName', { ...streamNameRule, required: true });
+  const failure = input.failure();
+  if (failure !== null) return { ok: false, failure };
+  const group = findGroup(store, caller, named);
+  if (!group.ok) return group;
+  store.flush();
+  const exists = (await groupStreams(group.value)).has(stream!);
+  return ok({ group: group.value, stream: stream!, exists });
 }
 
 /** Order value and name: where a page of streams ended. */

@@ -3,8 +3,8 @@ import { pageBytes } from '../../../chunks/layout.js';
 import type { PageSource } from '../../../chunks/source.js';
 import { secondMs } from '../../../kernel/units.js';
 import type { CapturedMachine } from '../../../snapshot/store.js';
+import { withinMs } from '../deadline.js';
 import { extentsOf } from './extents.js';
-import { within } from './microvmbox.js';
 import { alive, type Running } from './running.js';
 import { scratchDriveBytes } from './scratch.js';
 
@@ -16,7 +16,7 @@ const quiesceMsMax = 30 * secondMs;
  * stored. `scratchPath`: the drive whose contents belong to the snapshot, or null.
  */
 export async function captureRunning({ machine, link }: Running, scratchPath: string | null): Promise<CapturedMachine> {
-  await alive(machine, within(quiesceMsMax, 'the guest did not come to rest', link.quiesce()));
+  await alive(machine, withinMs(quiesceMsMax, 'the guest did not come to rest', link.quiesce()));
   await machine.pause();
   const { state, pages, read } = await machine.capture();
   return {

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { mib, secondMs } from '../../../kernel/units.js';
+import { withinMs } from '../deadline.js';
 import { type BoxExit, type BoxSocket, type Crew, DriverError } from '../driver.js';
 import { startMessage } from '../startmessage.js';
 import { GuestServer } from './guestserver.js';
@@ -138,7 +139,7 @@ export class GuestLink {
   /** Connects to a port of the guest's loopback. Rejects with DriverError when nobody listens there. */
   async connect(port: number): Promise<BoxSocket> {
     if (this.#over !== null) throw new DriverError(this.#over);
-    const socket = await withDeadline(this.#switch.connect(port), 'the guest did not connect');
+    const socket = await withinMs(answerMsMax, 'the guest did not connect', this.#switch.connect(port));
     if (socket === null) throw new DriverError(`nobody listens on port ${port} of the sandbox`);
     return socket;
   }
@@ -210,7 +211,7 @@ export class GuestLink {
       });
     });
     this.#switch.request(request, body);
-    return withDeadline(answer, 'the guest did not answer');
+    return withinMs(answerMsMax, 'the guest did not answer', answer);
   }
 
   #report(type: number, body: Buffer): void {
@@ -262,17 +263,5 @@ class GuestCrew implements Crew {
 
   signal(program: number, name: 'SIGTERM' | 'SIGKILL'): void {
     this.#switch.request(linkRequest.signal, Buffer.from([program, constants.signals[name]]));
-  }
-}
-
-async function withDeadline<T>(wait: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DriverError(`${what} in ${answerMsMax / 1000} s`)), answerMsMax);
-  });
-  try {
-    return await Promise.race([wait, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -6,9 +6,9 @@ import type { LayerWish } from '../../../snapshot/layers/messages.js';
 import type { LayerWorkshop } from '../../../snapshot/layers/service.js';
 import type { SnapshotRecord } from '../../../snapshot/record.js';
 import type { LoadedSnapshot, SnapshotStore } from '../../../snapshot/store.js';
+import { withinMs } from '../deadline.js';
 import { DriverError, type RuntimeLaunch } from '../driver.js';
 import { captureRunning } from './capture.js';
-import { within } from './microvmbox.js';
 import { alive, bootMachine, type MachinePlace, type MachineRuntime, type Running, restoreMachine } from './running.js';
 import { memoryClassesMib, shapeOf } from './shape.js';
 
@@ -83,7 +83,7 @@ export class MachineWorkshop implements LayerWorkshop {
     const runtime = this.#runtimes.get(wish.slot);
     const running =
       runtime === undefined
-        ? await within(bootMsMax, 'the guest did not boot', bootMachine(place, id, shape))
+        ? await withinMs(bootMsMax, 'the guest did not boot', bootMachine(place, id, shape))
         : await this.#fromOs(id, memoryMib, runtime.image);
     try {
       if (runtime !== undefined) await loadRuntime(running, runtime);
@@ -151,7 +151,7 @@ async function loadRuntime({ machine, link }: Running, { launch }: LayerRuntime)
       );
     });
     link.start(launch.command!, launch.environment, { keepsChannel: true });
-    await alive(machine, within(helloMsMax, `${launch.name} did not start`, spoken));
+    await alive(machine, withinMs(helloMsMax, `${launch.name} did not start`, spoken));
   } finally {
     link.stderr.off('data', listen);
   }

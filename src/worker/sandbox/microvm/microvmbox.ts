@@ -3,6 +3,7 @@ import { assert } from '../../../kernel/assert.js';
 import { secondMs } from '../../../kernel/units.js';
 import type { CodeImages, TreeOwner } from '../../../snapshot/codeimages.js';
 import type { StoredFile } from '../../../snapshot/plane.js';
+import { withinMs } from '../deadline.js';
 import {
   type Box,
   type BoxBinding,
@@ -126,7 +127,7 @@ export class MicroVmBox implements Box {
     this.#attached = { code, layers, scratch, memoryMib, account: codeOwner(binding.owner).account };
     const attached = link.attach({ code: true, layers: layers !== null, scratch: true, memoryMib });
     try {
-      await alive(machine, within(attachMsMax, 'the guest did not mount its drives', attached));
+      await alive(machine, withinMs(attachMsMax, 'the guest did not mount its drives', attached));
     } catch (error) {
       // The sandbox fails; the next one shall not.
       void images.examine(binding.codeDirectory, codeOwner(binding.owner));
@@ -205,7 +206,7 @@ export class MicroVmBox implements Box {
     try {
       if (keeps) {
         machine.thaw();
-        await Promise.race([within(syncMsMax, '', link.quiesce()), machine.exited]).catch(() => {});
+        await Promise.race([withinMs(syncMsMax, '', link.quiesce()), machine.exited]).catch(() => {});
       }
       this.#end({ code: null, signal: 'SIGKILL', outOfMemory: false });
       await machine.kill();
@@ -215,19 +216,6 @@ export class MicroVmBox implements Box {
       await drives.dispose(keeps);
       this.world.released();
     }
-  }
-}
-
-/** Rejects with DriverError, saying `what`, when the work takes longer. */
-export async function within<T>(msMax: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DriverError(`${what} within ${msMax / 1_000} s`)), msMax);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
