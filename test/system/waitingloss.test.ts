@@ -50,13 +50,7 @@ describe('spares that are killed while they wait', () => {
     await eventually(async () => !killed.some(isThere), 'the processes to end');
     await eventually(async () => !folders.some(existsSync), 'their cgroups to go');
     await eventually(two, 'two others', madeMsMax);
-    await eventually(
-      async () => {
-        const now = holdings(hearth.pid);
-        return now.mounts === before.mounts && now.sockets <= before.sockets;
-      },
-      `no more than ${JSON.stringify(before)} to be held`,
-    );
+    assert.deepEqual(await atRest(hearth.pid), before);
     const { payload, functionError, log } = await hearth.invoke('f');
     assert.deepEqual([payload, functionError], ['"on-demand"', undefined], log);
     assert.equal(await lost(hearth, 'spares'), 2);
