@@ -173,8 +173,32 @@ function ask(box: FakeBox, method: string, path: string, headers: Record<string,
   });
 }
 
+const provided = makeSpec({ version: '1', snapshot: 'own', runtime: 'provided.al2023' });
+
+/** A function with a bootstrap of its own is captured, and answers restored; `further` goes on with its worker. */
+async function answersRestored(
+  driver: FakeDriver,
+  onInvoke: (requestId: string) => void,
+  further: (world: World) => Promise<void> = async () => {},
+): Promise<void> {
+  const task = mkdtempSync(join(tmpdir(), 'hearth-snapshots-'));
+  writeFileSync(join(task, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });
+  const world = new World(driver, {}, task);
+  try {
+    assert.deepEqual(await world.worker.capture(provided), { kind: 'captured' });
+    const id = await world.start(provided);
+    const invocation = makeInvocation(provided);
+    onInvoke(invocation.requestId);
+    const outcome = await world.invoke(id, invocation);
+    assert.equal(outcome.kind === 'success' && outcome.payload.toString(), '"answer"');
+    await further(world);
+  } finally {
+    await world.worker.close();
+    rmSync(task, { recursive: true, force: true });
+  }
+}
+
 test('a runtime of the Runtime API: restore/next before the snapshot, and again in every clone', async () => {
-  const provided = makeSpec({ version: '1', snapshot: 'own', runtime: 'provided.al2023' });
   const seen: string[] = [];
   let current = '';
   let hookFails = false;
@@ -196,29 +220,20 @@ test('a runtime of the Runtime API: restore/next before the snapshot, and again 
     },
     true,
   );
-  const task = mkdtempSync(join(tmpdir(), 'hearth-snapshots-'));
-  writeFileSync(join(task, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });
-  const world = new World(driver, {}, task);
-  try {
-    assert.deepEqual(await world.worker.capture(provided), { kind: 'captured' });
-    const id = await world.start(provided);
-    const invocation = makeInvocation(provided);
-    current = invocation.requestId;
-    const outcome = await world.invoke(id, invocation);
-    assert.equal(outcome.kind === 'success' && outcome.payload.toString(), '"answer"');
-    hookFails = true;
-    const other = await world.start(provided);
-    const failed = await world.invoke(other, makeInvocation(provided));
-    assert.equal(failed.kind === 'refused' && failed.failure.code, 'SnapStartException');
-    assert.deepEqual(seen, ['saved one cut off', 'restored 200', 'next 200', 'restored 200', 'error 202']);
-  } finally {
-    await world.worker.close();
-    rmSync(task, { recursive: true, force: true });
-  }
+  await answersRestored(
+    driver,
+    (requestId) => (current = requestId),
+    async (world) => {
+      hookFails = true;
+      const other = await world.start(provided);
+      const failed = await world.invoke(other, makeInvocation(provided));
+      assert.equal(failed.kind === 'refused' && failed.failure.code, 'SnapStartException');
+      assert.deepEqual(seen, ['saved one cut off', 'restored 200', 'next 200', 'restored 200', 'error 202']);
+    },
+  );
 });
 
 test('a runtime that knows nothing of snapshots is saved where it waits for its first invocation', async () => {
-  const provided = makeSpec({ version: '1', snapshot: 'own', runtime: 'provided.al2023' });
   let current = '';
   const serve = async (box: FakeBox) => {
     await ask(box, 'GET', 'invocation/next');
@@ -228,20 +243,7 @@ test('a runtime that knows nothing of snapshots is saved where it waits for its 
     { onStart: (box) => void serve(box).catch(() => {}), onClone: (box) => void serve(box) },
     true,
   );
-  const task = mkdtempSync(join(tmpdir(), 'hearth-snapshots-'));
-  writeFileSync(join(task, 'bootstrap'), '#!/bin/sh\n', { mode: 0o755 });
-  const world = new World(driver, {}, task);
-  try {
-    assert.deepEqual(await world.worker.capture(provided), { kind: 'captured' });
-    const id = await world.start(provided);
-    const invocation = makeInvocation(provided);
-    current = invocation.requestId;
-    const outcome = await world.invoke(id, invocation);
-    assert.equal(outcome.kind === 'success' && outcome.payload.toString(), '"answer"');
-  } finally {
-    await world.worker.close();
-    rmSync(task, { recursive: true, force: true });
-  }
+  await answersRestored(driver, (requestId) => (current = requestId));
 });
 
 test('code that cannot be had is the platform’s problem; a function with extensions is not saved', async () => {
