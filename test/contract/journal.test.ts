@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LmdbEnvironment } from '../../src/adapters/embedded/environment.js';
 import { EmbeddedJournal } from '../../src/adapters/embedded/journal.js';
 import type { Journal } from '../../src/kernel/ports/journal.js';
-import { withFolder } from './folder.js';
+import { embeddedScope } from './embeddedscope.js';
 
 export interface JournalImplementation {
   readonly name: string;
@@ -79,16 +78,5 @@ export function journalSuite({ name, scope }: JournalImplementation): void {
 
 journalSuite({
   name: 'embedded',
-  scope: async (body) =>
-    await withFolder(
-      async (folder) =>
-        await body(async (action) => {
-          const environment = new LmdbEnvironment(folder);
-          try {
-            return await action(new EmbeddedJournal(environment, 'test'));
-          } finally {
-            await environment.close();
-          }
-        }),
-    ),
+  scope: embeddedScope((environment) => new EmbeddedJournal(environment, 'test')),
 });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LmdbEnvironment } from '../../src/adapters/embedded/environment.js';
 import { EmbeddedKv } from '../../src/adapters/embedded/kv.js';
 import type { Kv, KvChange } from '../../src/kernel/ports/kv.js';
-import { withFolder } from './folder.js';
+import { embeddedScope } from './embeddedscope.js';
 
 /** `use` opens the store under test; called twice with one scope it sees the same data. */
 export interface KvImplementation {
@@ -133,16 +132,5 @@ export function kvSuite({ name, scope }: KvImplementation): void {
 
 kvSuite({
   name: 'embedded',
-  scope: async (body) =>
-    await withFolder(
-      async (folder) =>
-        await body(async (action) => {
-          const environment = new LmdbEnvironment(folder);
-          try {
-            return await action(new EmbeddedKv(environment, 'test'));
-          } finally {
-            await environment.close();
-          }
-        }),
-    ),
+  scope: embeddedScope((environment) => new EmbeddedKv(environment, 'test')),
 });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { LmdbEnvironment } from '../../src/adapters/embedded/environment.js';
 import { EmbeddedQueue } from '../../src/adapters/embedded/queue.js';
 import { type Queue, QueueFullError } from '../../src/kernel/ports/queue.js';
-import { withFolder } from './folder.js';
+import { embeddedScope } from './embeddedscope.js';
 
 export interface QueueImplementation {
   readonly name: string;
@@ -226,16 +225,7 @@ export function queueSuite({ name, scope }: QueueImplementation): void {
 
 queueSuite({
   name: 'embedded',
-  scope: async (body) =>
-    await withFolder(
-      async (folder) =>
-        await body(async (action) => {
-          const environment = new LmdbEnvironment(folder);
-          try {
-            return await action(new EmbeddedQueue(environment, 'test', { messagesMax: 100, bytesMax: 1024 * 1024 }));
-          } finally {
-            await environment.close();
-          }
-        }),
-    ),
+  scope: embeddedScope(
+    (environment) => new EmbeddedQueue(environment, 'test', { messagesMax: 100, bytesMax: 1024 * 1024 }),
+  ),
 });
