@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import {
   AddPermissionCommand,
@@ -364,16 +364,30 @@ describe('the way to a collector', () => {
   });
 
   it('a collector that is down costs spans, and nothing else', { timeout: 120_000 }, async (t) => {
-    // Taken, so that nobody else listens there; closed to everybody.
-    const taken = createServer((socket) => socket.destroy());
+    // Taken, so that nobody else listens there. It says nothing while there are invocations: the queue fills, whatever
+    // else this machine does. Then it is closed to everybody.
+    const held = new Set<Socket>();
+    let closed = false;
+    const taken = createServer((socket) => {
+      socket.on('error', () => {});
+      if (closed) socket.destroy();
+      else held.add(socket);
+    });
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    t.after(() => taken.close());
+    const close = () => {
+      closed = true;
+      for (const socket of held) socket.destroy();
+    };
+    t.after(() => {
+      close();
+      taken.close();
+    });
     const { port } = taken.address() as { port: number };
     const variables = {
       OTEL_BSP_SCHEDULE_DELAY: '50',
       OTEL_BSP_MAX_QUEUE_SIZE: '32',
       OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '16',
-      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '5000',
     };
     Object.assign(process.env, variables);
     const hearth = await Hearth.start('--spares', '0', '--otlp', `http://127.0.0.1:${port}`).finally(() => {
@@ -382,6 +396,7 @@ describe('the way to a collector', () => {
     t.after(() => hearth.remove());
     await hearth.create('f', ownNode, 'index.handler', code('one'));
     for (let i = 0; i < 30; i += 1) assert.equal((await invoked(hearth)).functionError, undefined);
+    close();
     const series = await eventually(async () => {
       const now = await metricsOf(hearth);
       return now.get('hearth_trace_spans_pending') === 0 ? now : null;

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { backlogMax, TelemetryHub } from './hub.js';
+import { attemptsMax } from './machine.js';
 import { parseSubscription } from './subscription.js';
+import { schemaFaults } from './testschema.js';
 
 const open = (port: number) =>
   new Promise<Socket>((resolve, reject) => {
@@ -11,7 +13,7 @@ const open = (port: number) =>
   });
 
 /** A hub, a subscriber of it, and the lines that the subscriber gets. */
-async function listening(before: (hub: TelemetryHub) => void) {
+async function listening(before: (hub: TelemetryHub) => void, connect = open) {
   const got: { type: string; record: string | { reason: string } }[] = [];
   let heard: () => void = () => {};
   const server = createServer((socket) => {
@@ -26,7 +28,7 @@ async function listening(before: (hub: TelemetryHub) => void) {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const hub = new TelemetryHub({ nowMs: () => 0, monotonicMs: () => performance.now(), connect: open, json: true });
+  const hub = new TelemetryHub({ nowMs: () => 0, monotonicMs: () => performance.now(), connect, json: true });
   before(hub);
   const request = { schemaVersion: '2022-12-13', types: ['function'], destination: { protocol: 'TCP', port } };
   const subscription = parseSubscription('telemetry', Buffer.from(JSON.stringify(request)));
@@ -70,5 +72,35 @@ test('a function that logs JSON has its lines as objects', async () => {
     got.map(({ record }) => record),
     [{ level: 'INFO' }, 'text\n'],
   );
+  close();
+});
+
+test('what could not be delivered is counted and told, as published, once something can', async () => {
+  let attempts = 0;
+  const { hub, got, until, close } = await listening(
+    () => {},
+    (port) => {
+      attempts += 1;
+      return attempts <= attemptsMax ? Promise.reject(new Error('nobody listens yet')) : open(port);
+    },
+  );
+  hub.log(0, 'lost\n', 'function');
+  hub.flush();
+  while (attempts < attemptsMax) await new Promise((resolve) => setTimeout(resolve, 5));
+  // In a turn after the last attempt failed.
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  hub.log(0, 'arrives\n', 'function');
+  await until(1);
+  await until(2);
+  assert.deepEqual(
+    got.map(({ type }) => type),
+    ['function', 'platform.logsDropped'],
+  );
+  assert.deepEqual(schemaFaults(got[1]), []);
+  assert.deepEqual(got[1]!.record, {
+    droppedBytes: JSON.stringify({ time: '1970-01-01T00:00:00.000Z', type: 'function', record: 'lost\n' }).length,
+    droppedRecords: 1,
+    reason: 'Consumer seems to have fallen behind as it has not acknowledged receipt of logs.',
+  });
   close();
 });
