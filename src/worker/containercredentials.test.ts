@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serveCredentials } from './containercredentials.js';
 import { makeSpec } from './fake/world.js';
-import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
+import type { HttpConnection } from './runtimeapi/httpconnection.js';
+import type { HttpRequest } from './runtimeapi/httprequest.js';
 import { MachineRuntimes } from './runtimes/catalog.js';
 
 const keys = { accessKeyId: 'ASIA1', secretAccessKey: 's', sessionToken: 't' };

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
+import type { HttpConnection } from './runtimeapi/httpconnection.js';
+import type { HttpRequest } from './runtimeapi/httprequest.js';
 
 /**
  * What a function with SnapStart asks for its credentials, as AWS SDKs do it when AWS_CONTAINER_CREDENTIALS_FULL_URI is

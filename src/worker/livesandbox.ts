@@ -25,7 +25,8 @@ import type { AnswerInput, CaptureEnd, WorkerEffect, WorkerInput } from './messa
 import { outcomeOf, refusal } from './outcome.js';
 import type { Patrolled } from './patrol.js';
 import { type BoundBox, Premises } from './premises.js';
-import type { HttpConnection, HttpRequest } from './runtimeapi/httpconnection.js';
+import type { HttpConnection } from './runtimeapi/httpconnection.js';
+import type { HttpRequest } from './runtimeapi/httprequest.js';
 import { type Flow, StreamedResponse, type StreamResult } from './runtimeapi/streamedresponse.js';
 import type { BoxExit } from './sandbox/driver.js';
 import type { Surroundings } from './surroundings.js';
@@ -361,7 +362,7 @@ export class LiveSandbox implements Resident, Alarmed, FrameMeaning, Patrolled {
     if (link.managed) {
       link.api.begin(invocation.requestId, invocation.stream !== null);
       writeInvoke(link.box.channel, header, invocation.payload);
-    } else link.api.deliver({ ...header, payload: invocation.payload }, invocation.stream !== null);
+    } else link.api.deliver(header, invocation.payload, invocation.stream !== null);
   }
 
   async #leave(problem: string | null): Promise<void> {

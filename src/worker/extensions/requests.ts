@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../runtimeapi/httpconnection.js';
+import type { HttpRequest } from '../runtimeapi/httprequest.js';
 import type { TelemetryApi } from '../telemetry/subscription.js';
 
 /** A request of an extension, understood as far as its head goes. */

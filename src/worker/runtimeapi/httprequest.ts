@@ -17,15 +17,23 @@ export interface RequestHead {
 /** Where the Runtime API begins. */
 export const runtimePrefix = '/2018-06-01/runtime/';
 
+/** With its body, which is filled in when it has been read: copying the head costs more than parsing it. */
+export interface HttpRequest extends RequestHead {
+  payload: Buffer;
+  /** May exceed `payload.length`: what is over the largest response is counted, not kept. */
+  payloadBytes: number;
+}
+
 /** The request cannot be understood: the status to answer before the connection closes. */
 export interface BadHead {
   readonly status: 400 | 417 | 501 | 505;
 }
 
+const empty = Buffer.alloc(0);
 const digits = /^\d{1,15}$/;
 
 /** Parses a request line and headers, without the empty line that ends them. RFC 9112; obsolete folding is refused. */
-export function parseHead(text: string): RequestHead | BadHead {
+export function parseHead(text: string): HttpRequest | BadHead {
   let lineEnd = text.indexOf('\r\n');
   if (lineEnd < 0) lineEnd = text.length;
   const methodEnd = text.indexOf(' ');
@@ -114,6 +122,8 @@ export function parseHead(text: string): RequestHead | BadHead {
     body: chunked ? 'chunked' : (length ?? 0),
     errorType,
     responseMode,
+    payload: empty,
+    payloadBytes: 0,
   };
 }
 

@@ -103,10 +103,8 @@ test('a runtime that waited for an invocation when it was saved is ready when it
   assert.deepEqual(told, [], 'not before it is told to go on');
   api.release();
   assert.deepEqual(told, ['restore-done']);
-  api.deliver({
-    ...{ requestId: 'r', deadlineMs: 1, invokedFunctionArn: 'a', traceHeader: '' },
-    ...{ clientContext: null, cognitoIdentity: null, payload: Buffer.from('"event"') },
-  });
+  const header = { requestId: 'r', deadlineMs: 1, invokedFunctionArn: 'a', traceHeader: '' };
+  api.deliver({ ...header, clientContext: null, cognitoIdentity: null }, Buffer.from('"event"'));
   assert.equal(await next, '200 "event"');
   await close();
 });

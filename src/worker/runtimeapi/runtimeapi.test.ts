@@ -5,12 +5,14 @@ import { Agent, request } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { type NextInvocation, RuntimeApi } from './runtimeapi.js';
+import type { InvokeHeader } from '../channel.js';
+import { RuntimeApi } from './runtimeapi.js';
 
 const run = promisify(execFile);
 const base = '/2018-06-01/runtime';
+const event = Buffer.from('{"key":"ä"}');
 
-function makeNext(over: Partial<NextInvocation> = {}): NextInvocation {
+function makeHeader(over: Partial<InvokeHeader> = {}): InvokeHeader {
   return {
     requestId: '8476a536-e9f4-11e8-9739-2dfe598c3fcd',
     deadlineMs: 1_542_409_706_888,
@@ -18,13 +20,12 @@ function makeNext(over: Partial<NextInvocation> = {}): NextInvocation {
     traceHeader: 'Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1',
     clientContext: null,
     cognitoIdentity: null,
-    payload: Buffer.from('{"key":"ä"}'),
     ...over,
   };
 }
 
 /** A Runtime API on a free port that hands out invocation after invocation, and what it was told. */
-async function serve(count: number, over: Partial<NextInvocation> = {}, servesNext = true) {
+async function serve(count: number, over: Partial<InvokeHeader> = {}, servesNext = true) {
   const server: Server = createServer();
   const told: string[] = [];
   const payloads: Buffer[] = [];
@@ -33,7 +34,7 @@ async function serve(count: number, over: Partial<NextInvocation> = {}, servesNe
     api.end();
     if (given < count) {
       given += 1;
-      api.deliver(makeNext({ requestId: `id-${given}`, ...over }));
+      api.deliver(makeHeader({ requestId: `id-${given}`, ...over }), event);
     }
   };
   const api = new RuntimeApi(server, servesNext, {
@@ -297,7 +298,7 @@ test('a runtime that goes while it waits is forgotten; the next one gets the inv
   socket.destroy();
   await once(socket, 'close');
   for (let round = 0; round < 3; round += 1) await new Promise(setImmediate);
-  served.api.deliver(makeNext());
+  served.api.deliver(makeHeader(), event);
   assert.equal((await fetch(`http://127.0.0.1:${served.port}${base}/invocation/next`)).status, 200);
   await served.close();
 });

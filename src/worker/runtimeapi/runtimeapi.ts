@@ -3,8 +3,8 @@ import type { InvokeHeader } from '../channel.js';
 import { HeldReport } from '../heldreport.js';
 import type { BoxServer } from '../sandbox/driver.js';
 import { type BodyBudget, budgetBytes } from './httpbody.js';
-import { HttpConnection, type HttpEvents, type HttpRequest, type StreamTarget } from './httpconnection.js';
-import { runtimePrefix as prefix, type RequestHead } from './httprequest.js';
+import { HttpConnection, type HttpEvents, type StreamTarget } from './httpconnection.js';
+import { type HttpRequest, runtimePrefix as prefix, type RequestHead } from './httprequest.js';
 import { ResponseRequest } from './responserequest.js';
 import type { Flow, StreamedResponse } from './streamedresponse.js';
 
@@ -23,10 +23,6 @@ export interface RuntimeApiEvents {
   onRestoreError(errorType: string, payload: Buffer): void;
   /** A request that is not the Runtime API's; false when nobody serves it. */
   onOther(request: HttpRequest, connection: HttpConnection): boolean;
-}
-
-export interface NextInvocation extends InvokeHeader {
-  readonly payload: Buffer;
 }
 
 type RuntimeState =
@@ -57,7 +53,7 @@ const invalidTransition = (from: string, to: string) =>
   shape(`Transition from ${from} to ${to} is not allowed.`, 'InvalidStateTransition');
 
 /** No header value may end its line or leave ASCII. */
-const headerValue = (value: string) => value.replace(/[^\x20-\x7e]/g, '');
+const headerValue = (value: string) => (/[^\x20-\x7e]/.test(value) ? value.replace(/[^\x20-\x7e]/g, '') : value);
 /** JSON says the same in ASCII; control characters can only stand between its tokens. */
 const jsonHeaderValue = (json: string) =>
   json
@@ -83,7 +79,7 @@ export class RuntimeApi implements HttpEvents {
   #waiting: HttpConnection[] = [];
   #current: string | null = null;
   /** Dispatched before the runtime asked for it. */
-  #queued: NextInvocation | null = null;
+  #queued: { readonly header: InvokeHeader; readonly payload: Buffer } | null = null;
   /** Waits in restore/next. */
   #unrestored: HttpConnection | null = null;
   /** This init is for a snapshot: restore/next ends it. */
@@ -108,11 +104,11 @@ export class RuntimeApi implements HttpEvents {
   }
 
   /** Gives an invocation to the runtime: at once when it waits in `next`, otherwise when it asks. */
-  deliver(next: NextInvocation, streams = false): void {
-    this.begin(next.requestId, streams);
+  deliver(header: InvokeHeader, payload: Buffer, streams = false): void {
+    this.begin(header.requestId, streams);
     const connection = this.#waiting.shift();
-    if (connection === undefined) this.#queued = next;
-    else this.#send(connection, next);
+    if (connection === undefined) this.#queued = { header, payload };
+    else this.#send(connection, header, payload);
   }
 
   /** A managed runtime got this invocation over the channel; tools inside may still answer it here. */
@@ -163,7 +159,7 @@ export class RuntimeApi implements HttpEvents {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  #send(connection: HttpConnection, next: NextInvocation): void {
+  #send(connection: HttpConnection, next: InvokeHeader, payload: Buffer): void {
     this.#state = 'Running';
     let head =
       `Lambda-Runtime-Aws-Request-Id: ${next.requestId}\r\nLambda-Runtime-Deadline-Ms: ${next.deadlineMs}\r\n` +
@@ -172,7 +168,7 @@ export class RuntimeApi implements HttpEvents {
       head += `Lambda-Runtime-Client-Context: ${jsonHeaderValue(next.clientContext)}\r\n`;
     if (next.cognitoIdentity !== null)
       head += `Lambda-Runtime-Cognito-Identity: ${jsonHeaderValue(next.cognitoIdentity)}\r\n`;
-    connection.answer(200, head, next.payload);
+    connection.answer(200, head, payload);
   }
 
   onStream(head: RequestHead, contentType: string | null, connection: HttpConnection): StreamTarget | null {
@@ -229,7 +225,7 @@ export class RuntimeApi implements HttpEvents {
     this.#state = 'Ready';
     const queued = this.#queued;
     this.#queued = null;
-    if (queued !== null) this.#send(connection, queued);
+    if (queued !== null) this.#send(connection, queued.header, queued.payload);
     else this.#waiting.push(connection);
     if (first) this.#events.onInitDone();
   }
