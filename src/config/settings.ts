@@ -1,7 +1,7 @@
 import { type ApiFailure, apiFailure } from '../kernel/errors.js';
 import { limits } from '../kernel/limits.js';
 import { fail, ok, type Result } from '../kernel/result.js';
-import { type RuntimeName, runtimeNames } from '../wire/functionspec.js';
+import { ownLogGroup, type RuntimeName, runtimeNames } from '../wire/functionspec.js';
 import type { Input } from '../wire/lambda/operations.js';
 import { changedLogging } from './loggingsettings.js';
 import type { LayerUse, Settings } from './messages.js';
@@ -67,7 +67,7 @@ export function newSettings(
     tracing: 'PassThrough',
     deadLetterArn: null,
     logFormat: 'Text',
-    logGroup: `/aws/lambda/${name}`,
+    logGroup: ownLogGroup(name),
     applicationLogLevel: null,
     systemLogLevel: null,
     snapStart: 'None',

@@ -84,3 +84,8 @@ export interface FunctionSpec {
   /** Whether it is stopped when it invokes itself over and over. Absent: Terminate. */
   readonly recursiveLoop?: 'Allow' | 'Terminate';
 }
+
+/** The log group of a function that names no other. */
+export function ownLogGroup(functionName: string): string {
+  return `/aws/lambda/${functionName}`;
+}

@@ -198,4 +198,18 @@ describe('what invocations leave in CloudWatch Logs', () => {
     await hearth.invoke('cli', { code: 1 });
     await eventually(async () => (await codes('{ $.message.code = 1 }')).length === 1, 'the group to be there again');
   });
+
+  it('functions that share a group have their names in their streams; `hearth logs` shows those of one', async () => {
+    const LoggingConfig = { LogGroup: 'shared' };
+    for (const name of ['left', 'right']) {
+      await node(name, `export const handler = async () => console.log('by ${name}');`, { LoggingConfig });
+      await hearth.invoke(name);
+    }
+    const { logStreams = [] } = await logs.send(new DescribeLogStreamsCommand({ logGroupName: 'shared' }));
+    const names = logStreams.map(({ logStreamName }) => logStreamName!.replace(/^\d{4}\/\d\d\/\d\d\//, ''));
+    assert.match(names.sort().join(' '), /^left\[\$LATEST\][0-9a-f]{32} right\[\$LATEST\][0-9a-f]{32}$/);
+    const { stdout } = await hearth.cli('logs', 'left');
+    assert.match(stdout, /by left/);
+    assert.doesNotMatch(stdout, /by right/);
+  });
 });

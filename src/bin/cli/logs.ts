@@ -1,4 +1,5 @@
 import colours from 'picocolors';
+import { ownLogGroup } from '../../wire/functionspec.js';
 import { type Connection, connect, lambdaClient, logsClient } from './client.js';
 import { connectionOptions, defineCommand } from './options.js';
 import { CommandError } from './terminal.js';
@@ -14,15 +15,25 @@ export function spanMs(text: string): number {
   return Number(match[1]) * unitMs;
 }
 
-/** The group a function logs to; that of a deleted function by its usual name. */
-export async function groupOf(connection: Connection, name: string): Promise<string> {
-  if (name.startsWith('/')) return name;
-  const usual = `/aws/lambda/${name}`;
+/** Where to find a function's log. */
+export interface LogPlace {
+  readonly group: string;
+  /** In the names of the function's streams, where others may write to the group, too; null: all streams are its own. */
+  readonly streamPart: string | null;
+}
+
+/** Of a function, or of a group as such; that of a deleted function by its usual name. */
+export async function logPlaceOf(connection: Connection, name: string): Promise<LogPlace> {
+  if (name.startsWith('/')) return { group: name, streamPart: null };
+  const usual = { group: ownLogGroup(name), streamPart: null };
   const { GetFunctionConfigurationCommand } = await import('@aws-sdk/client-lambda');
   const client = await lambdaClient(connection);
   try {
-    const { LoggingConfig } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
-    return LoggingConfig?.LogGroup ?? usual;
+    const found = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+    const functionName = found.FunctionName as string;
+    const own = ownLogGroup(functionName);
+    const group = found.LoggingConfig?.LogGroup ?? own;
+    return { group, streamPart: group === own ? null : `/${functionName}[` };
   } catch (error) {
     // Not a function, or not a name of one: the search for its group says the rest.
     if (['ResourceNotFoundException', 'ValidationException'].includes((error as Error).name)) return usual;
@@ -47,7 +58,7 @@ export const logs = defineCommand({
     const { FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
     const connection = connect(options);
     const client = await logsClient(connection);
-    const logGroupName = await groupOf(connection, options.function);
+    const { group, streamPart } = await logPlaceOf(connection, options.function);
     let startTime = Date.now() - spanMs(options.since);
     // Events of the newest millisecond seen, so that asking again from it repeats none.
     let seen = new Set<string>();
@@ -57,7 +68,7 @@ export const logs = defineCommand({
         const page = await client
           .send(
             new FilterLogEventsCommand({
-              logGroupName,
+              logGroupName: group,
               startTime,
               ...(options.filter === undefined ? {} : { filterPattern: options.filter }),
               ...(nextToken === undefined ? {} : { nextToken }),
@@ -70,6 +81,7 @@ export const logs = defineCommand({
           });
         for (const event of page.events ?? []) {
           if (seen.has(event.eventId ?? '')) continue;
+          if (streamPart !== null && !event.logStreamName?.includes(streamPart)) continue;
           const timestamp = event.timestamp ?? 0;
           if (timestamp > startTime) {
             startTime = timestamp;

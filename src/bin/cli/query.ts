@@ -1,6 +1,6 @@
 import type { CloudWatchLogsClient, QueryStatistics } from '@aws-sdk/client-cloudwatch-logs';
 import { connect, logsClient } from './client.js';
-import { groupOf, spanMs } from './logs.js';
+import { logPlaceOf, spanMs } from './logs.js';
 import { connectionOptions, defineCommand } from './options.js';
 import { barsView, faultView, type Row, tableView } from './queryview.js';
 import { CommandError, Terminal } from './terminal.js';
@@ -91,7 +91,7 @@ export const query = defineCommand({
     const client = await logsClient(connection);
     const { StopQueryCommand } = await import('@aws-sdk/client-cloudwatch-logs');
     const groups: string[] = [];
-    for (const name of options.target.split(',')) groups.push(await groupOf(connection, name.trim()));
+    for (const name of options.target.split(',')) groups.push((await logPlaceOf(connection, name.trim())).group);
     const queryId = await start(client, groups, options.query, spanMs(options.since));
     // Who gives up shall not leave it running.
     process.once('SIGINT', () => {

@@ -99,10 +99,11 @@ test('platform lines, as recorded from the service', () => {
 });
 
 test('the stream’s name has the day in UTC, the version and 32 hex digits', () => {
-  assert.equal(
-    logStreamName(Date.UTC(2024, 11, 31, 23, 59), '7', '0123456789abcdef0123456789abcdef'),
-    '2024/12/31/[7]0123456789abcdef0123456789abcdef',
-  );
+  const hex = '0123456789abcdef0123456789abcdef';
+  const named = (logGroup: string) =>
+    logStreamName(Date.UTC(2024, 11, 31, 23, 59), { functionName: 'f', version: '7', logGroup }, hex);
+  assert.equal(named('/aws/lambda/f'), `2024/12/31/[7]${hex}`);
+  assert.equal(named('/aws/lambda/g'), `2024/12/31/f[7]${hex}`, 'a group that others may write to as well');
 });
 
 test('REPORT names the trace of a sampled invocation, whatever its status', () => {

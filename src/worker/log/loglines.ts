@@ -1,3 +1,4 @@
+import { ownLogGroup } from '../../wire/functionspec.js';
 import type { PlatformLine } from '../messages.js';
 import type { SampledTrace } from '../trace.js';
 import { billedMs } from './platformevents.js';
@@ -95,8 +96,16 @@ export function jsonFailure(line: PlatformLine, { nowMs }: LineFacts): string | 
   return `${JSON.stringify(event)}\n`;
 }
 
-/** `YYYY/MM/DD/[VERSION]32hex` in UTC. */
-export function logStreamName(nowMs: number, version: string, hex32: string): string {
+/**
+ * `YYYY/MM/DD/[VERSION]32hex` in UTC; in a group that is not the function's own, which others may share,
+ * `YYYY/MM/DD/NAME[VERSION]32hex` (developer guide, Configuring CloudWatch log groups).
+ */
+export function logStreamName(
+  nowMs: number,
+  { functionName, version, logGroup }: { functionName: string; version: string; logGroup: string },
+  hex32: string,
+): string {
   const day = new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '/');
-  return `${day}/[${version}]${hex32}`;
+  const name = logGroup === ownLogGroup(functionName) ? '' : functionName;
+  return `${day}/${name}[${version}]${hex32}`;
 }

@@ -50,7 +50,7 @@ const types = (events: readonly string[]) => events.map((text) => JSON.parse(tex
 
 test('a log has the group of the function and a stream named as Lambda names it', () => {
   const { opened, log } = open({}, { logGroup: '/my/own', version: '7' });
-  assert.deepEqual(opened, ['/my/own', `2024/03/13/[7]${'ab'.repeat(16)}`]);
+  assert.deepEqual(opened, ['/my/own', `2024/03/13/f[7]${'ab'.repeat(16)}`]);
   assert.equal(log.stream, opened[1]);
 });
 

@@ -36,7 +36,7 @@ export class SandboxLog {
     const nowMs = clock.nowMs();
     this.#spec = spec;
     this.#clock = clock;
-    this.stream = logStreamName(nowMs, spec.version, options.random.hex(16));
+    this.stream = logStreamName(nowMs, spec, options.random.hex(16));
     const writer = options.logs.open(spec, spec.logGroup, this.stream);
     this.capture = new LogCapture(writer, () => around.logged(), levelFilter(spec.logging));
     this.#facts = {
