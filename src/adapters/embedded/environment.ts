@@ -53,10 +53,11 @@ export class LmdbEnvironment {
    */
   written(write: () => Promise<unknown>): Promise<unknown> {
     assert(!this.#closed, 'LMDB environment used after close');
-    if (this.#joinable) return write().catch(failed);
+    if (this.#joinable) return (async () => write())().catch(failed);
     return new Promise((resolve, reject) => {
       this.#gathered.push(() => {
-        write().then(resolve, reject);
+        // What it throws concerns this write only, not those gathered with it.
+        (async () => write())().then(resolve, reject);
       });
       if (this.#gathered.length === 1) setImmediate(() => this.#begin());
     }).catch(failed);
