@@ -22,7 +22,7 @@ const sources = [
 // Static, because the agent runs in sandboxes without regard to their libraries; dynamic where libc has no archive.
 const staticThenDynamic = [['-static'], []];
 /** Addons of a runtime, which finds them beside its other files. */
-const addons = ['guest/node/reseed.c'];
+const addons = ['guest/node/reseed.c', 'guest/node/trace.c'];
 const asAddon = [['-shared', '-fPIC', '-fvisibility=hidden']];
 const parts = [
   ...sources.map((source) => ({ source, target: join(output, basename(source, '.c')), links: staticThenDynamic })),

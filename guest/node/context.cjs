@@ -1,12 +1,29 @@
 // The context object's data, from an invocation's header and the function's environment.
 'use strict';
 
+const { join } = require('node:path');
 const { runtimeFailure } = require('./errors.cjs');
+
+/** `process.env` for a variable that changes with each invocation; see trace.c. */
+function loadSetTrace() {
+  const module = { exports: {} };
+  try {
+    process.dlopen(module, join(__dirname, 'trace.node'));
+    return module.exports;
+  } catch {
+    // Not built here: then as Lambda's own runtime does it.
+    return (trace) => {
+      process.env._X_AMZN_TRACE_ID = trace;
+    };
+  }
+}
+
+const setTrace = loadSetTrace();
 
 /** Splits the six header lines of an INVOKE frame (src/wire/channel/README.md). */
 function readHeader(text) {
   const [requestId, deadline, arn, trace, clientContext, identity] = text.split('\n');
-  if (trace) process.env._X_AMZN_TRACE_ID = trace;
+  if (trace) setTrace(trace);
   else delete process.env._X_AMZN_TRACE_ID;
   return { requestId, deadlineMs: Number(deadline), arn, trace, clientContext, identity };
 }

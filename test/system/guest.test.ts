@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import { projectRoot } from '../../src/adapters/projectroot.js';
 import { runtimeNames } from '../../src/wire/functionspec.js';
 import { languageDirectory } from '../../src/worker/runtimes/description.js';
@@ -115,6 +117,39 @@ for (const { name, command, file } of guests) {
     );
   });
 }
+
+/** What the C library keeps of 200,000 values that `process.env` sets: 145 bytes each. */
+const keptBytes = 29_000_000;
+
+test('Node: the variable that each invocation sets is everywhere, and its values cost no memory', {
+  timeout: 60_000,
+}, async () => {
+  const script = `
+    const { execFileSync } = require('node:child_process');
+    const { readHeader } = require(${JSON.stringify(join(projectRoot, 'guest', 'node', 'context.cjs'))});
+    const set = (trace) => readHeader(['id', '1', 'arn', trace, '', ''].join('\\n'));
+    const seen = () => [process.env._X_AMZN_TRACE_ID ?? null, execFileSync('/bin/sh', ['-c', 'printf %s "$_X_AMZN_TRACE_ID"']) + ''];
+    const all = [];
+    for (const trace of ['Root=a', 'Root=ä', '']) { set(trace); all.push(seen()); }
+    process.env._X_AMZN_TRACE_ID = 'the function’s';
+    all.push(seen());
+    set('Root=b');
+    all.push(seen());
+    const native = () => process.memoryUsage().rss - process.memoryUsage().heapTotal;
+    const before = native();
+    for (let i = 0; i < 200_000; i += 1) set('Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=' + i.toString(16).padStart(16, '0'));
+    all.push(seen());
+    console.log(JSON.stringify({ all, grownBytes: native() - before }));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script]);
+  const { all, grownBytes } = JSON.parse(stdout) as { all: unknown; grownBytes: number };
+  const last = 'Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=0000000000030d3f';
+  const twice = (text: string) => [text, text];
+  assert.deepEqual(all, [
+    ...[twice('Root=a'), twice('Root=ä'), [null, '']],
+    ...[twice('the function’s'), twice('Root=b'), twice(last)],
+  ]);
+  assert.ok(grownBytes < keptBytes / 2, `${grownBytes} bytes more`);
+});
 
 test('a forked Python child does not speak on the channel', async (context) => {
   if (machinePython === null) return context.skip('no Python on this machine');

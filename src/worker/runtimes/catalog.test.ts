@@ -30,7 +30,7 @@ test("this process's Node serves its own version", async (context) => {
   assert.deepEqual(launch.command, ['/var/lang/bin/node', '/var/runtime/bootstrap.cjs']);
   for (const { hostPath } of launch.mounts) assert.equal(existsSync(hostPath), true, hostPath);
   // The bootstrap is one file; what it loads natively, and what it rehearses with, lies beside it.
-  const files = ['bootstrap.cjs', 'package.json', 'rehearsal.js', 'rehearsalmodule.mjs', 'reseed.node'];
+  const files = ['bootstrap.cjs', 'package.json', 'rehearsal.js', 'rehearsalmodule.mjs', 'reseed.node', 'trace.node'];
   assert.deepEqual(readdirSync(launch.mounts[1]!.hostPath), files);
   const { name, arn } = runtimes.version(own, 'eu-central-1');
   assert.equal(name, `nodejs:${ownMajor}.v${process.versions.node.slice(String(ownMajor).length + 1)}`);
