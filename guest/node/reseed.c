@@ -9,18 +9,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
 
-/* Node-API's binary interface is fixed, and Node's headers are not installed everywhere. */
-typedef struct napi_env__ *napi_env;
-typedef struct napi_value__ *napi_value;
-typedef struct napi_callback_info__ *napi_callback_info;
-typedef int napi_status;
-typedef napi_value (*napi_callback)(napi_env, napi_callback_info);
-extern napi_status napi_create_function(napi_env, const char *, size_t, napi_callback, void *, napi_value *);
-extern napi_status napi_throw_error(napi_env, const char *, const char *);
+#include "nodeapi.h"
 
 /* Twice what a 256-bit generator takes as its seed. */
 #define SEED_BYTES 64
@@ -48,10 +40,4 @@ static napi_value reseed(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* The module is the function itself. */
-__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  (void)exports;
-  napi_value made = NULL;
-  napi_create_function(env, "reseed", (size_t)-1, reseed, NULL, &made);
-  return made;
-}
+MODULE_IS(reseed)
