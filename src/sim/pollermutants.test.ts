@@ -1,4 +1,4 @@
-import type { AsyncEffect, AsyncPolicy } from '../async/messages.js';
+import type { AsyncEffect, AsyncInput } from '../async/messages.js';
 import { type Parts, realParts } from './parts.js';
 import { SimQueue } from './queue.js';
 import { caught } from './testmutant.js';
@@ -9,6 +9,20 @@ function polling(change: (effect: AsyncEffect) => AsyncEffect): Partial<Parts> {
     async: (options) => {
       const real = realParts.async(options);
       return { step: (input) => real.step(input).map(change) };
+    },
+  };
+}
+
+type Delivery = Extract<AsyncInput, { kind: 'pulled' }>['deliveries'][number];
+
+/** A poller that is given other deliveries than there were. */
+function given(change: (delivery: Delivery) => Delivery): Partial<Parts> {
+  const changed = (input: AsyncInput) =>
+    input.kind === 'pulled' ? { ...input, deliveries: input.deliveries.map(change) } : input;
+  return {
+    async: (options) => {
+      const real = realParts.async(options);
+      return { step: (input) => real.step(changed(input)) };
     },
   };
 }
@@ -38,18 +52,7 @@ caught(
 
 caught(
   'a poller that forgets what was concluded',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) => {
-          if (input.kind !== 'pulled') return real.step(input);
-          const deliveries = input.deliveries.map((one) => ({ ...one, event: { ...one.event, conclusion: null } }));
-          return real.step({ ...input, deliveries });
-        },
-      };
-    },
-  },
+  given((one) => ({ ...one, event: { ...one.event, conclusion: null } })),
   /attempted after its conclusion/,
 );
 
@@ -69,18 +72,6 @@ caught(
 
 caught(
   'a poller that tries errors once more than it may',
-  {
-    async: (options) => {
-      const real = realParts.async(options);
-      return {
-        step: (input) => {
-          if (input.kind !== 'pulled') return real.step(input);
-          const more = ({ policy }: { policy: AsyncPolicy }) => ({ ...policy, retriesMax: policy.retriesMax + 1 });
-          const deliveries = input.deliveries.map((one) => ({ ...one, policy: more(one) }));
-          return real.step({ ...input, deliveries });
-        },
-      };
-    },
-  },
+  given((one) => ({ ...one, policy: { ...one.policy, retriesMax: one.policy.retriesMax + 1 } })),
   /attempted again after/,
 );

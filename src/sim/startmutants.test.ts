@@ -3,49 +3,41 @@ import type { WorkerEffect } from '../worker/messages.js';
 import { type Parts, realParts } from './parts.js';
 import { caught } from './testmutant.js';
 
-/** An assignment whose answers are changed. */
-function telling(change: (effect: AssignmentEffect) => AssignmentEffect): Partial<Parts> {
+type Start = Extract<AssignmentEffect, { kind: 'grant' }>['start'];
+
+/** An assignment that tells other starts than there were. */
+function telling(change: (start: Start) => Start): Partial<Parts> {
+  const changed = (effect: AssignmentEffect) =>
+    effect.kind === 'grant' ? { ...effect, start: change(effect.start) } : effect;
   return {
     assignment: (options) => {
       const real = realParts.assignment(options);
-      return { recover: (from) => real.recover(from), step: (input) => real.step(input).map(change) };
+      return { recover: (from) => real.recover(from), step: (input) => real.step(input).map(changed) };
     },
   };
 }
 
 caught(
   'an assignment that calls all starts warm',
-  telling((effect) =>
-    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'warm', trigger: null } } : effect,
-  ),
+  telling((start) => ({ ...start, kind: 'warm', trigger: null })),
   /is told that it met a warm start/,
 );
 
 caught(
   'an assignment that calls those proactive who waited for the init',
-  telling((effect) =>
-    effect.kind === 'grant' && effect.start.kind === 'cold'
-      ? { ...effect, start: { ...effect.start, kind: 'proactive', trigger: 'eager-assignment' } }
-      : effect,
-  ),
+  telling((start) => (start.kind === 'cold' ? { ...start, kind: 'proactive', trigger: 'eager-assignment' } : start)),
   /is told that it met a proactive start/,
 );
 
 caught(
   'an assignment that names the wrong trigger',
-  telling((effect) =>
-    effect.kind === 'grant' && effect.start.kind === 'proactive'
-      ? { ...effect, start: { ...effect.start, trigger: 'deploy' } }
-      : effect,
-  ),
+  telling((start) => (start.kind === 'proactive' ? { ...start, trigger: 'deploy' } : start)),
   /is told of deploy, but .* was started for/,
 );
 
 caught(
   'an assignment that calls on-demand sandboxes provisioned',
-  telling((effect) =>
-    effect.kind === 'grant' ? { ...effect, start: { ...effect.start, kind: 'provisioned', trigger: null } } : effect,
-  ),
+  telling((start) => ({ ...start, kind: 'provisioned', trigger: null })),
   /is told that it met a provisioned start/,
 );
 
