@@ -53,11 +53,12 @@ export class LmdbEnvironment {
    */
   written(write: () => Promise<unknown>): Promise<unknown> {
     assert(!this.#closed, 'LMDB environment used after close');
-    if (this.#joinable) return (async () => write())().catch(failed);
+    // What it throws concerns this write only, not those gathered with it.
+    const begin = async () => write();
+    if (this.#joinable) return begin().catch(failed);
     return new Promise((resolve, reject) => {
       this.#gathered.push(() => {
-        // What it throws concerns this write only, not those gathered with it.
-        (async () => write())().then(resolve, reject);
+        begin().then(resolve, reject);
       });
       if (this.#gathered.length === 1) setImmediate(() => this.#begin());
     }).catch(failed);
